@@ -1,0 +1,214 @@
+"""The one place where arguments are checked.
+
+Every message names the function, the argument, the value it got, what is allowed and,
+where it helps, what to do. Nothing is cast, clipped or wrapped.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+
+def refuse(
+    error: type[Exception], function: str, argument: str, value: object, allowed: str, remedy: str
+) -> Exception:
+    """Build (not raise) the error that every check in this library reports."""
+    return error(f"{function}: {argument} = {value!r} is not allowed; expected {allowed}. {remedy}")
+
+
+def integer(function: str, argument: str, value: Any, remedy: str = "Pass an int.") -> int:
+    """Return `value` as an int; a float, a bool or a string is a TypeError."""
+    try:
+        if not _is_boolean(value):
+            return operator.index(value)
+    except (TypeError, ValueError):
+        pass
+    raise refuse(TypeError, function, argument, value, "an integer", remedy)
+
+
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, bool) or "bool" in str(getattr(value, "dtype", ""))
+
+
+def size(
+    function: str, argument: str, value: Any, *, minimum: int = 1, remedy: str | None = None
+) -> int:
+    """Return `value` as an int of at least `minimum`."""
+    remedy = remedy or f"Pass an int >= {minimum}."
+    number = integer(function, argument, value, remedy)
+    if number < minimum:
+        allowed = f"an integer of at least {minimum}"
+        raise refuse(ValueError, function, argument, value, allowed, remedy)
+    return number
+
+
+def real(
+    function: str,
+    argument: str,
+    value: Any,
+    *,
+    above: float = -math.inf,
+    below: float = math.inf,
+    at_least: float = -math.inf,
+) -> float:
+    """Return `value` as a finite float with above < value < below and value >= at_least."""
+    try:
+        if _is_boolean(value) or isinstance(value, (str, bytes)):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise refuse(
+            TypeError, function, argument, value, "a real number", "Pass one float."
+        ) from None
+    if not (math.isfinite(number) and above < number < below and number >= at_least):
+        bounds = [f"above {above:g}"] if above > -math.inf else []
+        bounds += [f"at least {at_least:g}"] if at_least > -math.inf else []
+        bounds += [f"below {below:g}"] if below < math.inf else []
+        allowed = " ".join(["a finite number", " and ".join(bounds)]).strip()
+        raise refuse(ValueError, function, argument, value, allowed, "Choose a value in range.")
+    return number
+
+
+def probability(function: str, argument: str, value: Any) -> float:
+    """Return `value` as a float in [0, 1)."""
+    return real(function, argument, value, at_least=0.0, below=1.0)
+
+
+def flag(function: str, argument: str, value: Any) -> bool:
+    """Return `value` if it is True or False; "False" and 0 are a TypeError."""
+    if not isinstance(value, bool):
+        raise refuse(TypeError, function, argument, value, "True or False", "Pass a bool.")
+    return value
+
+
+def choice(function: str, argument: str, value: Any, allowed: Sequence[str]) -> str:
+    """Return `value` if it is one of the allowed strings."""
+    if value not in allowed:
+        options = "one of " + ", ".join(repr(option) for option in allowed)
+        raise refuse(ValueError, function, argument, value, options, "Check the spelling.")
+    return value
+
+
+def divides(function: str, argument: str, value: int, total_name: str, total: int) -> None:
+    """Refuse a `value` that does not divide `total`."""
+    if total % value:
+        allowed = f"a divisor of {total_name} = {total}"
+        remedy = f"Each of the {value} parts needs the same whole number of features."
+        raise refuse(ValueError, function, argument, value, allowed, remedy)
+
+
+def tensor(function: str, argument: str, value: Any) -> None:
+    """Refuse anything that is not a torch.Tensor."""
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        kind = type(value).__name__
+        raise refuse(
+            TypeError, function, argument, kind, "a torch.Tensor", "Wrap it in torch.as_tensor."
+        )
+
+
+def floating(function: str, argument: str, value: Any, *, axes: str) -> None:
+    """Refuse anything but a floating-point tensor with the named axes, such as "query dim"."""
+    tensor(function, argument, value)
+    if not value.is_floating_point():
+        raise refuse(
+            TypeError, function, f"{argument}.dtype", value.dtype, "a floating-point dtype",
+            "Convert it first, for example with .float().",
+        )  # fmt: skip
+    rank(function, argument, value, axes=axes)
+
+
+def rank(function: str, argument: str, value: Any, *, axes: str) -> None:
+    """Refuse an array whose number of axes is not that of `axes`; "..." allows any leading axes."""
+    names = axes.split()
+    shape = tuple(value.shape)
+    open_ended = names[0] == "..."
+    wanted = len(names) - open_ended
+    if len(shape) < wanted or (not open_ended and len(shape) != wanted):
+        allowed = f"shape ({', '.join(names)})"
+        remedy = "Add or remove an axis: a missing batch axis is x[None]."
+        raise refuse(ValueError, function, f"{argument}.shape", shape, allowed, remedy)
+
+
+def last_axis(function: str, argument: str, value: Any, name: str, expected: int) -> None:
+    """Refuse an array whose last axis is not `expected` long."""
+    found = int(value.shape[-1])
+    if found != expected:
+        remedy = f"Make the two agree: the {name} of {argument} comes last."
+        raise refuse(
+            ValueError, function, f"{argument}.shape[-1]", found, f"{name} = {expected}", remedy
+        )
+
+
+def same_dtype(function: str, **tensors: Any) -> None:
+    """Refuse tensors of different dtypes."""
+    dtypes = {argument: value.dtype for argument, value in tensors.items()}
+    if len(set(dtypes.values())) > 1:
+        raise refuse(
+            TypeError, function, " and ".join(dtypes), list(dtypes.values()),
+            "one dtype for all of them", "Convert one of them with .to(other.dtype).",
+        )  # fmt: skip
+
+
+def boolean(function: str, argument: str, value: Any) -> None:
+    """Refuse anything but a boolean tensor."""
+    import torch
+
+    tensor(function, argument, value)
+    if value.dtype != torch.bool:
+        remedy = "True marks what may be seen. Convert a 0/1 mask with .bool()."
+        raise refuse(TypeError, function, f"{argument}.dtype", value.dtype, "torch.bool", remedy)
+
+
+def indices(function: str, argument: str, value: Any, *, rows: int, remedy: str) -> Any:
+    """Return an index tensor as int64; refuse another dtype and values outside [0, rows)."""
+    import torch
+
+    tensor(function, argument, value)
+    whole = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+    if value.dtype not in whole:
+        raise refuse(
+            TypeError, function, f"{argument}.dtype", value.dtype, "an integer dtype",
+            "Look-ups need whole numbers: convert with .long().",
+        )  # fmt: skip
+    value = value.long()
+    if value.numel() == 0:
+        return value
+    low, high = int(value.min()), int(value.max())
+    if low < 0 or high >= rows:
+        worst = low if low < 0 else high
+        allowed = f"indices from 0 to {rows - 1}"
+        raise refuse(IndexError, function, argument, worst, allowed, remedy)
+    return value
+
+
+def positions(
+    function: str, argument: str, value: Any, *, length: int, batch: int | None = None
+) -> None:
+    """Refuse positions that are not a finite (length,) or (batch, length) tensor of numbers.
+
+    With a `batch`, the batch axis of the positions must be that long, or 1.
+    """
+    import torch
+
+    tensor(function, argument, value)
+    if value.dtype == torch.bool or value.is_complex():
+        raise refuse(
+            TypeError, function, f"{argument}.dtype", value.dtype, "an integer or float dtype",
+            "Positions are numbers; a mask goes into mask= or padding=.",
+        )  # fmt: skip
+    shape = tuple(value.shape)
+    rows = (1, batch) if batch is not None else shape[:1]
+    if len(shape) not in (1, 2) or shape[-1] != length or (len(shape) == 2 and shape[0] not in rows):
+        allowed = f"shape ({length},) or ({'batch' if batch is None else batch}, {length})"
+        remedy = "Give one position for each token, for example torch.arange(length)."
+        raise refuse(ValueError, function, f"{argument}.shape", shape, allowed, remedy)
+    if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        raise refuse(
+            ValueError, function, argument, "NaN or infinity", "finite positions",
+            "Fill the gaps first.",
+        )  # fmt: skip

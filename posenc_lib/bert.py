@@ -1,0 +1,158 @@
+"""The input layer of BERT: three look-ups, one sum, LayerNorm, dropout.
+
+    h = dropout(LayerNorm(word[id] + position[p] + token_type[segment]))
+
+Source: Devlin et al. 2018, "BERT", section 3 and figure 2; the released code for LayerNorm's
+epsilon (1e-12), the N(0, 0.02) start and padding id 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from posenc_lib import _validate
+
+_TABLES = ("word_embeddings.weight", "position_embeddings.weight", "token_type_embeddings.weight")
+_NAMES = (*_TABLES, "LayerNorm.weight", "LayerNorm.bias")
+_PREFIXES = ("bert.embeddings.", "embeddings.", "")
+
+
+class BertEmbeddings(nn.Module):
+    """Word + position + token type embeddings, LayerNorm, dropout.
+
+    The parameters carry the names of the Hugging Face checkpoints, so that a published state
+    dict loads by name: see `from_huggingface`. Row `padding_idx` of the word table starts at
+    zero and gets no gradient.
+
+    Raises ValueError for sizes below 1 or ids of the wrong shape, TypeError for ids that are
+    not integers, IndexError for an id, a position or a token type past its table.
+
+    Source: Devlin et al. 2018, "BERT", section 3, figure 2.
+
+    >>> embed = BertEmbeddings(vocab_size=100, dim=8).eval()
+    >>> embed(torch.tensor([[2, 5, 3]])).shape
+    torch.Size([1, 3, 8])
+    """
+
+    def __init__(
+        self,
+        vocab_size: int = 30522,
+        dim: int = 768,
+        *,
+        length: int = 512,
+        token_types: int = 2,
+        dropout: float = 0.1,
+        eps: float = 1e-12,
+        padding_idx: int = 0,
+    ) -> None:
+        super().__init__()
+        sizes = {
+            "vocab_size": vocab_size, "dim": dim, "length": length, "token_types": token_types
+        }  # fmt: skip
+        for argument, value in sizes.items():
+            _validate.size("BertEmbeddings", argument, value)
+        eps = _validate.real("BertEmbeddings", "eps", eps, above=0.0)
+        padding_idx = _validate.size("BertEmbeddings", "padding_idx", padding_idx, minimum=0)
+        if padding_idx >= vocab_size:
+            raise _validate.refuse(
+                ValueError, "BertEmbeddings", "padding_idx", padding_idx,
+                f"an id below vocab_size = {vocab_size}", "BERT pads with id 0.",
+            )  # fmt: skip
+        self.length = length
+        self.word_embeddings = nn.Embedding(vocab_size, dim, padding_idx=padding_idx)
+        self.position_embeddings = nn.Embedding(length, dim)
+        self.token_type_embeddings = nn.Embedding(token_types, dim)
+        self.LayerNorm = nn.LayerNorm(dim, eps=eps)
+        self.dropout = nn.Dropout(_validate.probability("BertEmbeddings", "dropout", dropout))
+        with torch.no_grad():
+            for table in (
+                self.word_embeddings, self.position_embeddings, self.token_type_embeddings
+            ):  # fmt: skip
+                table.weight.normal_(0.0, 0.02)
+            self.word_embeddings.weight[padding_idx] = 0.0
+
+    @classmethod
+    def from_huggingface(cls, state_dict: Mapping[str, Tensor], **options) -> BertEmbeddings:
+        """Build the module from a Hugging Face BERT state dict, its sizes read from the tables.
+
+        Accepts the names of `BertModel`, of `BertForMaskedLM` (prefix "bert.") and of the
+        embeddings alone. Entries of other layers are left aside. Raises ValueError when one of
+        the five tensors is missing.
+
+        >>> source = BertEmbeddings(vocab_size=50, dim=4, length=16)
+        >>> names = {f"bert.embeddings.{k}": v for k, v in source.state_dict().items()}
+        >>> BertEmbeddings.from_huggingface(names).length
+        16
+        """
+        if not isinstance(state_dict, Mapping):
+            raise _validate.refuse(
+                TypeError, "BertEmbeddings.from_huggingface", "state_dict",
+                type(state_dict).__name__, "a mapping of names to tensors",
+                "Pass model.state_dict() of a BERT model.",
+            )  # fmt: skip
+        for prefix in _PREFIXES:
+            if prefix + _NAMES[0] in state_dict:
+                break
+        missing = [prefix + name for name in _NAMES if prefix + name not in state_dict]
+        if missing:
+            raise _validate.refuse(
+                ValueError, "BertEmbeddings.from_huggingface", "state_dict", missing,
+                "a state dict that holds these names", "Pass model.state_dict() of a BERT model.",
+            )  # fmt: skip
+        for name in _TABLES:
+            argument = f"state_dict[{prefix + name!r}]"
+            table = state_dict[prefix + name]
+            _validate.floating("BertEmbeddings.from_huggingface", argument, table, axes="rows dim")
+        word, position, token_type = (state_dict[prefix + name] for name in _TABLES)
+        for name in _NAMES[1:]:
+            argument, value = f"state_dict[{prefix + name!r}]", state_dict[prefix + name]
+            _validate.floating("BertEmbeddings.from_huggingface", argument, value, axes="... dim")
+            _validate.last_axis(
+                "BertEmbeddings.from_huggingface", argument, value, "dim", word.shape[1]
+            )
+        module = cls(
+            word.shape[0], word.shape[1],
+            length=position.shape[0], token_types=token_type.shape[0], **options,
+        )  # fmt: skip
+        module.load_state_dict({name: state_dict[prefix + name] for name in _NAMES})
+        return module
+
+    def forward(
+        self,
+        input_ids: Int[Tensor, "batch length"],
+        token_type_ids: Int[Tensor, "batch length"] | None = None,
+        positions: Int[Tensor, "batch length"] | Int[Tensor, " length"] | None = None,
+    ) -> Float[Tensor, "batch length dim"]:
+        """Return the embedded tokens. Token types are 0 and positions 0 .. length - 1 unless
+        given."""
+        function = "BertEmbeddings"
+        _validate.tensor(function, "input_ids", input_ids)
+        _validate.rank(function, "input_ids", input_ids, axes="batch length")
+        batch, length = input_ids.shape
+        if token_type_ids is None:
+            token_type_ids = torch.zeros_like(input_ids)
+        if positions is None:
+            positions = torch.arange(input_ids.shape[1], device=input_ids.device)
+        _validate.positions(function, "positions", positions, length=length, batch=batch)
+        _validate.tensor(function, "token_type_ids", token_type_ids)
+        if token_type_ids.shape != input_ids.shape:
+            raise _validate.refuse(
+                ValueError, function, "token_type_ids.shape", tuple(token_type_ids.shape),
+                f"{tuple(input_ids.shape)}, that of input_ids", "Give one segment id a token.",
+            )  # fmt: skip
+        lookups = (
+            ("input_ids", input_ids, self.word_embeddings, "Use the tokeniser of this model."),
+            ("positions", positions, self.position_embeddings, "Cut the input to the table."),
+            ("token_type_ids", token_type_ids, self.token_type_embeddings, "BERT has types 0, 1."),
+        )
+        word, position, token_type = (
+            table(_validate.indices(function, name, ids, rows=table.num_embeddings, remedy=remedy))
+            for name, ids, table, remedy in lookups
+        )
+        # (batch, length, dim) + (length, dim) or (batch, length, dim) + (batch, length, dim)
+        total = word + position + token_type
+        return self.dropout(self.LayerNorm(total))

@@ -1,0 +1,103 @@
+"""The three doors through which position enters a Transformer, as one small protocol.
+
+1. added to the embeddings          `at_embeddings`   x + p
+2. applied to queries and keys      `at_query`, `at_key`   R(i) q, R(j) k
+3. added to the scores              `at_scores`       q.k / sqrt(head_dim) + b(i, j)
+   (and, for Shaw and NEZHA, to the values: `at_values`)
+
+A new encoding is a subclass of `PositionEncoding` that overrides what its door needs; the
+other methods do nothing. `MultiHeadAttention`, the plots and the panels take any of them.
+Positions are always passed in, never guessed from an axis.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+Positions = Shaped[Tensor, "#batch length"] | Shaped[Tensor, " length"]
+QueryPositions = Shaped[Tensor, "#batch query"] | Shaped[Tensor, " query"]
+KeyPositions = Shaped[Tensor, "#batch key"] | Shaped[Tensor, " key"]
+
+
+class Door(Enum):
+    """Where an encoding enters; the value is the words used on figures.
+
+    >>> Door.SCORES.value
+    'added to the scores'
+    """
+
+    NONE = "no position"
+    EMBEDDINGS = "added to the embeddings"
+    QUERIES_KEYS = "applied to queries and keys"
+    SCORES = "added to the scores"
+
+
+class PositionEncoding(nn.Module):
+    """Base class of every encoding: all doors closed. Override the methods of your door.
+
+    An encoding that adds the negative distance to every score, in full:
+
+    >>> from posenc_lib import relative_positions
+    >>> class Recency(PositionEncoding):
+    ...     door = Door.SCORES
+    ...     def at_scores(self, query, key, query_positions, key_positions):
+    ...         distance = relative_positions(query_positions, key_positions).abs()
+    ...         return -distance.to(query.dtype)
+    >>> Recency().door.value
+    'added to the scores'
+    """
+
+    door: ClassVar[Door] = Door.NONE
+
+    def at_embeddings(
+        self, x: Float[Tensor, "batch length dim"], positions: Positions
+    ) -> Float[Tensor, "batch length dim"]:
+        """Door 1: return the input with position added."""
+        return x
+
+    def at_query(
+        self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions
+    ) -> Float[Tensor, "batch heads query head_dim"]:
+        """Door 2: return the queries transformed by their positions."""
+        return query
+
+    def at_key(
+        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions
+    ) -> Float[Tensor, "batch heads key head_dim"]:
+        """Door 2: return the keys transformed by their positions."""
+        return key
+
+    def at_scores(
+        self,
+        query: Float[Tensor, "batch heads query head_dim"],
+        key: Float[Tensor, "batch heads key head_dim"],
+        query_positions: QueryPositions,
+        key_positions: KeyPositions,
+    ) -> Float[Tensor, "... query key"] | None:
+        """Door 3: return what is added to the scaled scores, broadcastable to
+        (batch, heads, query, key), or None."""
+        return None
+
+    def at_values(
+        self,
+        weights: Float[Tensor, "batch heads query key"],
+        query_positions: QueryPositions,
+        key_positions: KeyPositions,
+    ) -> Float[Tensor, "batch heads query head_dim"] | None:
+        """Door 3: return what is added to the attention output, or None."""
+        return None
+
+
+class NoEncoding(PositionEncoding):
+    """No position at all (NoPE). Only a causal mask can then tell order.
+
+    Source: Kazemnejad et al. 2023, "The Impact of Positional Encoding on Length
+    Generalization in Transformers", section 2.
+
+    >>> NoEncoding().door.value
+    'no position'
+    """

@@ -1,0 +1,157 @@
+"""Scaled dot-product attention that shows its weights.
+
+    output = softmax(query key^T / sqrt(head_dim) + bias) value
+
+Source: Vaswani et al. 2017, equation 1.
+
+The trap: a row in which every key is masked has softmax(-inf, ..., -inf) = NaN, and one NaN
+spreads through the whole model. Here such a row attends to nothing: weights and output are 0.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from posenc_lib import _validate
+from posenc_lib.masks import causal_mask
+
+
+def attention(
+    query: Float[Tensor, "*batch query head_dim"],
+    key: Float[Tensor, "*batch key head_dim"],
+    value: Float[Tensor, "*batch key value_dim"],
+    *,
+    bias: Float[Tensor, "..."] | None = None,
+    mask: Bool[Tensor, "..."] | None = None,
+    causal: bool = False,
+    padding: Bool[Tensor, "batch key"] | None = None,
+    scale: float | None = None,
+) -> tuple[Float[Tensor, "*batch query value_dim"], Float[Tensor, "*batch query key"]]:
+    """Return the output and the weights of softmax(q k^T * scale + bias) v.
+
+    `query` is (..., query, head_dim), `key` (..., key, head_dim), `value` (..., key, value_dim);
+    the weights are (..., query, key) and each row sums to 1.
+
+    - `bias`: added to the scaled scores; -inf shuts a key out.
+    - `mask`: boolean, broadcastable to (..., query, key); True may be seen.
+    - `causal`: no key after the query; with more keys than queries the ends are aligned.
+    - `padding`: boolean (batch, key), True for a real token; the first axis is the batch.
+    - `scale`: 1 / sqrt(head_dim) unless given (T5 uses 1).
+
+    A row in which nothing may be seen gives zeros, weights and output alike, not NaN.
+    Scores and softmax are computed in float32 at least; the weights have the dtype of `value`.
+
+    Raises ValueError for shapes that do not fit or a bias with NaN or +inf, TypeError for
+    integer input or a mask that is not boolean.
+
+    Source: Vaswani et al. 2017, equation 1.
+
+    >>> q = torch.tensor([[1.0, 0.0]]); k = torch.eye(2); v = torch.tensor([[10.0], [20.0]])
+    >>> output, weights = attention(q, k, v, scale=1.0)
+    >>> weights.numpy().round(3), output.numpy().round(3)
+    (array([[0.731, 0.269]], dtype=float32), array([[12.689]], dtype=float32))
+    """
+    _check_shapes(query, key, value)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scale = _validate.real("attention", "scale", scale, above=0.0)
+    if query.dtype in (torch.float16, torch.bfloat16):
+        query, key = query.float(), key.float()  # 200 * 200 * 4 overflows float16
+    scores = query @ key.transpose(-1, -2) * scale  # (..., query, key)
+
+    allowed = []
+    if bias is not None:
+        scores = scores + _finite_bias(bias, scores).to(scores.dtype)
+        allowed.append(bias != -math.inf)
+    if mask is not None:
+        _validate.boolean("attention", "mask", mask)
+        broadcastable("attention", "mask", mask, scores.shape)
+        allowed.append(mask)
+    if _validate.flag("attention", "causal", causal):
+        allowed.append(causal_mask(*scores.shape[-2:]).to(scores.device))
+    if padding is not None:
+        allowed.append(_padding(padding, scores))
+
+    weights = _masked_softmax(scores, allowed).to(value.dtype)
+    return weights @ value, weights
+
+
+def _masked_softmax(scores: Tensor, allowed: list[Tensor]) -> Tensor:
+    """Softmax over the last axis; masked entries are exactly 0, fully masked rows too."""
+    if not allowed:
+        return scores.softmax(-1)
+    seen = allowed[0]
+    for mask in allowed[1:]:
+        seen = seen & mask
+    # A finite floor, not -inf: the gradient of softmax over a row of -inf is NaN as well.
+    floor = torch.finfo(scores.dtype).min
+    return scores.masked_fill(~seen, floor).softmax(-1).masked_fill(~seen, 0.0)
+
+
+def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
+    for name, operand, axes in (
+        ("query", query, "... query head_dim"),
+        ("key", key, "... key head_dim"),
+        ("value", value, "... key value_dim"),
+    ):
+        _validate.floating("attention", name, operand, axes=axes)
+    _validate.same_dtype("attention", query=query, key=key, value=value)
+    _validate.last_axis("attention", "key", key, "head_dim", query.shape[-1])
+    if query.shape[-1] == 0:
+        raise _validate.refuse(
+            ValueError, "attention", "query.shape[-1]", 0, "a head_dim of at least 1",
+            "Without features there is nothing to compare.",
+        )  # fmt: skip
+    if key.shape[-2] != value.shape[-2] or key.shape[-2] == 0:
+        raise _validate.refuse(
+            ValueError, "attention", "value.shape[-2]", value.shape[-2],
+            f"the number of keys, {key.shape[-2]}, and at least 1", "Each key carries one value.",
+        )  # fmt: skip
+    if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
+        shapes = [tuple(operand.shape[:-2]) for operand in (query, key, value)]
+        raise _validate.refuse(
+            ValueError, "attention", "leading axes of query, key, value", shapes,
+            "the same (batch, heads) for all three", "Expand the shared ones first.",
+        )  # fmt: skip
+
+
+def _finite_bias(bias: Tensor, scores: Tensor) -> Tensor:
+    """The bias with -inf (a mask) replaced by 0, after refusing NaN and +inf."""
+    _validate.floating("attention", "bias", bias, axes="... query key")
+    broadcastable("attention", "bias", bias, scores.shape)
+    if bool((bias.isnan() | (bias == math.inf)).any()):
+        raise _validate.refuse(
+            ValueError, "attention", "bias", "NaN or +inf", "finite numbers or -inf",
+            "Look for 0 * inf or log of a negative number where the bias is made.",
+        )  # fmt: skip
+    return bias.masked_fill(bias == -math.inf, 0.0)
+
+
+def broadcastable(function: str, argument: str, value: Tensor, scores: torch.Size) -> None:
+    """Refuse a mask or bias that does not broadcast to the shape of the scores."""
+    try:
+        fits = torch.broadcast_shapes(value.shape, scores) == scores
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise _validate.refuse(
+            ValueError, function, f"{argument}.shape", tuple(value.shape),
+            f"broadcastable to (..., query, key) = {tuple(scores)}",
+            "A mask or bias for each batch row needs a heads axis: mask[:, None].",
+        )  # fmt: skip
+
+
+def _padding(padding: Tensor, scores: Tensor) -> Tensor:
+    """(batch, key) -> (batch, 1, ..., 1, key)."""
+    _validate.boolean("attention", "padding", padding)
+    expected = (scores.shape[0], scores.shape[-1])
+    if scores.ndim < 3 or tuple(padding.shape) != expected:
+        raise _validate.refuse(
+            ValueError, "attention", "padding.shape", tuple(padding.shape),
+            f"(batch, key) = {expected} beside scores with a batch axis",
+            "One row a sentence, True for real tokens.",
+        )  # fmt: skip
+    return padding.reshape(expected[0], *[1] * (scores.ndim - 2), expected[1])

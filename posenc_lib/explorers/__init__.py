@@ -1,0 +1,17 @@
+"""Live panels. Each explorer is a short declaration over one shared machinery (`panel`)."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "views": ["Curves", "Heatmap"],
+        "panel": ["Choice", "LogSlider", "Panel", "Slider", "Text", "Toggle"],
+        "sinusoidal": ["sinusoidal_explorer"],
+        "learned": ["learned_explorer"],
+        "relative": ["relative_explorer"],
+        "attention": ["attention_explorer"],
+    },
+)

@@ -1,0 +1,100 @@
+"""A learned position table, as in GPT-2 and BERT: door 1, added to the embeddings.
+
+    h = x + W[p],     W of shape (length, dim), every entry a parameter
+
+Source: Gehring et al. 2017, "Convolutional Sequence to Sequence Learning", section 3.1;
+Devlin et al. 2018, "BERT", section 3 (512 rows, initialised N(0, 0.02)).
+
+The trap: `nn.Embedding` initialises N(0, 1), fifty times too wide for BERT. And a row whose
+position never occurs in training gets no gradient: it keeps its initial noise.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from posenc_lib import _validate
+from posenc_lib.doors import Door, PositionEncoding, Positions
+
+
+class LearnedEncoding(PositionEncoding):
+    """A table of `length` trainable vectors, added to (batch, length, dim) input.
+
+    `weight` has shape (length, dim) and starts as N(0, std).
+
+    Raises ValueError for sizes below 1, std < 0, dropout outside [0, 1), or input of another
+    rank or dim; TypeError for integer input; IndexError for a position past the table.
+
+    Source: Devlin et al. 2018, "BERT", section 3; Radford et al. 2019 (GPT-2).
+
+    >>> encode = LearnedEncoding(512, 8)
+    >>> encode(torch.zeros(2, 5, 8)).shape
+    torch.Size([2, 5, 8])
+    """
+
+    door = Door.EMBEDDINGS
+
+    def __init__(self, length: int, dim: int, *, std: float = 0.02, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.length = _validate.size("LearnedEncoding", "length", length)
+        self.dim = _validate.size("LearnedEncoding", "dim", dim)
+        std = _validate.real("LearnedEncoding", "std", std, at_least=0.0)
+        self.dropout = nn.Dropout(_validate.probability("LearnedEncoding", "dropout", dropout))
+        self.weight = nn.Parameter(torch.randn(self.length, self.dim) * std)
+
+    @classmethod
+    def from_table(cls, table: Float[Tensor, "length dim"], **options: float) -> LearnedEncoding:
+        """A module that starts from a copy of a given (length, dim) table.
+
+        >>> LearnedEncoding.from_table(torch.eye(3)).weight.shape
+        torch.Size([3, 3])
+        """
+        _validate.floating("LearnedEncoding.from_table", "table", table, axes="length dim")
+        encoding = cls(*table.shape, **options)
+        encoding.weight = nn.Parameter(table.detach().clone())
+        return encoding
+
+    def extended(self, length: int) -> LearnedEncoding:
+        """A new module of another length, its rows interpolated linearly between the old ones.
+
+        The first and the last row stay what they were; row p of the new table is read at
+        p (old - 1) / (new - 1) of the old one. The same length gives the same table.
+
+        >>> short = LearnedEncoding.from_table(torch.tensor([[0.0], [1.0]]))
+        >>> short.extended(3).weight.flatten().tolist()
+        [0.0, 0.5, 1.0]
+        """
+        length = _validate.size("LearnedEncoding.extended", "length", length)
+        columns = self.weight.detach().T[None]  # (1, dim, length)
+        table = F.interpolate(columns, size=length, mode="linear", align_corners=True)[0].T
+        longer = LearnedEncoding.from_table(table, dropout=self.dropout.p)
+        return longer.train(self.training)
+
+    def forward(
+        self, x: Float[Tensor, "batch length dim"], positions: Positions | None = None
+    ) -> Float[Tensor, "batch length dim"]:
+        """Return dropout(x + weight[positions]); positions are 0 .. length - 1 unless given."""
+        _validate.floating("LearnedEncoding", "x", x, axes="batch length dim")
+        _validate.last_axis("LearnedEncoding", "x", x, "dim", self.dim)
+        if positions is None:
+            positions = torch.arange(x.shape[1], device=x.device)
+        _validate.positions(
+            "LearnedEncoding", "positions", positions, length=x.shape[1], batch=x.shape[0]
+        )
+        remedy = "Positions past the table were never learned: cut the input or use .extended()."
+        positions = _validate.indices(
+            "LearnedEncoding", "positions", positions, rows=self.length, remedy=remedy
+        )
+        return self.dropout(x + F.embedding(positions, self.weight).to(x.dtype))
+
+    def at_embeddings(
+        self, x: Float[Tensor, "batch length dim"], positions: Positions
+    ) -> Float[Tensor, "batch length dim"]:
+        """Door 1: the same as calling the module."""
+        return self(x, positions)
+
+    def extra_repr(self) -> str:
+        return f"length={self.length}, dim={self.dim}"

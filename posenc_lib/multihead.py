@@ -1,0 +1,153 @@
+"""Multi-head attention with three doors for position.
+
+    head_h = attention(x W_q^h, x W_k^h, x W_v^h),     output = concat(head_1 .. head_H) W_o
+
+Source: Vaswani et al. 2017, section 3.2.2.
+
+The trap: a Transformer adds an absolute encoding once, before its first layer. This module is
+one layer that teaches, so it opens door 1 too; when you stack several, give an encoding of
+door 1 to the first one only.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from posenc_lib import _validate
+from posenc_lib.doors import KeyPositions, NoEncoding, PositionEncoding, QueryPositions
+from posenc_lib.dot_product import attention, broadcastable
+from posenc_lib.masks import causal_mask
+
+
+class MultiHeadAttention(nn.Module):
+    """Self- or cross-attention over `heads` heads; a position encoding plugs into any door.
+
+    `encoding` is any `PositionEncoding`; None means no position. `causal` masks the keys whose
+    position lies after that of the query. Dropout acts on the output, not on the weights, so
+    that the weights returned are the weights used.
+
+    Raises ValueError for sizes below 1, a number of heads that does not divide `dim`, or input
+    of another rank or dim; TypeError for an encoding that is not a `PositionEncoding`.
+
+    Source: Vaswani et al. 2017, section 3.2.2.
+
+    >>> layer = MultiHeadAttention(dim=8, heads=2)
+    >>> output, weights = layer(torch.zeros(1, 3, 8))
+    >>> output.shape, weights.shape
+    (torch.Size([1, 3, 8]), torch.Size([1, 2, 3, 3]))
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        *,
+        encoding: PositionEncoding | None = None,
+        causal: bool = False,
+        dropout: float = 0.0,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.dim = _validate.size("MultiHeadAttention", "dim", dim)
+        self.heads = _validate.size("MultiHeadAttention", "heads", heads)
+        _validate.divides("MultiHeadAttention", "heads", self.heads, "dim", self.dim)
+        if encoding is not None and not isinstance(encoding, PositionEncoding):
+            raise _validate.refuse(
+                TypeError, "MultiHeadAttention", "encoding", type(encoding).__name__,
+                "a PositionEncoding or None", "Subclass PositionEncoding and open a door.",
+            )  # fmt: skip
+        self.head_dim = self.dim // self.heads
+        self.causal = _validate.flag("MultiHeadAttention", "causal", causal)
+        self.encoding = NoEncoding() if encoding is None else encoding
+        bias = _validate.flag("MultiHeadAttention", "bias", bias)
+        self.to_query = nn.Linear(self.dim, self.dim, bias=bias)
+        self.to_key = nn.Linear(self.dim, self.dim, bias=bias)
+        self.to_value = nn.Linear(self.dim, self.dim, bias=bias)
+        self.to_output = nn.Linear(self.dim, self.dim, bias=bias)
+        self.dropout = nn.Dropout(_validate.probability("MultiHeadAttention", "dropout", dropout))
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch query dim"],
+        context: Float[Tensor, "batch key dim"] | None = None,
+        *,
+        positions: QueryPositions | None = None,
+        context_positions: KeyPositions | None = None,
+        mask: Bool[Tensor, "..."] | None = None,
+        padding: Bool[Tensor, "batch key"] | None = None,
+    ) -> tuple[Float[Tensor, "batch query dim"], Float[Tensor, "batch heads query key"]]:
+        """Return output (batch, query, dim) and weights (batch, heads, query, key).
+
+        Queries come from `x`, keys and values from `context` (from `x` when it is None).
+        Positions are (length,) or (batch, length), 0 .. length - 1 unless given; `mask` and
+        `padding` are those of `attention`.
+        """
+        positions = self._checked("x", x, "positions", positions)
+        x = self.encoding.at_embeddings(x, positions)  # door 1
+        if context is None:
+            if context_positions is not None:
+                raise _validate.refuse(
+                    ValueError, "MultiHeadAttention", "context_positions", "a tensor",
+                    "None without a context", "Pass the context too, or use positions=.",
+                )  # fmt: skip
+            context, key_positions = x, positions
+        else:
+            key_positions = self._checked(
+                "context", context, "context_positions", context_positions, batch=x.shape[0]
+            )
+            context = self.encoding.at_embeddings(context, key_positions)
+
+        query = self.encoding.at_query(self._split(self.to_query(x)), positions)  # door 2
+        key = self.encoding.at_key(self._split(self.to_key(context)), key_positions)
+        value = self._split(self.to_value(context))  # (batch, heads, key, head_dim)
+
+        bias = self.encoding.at_scores(query, key, positions, key_positions)  # door 3
+        if mask is not None:
+            _validate.boolean("MultiHeadAttention", "mask", mask)
+            scores_shape = torch.Size([*query.shape[:3], key.shape[2]])
+            broadcastable("MultiHeadAttention", "mask", mask, scores_shape)
+        if self.causal:
+            mask = self._causal(positions, key_positions, mask)
+        output, weights = attention(query, key, value, bias=bias, mask=mask, padding=padding)
+        extra = self.encoding.at_values(weights, positions, key_positions)
+        if extra is not None:
+            output = output + extra
+        return self.dropout(self.to_output(self._merge(output))), weights
+
+    def _checked(
+        self, name: str, x: Tensor, positions_name: str, positions: Tensor | None, batch: int = 0
+    ) -> Tensor:
+        _validate.floating("MultiHeadAttention", name, x, axes="batch length dim")
+        _validate.last_axis("MultiHeadAttention", name, x, "dim", self.dim)
+        if not torch.is_autocast_enabled(x.device.type):
+            _validate.same_dtype("MultiHeadAttention", **{name: x, "weight": self.to_query.weight})
+        if name == "context" and x.shape[0] != batch:
+            raise _validate.refuse(
+                ValueError, "MultiHeadAttention", "context.shape[0]", x.shape[0],
+                f"the batch of x, {batch}", "Expand the shared one first.",
+            )  # fmt: skip
+        if positions is None:
+            return torch.arange(x.shape[1], device=x.device)
+        _validate.positions(
+            "MultiHeadAttention", positions_name, positions, length=x.shape[1], batch=x.shape[0]
+        )
+        return positions
+
+    def _split(self, x: Tensor) -> Tensor:
+        """(batch, length, dim) -> (batch, heads, length, head_dim)."""
+        return x.unflatten(-1, (self.heads, self.head_dim)).transpose(1, 2)
+
+    def _merge(self, x: Tensor) -> Tensor:
+        """(batch, heads, length, head_dim) -> (batch, length, dim)."""
+        return x.transpose(1, 2).flatten(2)
+
+    @staticmethod
+    def _causal(query_positions: Tensor, key_positions: Tensor, mask: Tensor | None) -> Tensor:
+        causal = causal_mask(query_positions, key_positions)
+        causal = causal.unsqueeze(1) if causal.ndim == 3 else causal  # a heads axis
+        return causal if mask is None else causal & mask
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, heads={self.heads}, causal={self.causal}"

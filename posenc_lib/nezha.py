@@ -1,0 +1,75 @@
+"""NEZHA: Shaw's form with fixed sinusoidal vectors in place of trained ones. Door 3.
+
+    a_ij[2k]   = sin((j - i) * w_k)
+    a_ij[2k+1] = cos((j - i) * w_k),     w_k = base ** (-2k / head_dim)
+
+Source: Wei et al. 2019, "NEZHA", section 3.1 (functional relative positional encoding).
+
+The trap: the published code looks up PE(clip(j - i) + K), the paper writes PE(j - i). The
+outputs differ, though the two model classes are the same: a fixed rotation of the projections
+maps one onto the other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+
+from posenc_lib import _validate
+from posenc_lib.shaw import TableRelative
+from posenc_lib.sinusoidal import sinusoidal_table
+
+_FORMS = ("paper", "code")
+
+
+def nezha_table(
+    max_distance: int, dim: int, *, base: float = 10000.0, form: str = "paper"
+) -> Float32[np.ndarray, "rows {dim}"]:
+    """The fixed table of 2K + 1 sinusoidal vectors, row r for distance r - K, float32.
+
+    `form="paper"` encodes the distance itself, PE(r - K); `form="code"` what the published
+    code computes, PE(r). `dim` is the head_dim of the attention it goes into.
+
+    Raises ValueError for max_distance < 0, dim < 1, base <= 1 or another form.
+
+    Source: Wei et al. 2019, section 3.1; the released code for `form="code"`.
+
+    >>> nezha_table(1, 2).round(4)
+    array([[-0.8415,  0.5403],
+           [ 0.    ,  1.    ],
+           [ 0.8415,  0.5403]], dtype=float32)
+    """
+    max_distance = _validate.size("nezha_table", "max_distance", max_distance, minimum=0)
+    dim = _validate.size("nezha_table", "dim", dim)
+    base = _validate.real("nezha_table", "base", base, above=1.0)
+    form = _validate.choice("nezha_table", "form", form, _FORMS)
+    start = -max_distance if form == "paper" else 0
+    return sinusoidal_table(2 * max_distance + 1, dim, base=base, start=start)
+
+
+class NezhaRelative(TableRelative):
+    """Shaw's scores and values with `nezha_table` for both: nothing is trained.
+
+    Raises like `nezha_table`.
+
+    Source: Wei et al. 2019, section 3.1.
+
+    >>> sum(p.numel() for p in NezhaRelative(head_dim=8, max_distance=64).parameters())
+    0
+    """
+
+    def __init__(
+        self, head_dim: int, max_distance: int, *, base: float = 10000.0, form: str = "paper"
+    ) -> None:
+        super().__init__(head_dim, max_distance)
+        self.base = _validate.real("NezhaRelative", "base", base, above=1.0)
+        self.form = _validate.choice("NezhaRelative", "form", form, _FORMS)
+
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """The same fixed table for keys and values, made afresh: nothing can go stale."""
+        table = torch.from_numpy(
+            nezha_table(self.max_distance, self.head_dim, base=self.base, form=self.form)
+        )
+        return table, table

@@ -1,0 +1,17 @@
+"""Figures. Each function returns a `TeachingFigure` and never shows it; no pyplot state is used.
+
+One module a notebook, and two figures for all: `plots.heatmap` and `plots.curves`.
+"""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["doors", "sinusoidal", "learned", "relative", "attention"],
+    submod_attrs={
+        "basic": ["heatmap", "curves"],
+        "_figure": ["TeachingFigure", "views_figure"],
+    },
+)

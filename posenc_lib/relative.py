@@ -1,0 +1,189 @@
+"""Relative positions: how far each key stands from each query.
+
+    R[i, j] = (position of key j) - (position of query i)
+
+Always key minus query: negative means the past. Shape (query, key).
+
+Source: Shaw et al. 2018, "Self-Attention with Relative Position Representations",
+section 3.2 (clipping, equation 4's index set).
+
+The traps: `arange(n) - arange(m)` without an extra axis is a vector of zeros, or an error;
+and i - j in code under text that says j - i turns past into future.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+from posenc_lib import _validate
+
+
+def _as_positions(function: str, argument: str, value: int | Tensor, start: int) -> Tensor:
+    """A length becomes start .. start + length - 1; a tensor of positions stays what it is."""
+    if isinstance(value, Tensor):
+        _validate.positions(function, argument, value, length=value.shape[-1] if value.ndim else 1)
+        return value if value.is_floating_point() else value.long()  # uint8 would wrap
+    length = _validate.size(function, argument, value, remedy="Pass a length or a position tensor.")
+    return torch.arange(start, start + length)
+
+
+def relative_positions(
+    queries: int | Shaped[Tensor, "*batch query"],
+    keys: int | Shaped[Tensor, "*batch key"],
+    *,
+    offset: int = 0,
+    clip: int | None = None,
+) -> Shaped[Tensor, "*batch query key"]:
+    """The matrix key position minus query position, shape (query, key).
+
+    int64 for lengths and whole positions, the float dtype for real ones such as timestamps.
+
+    `queries` and `keys` are lengths or tensors of positions, (length,) or (batch, length).
+    With lengths, key j stands at j and query i at i + offset: when decoding with a cache of m
+    keys, the newest of n queries has offset m - n. `clip` limits the distances to [-clip, clip].
+
+    Raises TypeError or ValueError for sizes that are not integers of at least 1, for a negative
+    `clip`, and for an `offset` beside a tensor of query positions, which already says where the
+    queries stand.
+
+    Source: Shaw et al. 2018, section 3.2.
+
+    >>> relative_positions(2, 3)
+    tensor([[ 0,  1,  2],
+            [-1,  0,  1]])
+    """
+    offset = _validate.integer("relative_positions", "offset", offset)
+    if offset and isinstance(queries, Tensor):
+        raise _validate.refuse(
+            ValueError, "relative_positions", "offset", offset,
+            "0 when queries is a tensor of positions", "Add the offset to the positions.",
+        )  # fmt: skip
+    query_positions = _as_positions("relative_positions", "queries", queries, offset)
+    key_positions = _as_positions("relative_positions", "keys", keys, 0)
+    if isinstance(queries, Tensor) != isinstance(keys, Tensor):  # one length: same device
+        device = (queries if isinstance(queries, Tensor) else keys).device
+        query_positions, key_positions = query_positions.to(device), key_positions.to(device)
+    if key_positions.ndim == query_positions.ndim == 2:
+        batch = query_positions.shape[0]
+        length = key_positions.shape[-1]
+        _validate.positions("relative_positions", "keys", key_positions, length=length, batch=batch)
+    relative = key_positions[..., None, :] - query_positions[..., :, None]
+    if clip is None:
+        return relative
+    clip = _validate.size("relative_positions", "clip", clip, minimum=0)
+    return clip_relative(relative, clip)
+
+
+def clip_relative(
+    relative: Shaped[Tensor, "*batch query key"], max_distance: int
+) -> Shaped[Tensor, "*batch query key"]:
+    """Limit the distances to [-max_distance, max_distance].
+
+    Raises ValueError for a negative `max_distance`.
+
+    Source: Shaw et al. 2018, section 3.2: clip(x, k) = max(-k, min(k, x)).
+
+    >>> clip_relative(torch.tensor([[-3, 0, 5]]), 2)
+    tensor([[-2,  0,  2]])
+    """
+    _distances("clip_relative", relative)
+    max_distance = _validate.size("clip_relative", "max_distance", max_distance, minimum=0)
+    return relative.clamp(-max_distance, max_distance)
+
+
+def relative_index(
+    relative: Int[Tensor, "*batch query key"], max_distance: int
+) -> Int[Tensor, "*batch query key"]:
+    """The table row of each distance: clipped to [-K, K], then shifted by K into 0 .. 2K.
+
+    Raises TypeError for distances that are not integers, ValueError for a negative K.
+
+    Source: Shaw et al. 2018, section 3.2 (2k + 1 unique edge labels).
+
+    >>> relative_index(torch.tensor([[-3, 0, 5]]), 2)
+    tensor([[0, 2, 4]])
+    """
+    max_distance = _validate.size("relative_index", "max_distance", max_distance, minimum=0)
+    return _table_rows("relative_index", relative, max_distance)
+
+
+def _distances(function: str, relative: Tensor) -> None:
+    """Refuse what is not a tensor of numbers."""
+    _validate.tensor(function, "relative", relative)
+    if relative.dtype == torch.bool or relative.is_complex():
+        raise _validate.refuse(
+            TypeError, function, "relative.dtype", relative.dtype, "an integer or float dtype",
+            "Pass distances, as made by relative_positions.",
+        )  # fmt: skip
+
+
+def _table_rows(function: str, relative: Tensor, max_distance: int) -> Tensor:
+    _distances(function, relative)
+    if relative.is_floating_point():
+        raise _validate.refuse(
+            TypeError, function, "relative.dtype", relative.dtype, "an integer dtype",
+            "A table has whole rows: round real-valued distances first.",
+        )  # fmt: skip
+    return relative.long().clamp(-max_distance, max_distance) + max_distance
+
+
+def lookup_relative(
+    table: Float[Tensor, "rows dim"], relative: Int[Tensor, "*batch query key"]
+) -> Float[Tensor, "*batch query key dim"]:
+    """The vector of each distance, from a table whose row r stands for distance r - K.
+
+    The table has 2K + 1 rows; distances beyond K take the outermost row. The result has shape
+    (query, key, dim): it grows with the square of the length.
+
+    Raises ValueError for an even number of rows, TypeError for distances that are not integers.
+
+    Source: Shaw et al. 2018, section 3.2, equations for a^K_ij and a^V_ij.
+
+    >>> table = torch.tensor([[-1.0], [0.0], [1.0]])
+    >>> lookup_relative(table, relative_positions(2, 3))[..., 0]
+    tensor([[ 0.,  1.,  1.],
+            [-1.,  0.,  1.]])
+    """
+    _validate.floating("lookup_relative", "table", table, axes="rows dim")
+    return table[table_rows("lookup_relative", table, relative)]
+
+
+def table_rows(
+    function: str, table: Float[Tensor, "rows dim"], relative: Int[Tensor, "*batch query key"]
+) -> Int[Tensor, "*batch query key"]:
+    """The row of each distance in a table of 2K + 1 rows; an even number is a ValueError."""
+    rows = table.shape[0]
+    if rows % 2 == 0:
+        raise _validate.refuse(
+            ValueError, function, "table.shape[0]", rows, "an odd number 2K + 1",
+            "One row for each distance -K .. K, with 0 in the middle.",
+        )  # fmt: skip
+    return _table_rows(function, relative, rows // 2)
+
+
+def band_mask(
+    relative: Shaped[Tensor, "*batch query key"], *, before: int | None, after: int | None
+) -> Bool[Tensor, "*batch query key"]:
+    """True where a key stands at most `before` in the past and `after` in the future.
+
+    None means no limit on that side: `before=None, after=0` is the causal mask, and
+    `before=w, after=w` the sliding window of local attention.
+
+    Raises ValueError for negative limits.
+
+    Source: Beltagy et al. 2020, "Longformer", section 3.1 (sliding window).
+
+    >>> band_mask(relative_positions(3, 3), before=1, after=0).int()
+    tensor([[1, 0, 0],
+            [1, 1, 0],
+            [0, 1, 1]], dtype=torch.int32)
+    """
+    _distances("band_mask", relative)
+    allowed = torch.ones_like(relative, dtype=torch.bool)
+    if before is not None:
+        allowed &= relative >= -_validate.size("band_mask", "before", before, minimum=0)
+    if after is not None:
+        allowed &= relative <= _validate.size("band_mask", "after", after, minimum=0)
+    return allowed

@@ -1,0 +1,229 @@
+"""Shaw's relative position representations: door 3, scores and values.
+
+    e_ij = q_i . (k_j + a^K_ij) / sqrt(head_dim)
+    o_i  = sum_j alpha_ij (v_j + a^V_ij),      a_ij = table[clip(j - i, -K, K) + K]
+
+Source: Shaw et al. 2018, "Self-Attention with Relative Position Representations",
+equations 3 and 4; section 3.3 for the efficient form.
+
+The trap: the plain form builds a (query, key, head_dim) tensor, head_dim times the score
+matrix. A distance has only 2K + 1 values, so the efficient form multiplies by the table first
+and picks afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from posenc_lib import _validate
+from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
+from posenc_lib.relative import relative_positions, table_rows
+
+
+def shaw_scores_naive(
+    query: Float[Tensor, "batch heads query head_dim"],
+    table: Float[Tensor, "rows head_dim"],
+    relative: Int[Tensor, "*batch query key"],
+) -> Float[Tensor, "batch heads query key"]:
+    """q_i . a_ij, unscaled, by looking up every pair: builds (query, key, head_dim).
+
+    The readable reference for `shaw_scores`. Raises like it.
+
+    Source: Shaw et al. 2018, second term of equation 5.
+
+    >>> table = torch.tensor([[1.0], [2.0], [3.0]])
+    >>> shaw_scores_naive(torch.ones(1, 1, 2, 1), table, relative_positions(2, 2))[0, 0]
+    tensor([[2., 3.],
+            [1., 2.]])
+    """
+    index = _scores_index("shaw_scores_naive", query, table, relative)
+    return (query[..., :, None, :] * table[index]).sum(-1)  # table[index] is the large one
+
+
+def shaw_scores(
+    query: Float[Tensor, "batch heads query head_dim"],
+    table: Float[Tensor, "rows head_dim"],
+    relative: Int[Tensor, "*batch query key"],
+) -> Float[Tensor, "batch heads query key"]:
+    """q_i . a_ij, unscaled: one product with the table, then one pick for each pair.
+
+    Extra memory (batch, heads, query, rows), never (query, key, head_dim).
+
+    Raises ValueError for wrong ranks, an even number of table rows or two head_dims;
+    TypeError for integer input.
+
+    Source: Shaw et al. 2018, equation 5 and section 3.3.
+
+    >>> table = torch.tensor([[1.0], [2.0], [3.0]])
+    >>> shaw_scores(torch.ones(1, 1, 2, 1), table, relative_positions(2, 2))[0, 0]
+    tensor([[2., 3.],
+            [1., 2.]])
+    """
+    index = _scores_index("shaw_scores", query, table, relative)
+    by_distance = query @ table.T  # (batch, heads, query, rows)
+    return by_distance.gather(-1, index.expand(*query.shape[:2], -1, -1))
+
+
+def shaw_values_naive(
+    weights: Float[Tensor, "batch heads query key"],
+    table: Float[Tensor, "rows head_dim"],
+    relative: Int[Tensor, "*batch query key"],
+) -> Float[Tensor, "batch heads query head_dim"]:
+    """sum_j alpha_ij a_ij, by looking up every pair: builds (query, key, head_dim).
+
+    The readable reference for `shaw_values`. Raises like it.
+
+    Source: Shaw et al. 2018, second term of equation 3.
+
+    >>> table = torch.tensor([[1.0], [2.0], [3.0]])
+    >>> shaw_values_naive(torch.full((1, 1, 1, 2), 0.5), table, relative_positions(1, 2))
+    tensor([[[[2.5000]]]])
+    """
+    index = _values_index("shaw_values_naive", weights, table, relative)
+    return (weights[..., None] * table[index]).sum(-2)  # table[index] is the large one
+
+
+def shaw_values(
+    weights: Float[Tensor, "batch heads query key"],
+    table: Float[Tensor, "rows head_dim"],
+    relative: Int[Tensor, "*batch query key"],
+) -> Float[Tensor, "batch heads query head_dim"]:
+    """sum_j alpha_ij a_ij: the weights summed by distance, then one product with the table.
+
+    Extra memory (batch, heads, query, rows), never (query, key, head_dim).
+
+    Raises ValueError for wrong ranks or an even number of table rows; TypeError for integers.
+
+    Source: Shaw et al. 2018, equation 3; grouping by distance as in section 3.3.
+
+    >>> table = torch.tensor([[1.0], [2.0], [3.0]])
+    >>> shaw_values(torch.full((1, 1, 1, 2), 0.5), table, relative_positions(1, 2))
+    tensor([[[[2.5000]]]])
+    """
+    index = _values_index("shaw_values", weights, table, relative)
+    by_distance = weights.new_zeros(*weights.shape[:-1], table.shape[0])
+    by_distance = by_distance.scatter_add(-1, index.expand_as(weights), weights)
+    return by_distance @ table  # (batch, heads, query, rows) @ (rows, head_dim)
+
+
+class TableRelative(PositionEncoding):
+    """Door 3 for a (2K + 1, head_dim) key table and, if there is one, a value table.
+
+    `ShawRelative` trains the tables, `NezhaRelative` fixes them. Both are shared by all heads.
+    A subclass says which tables, in `tables()`.
+
+    Raises ValueError for head_dim < 1 or max_distance < 0.
+
+    Source: Shaw et al. 2018, equations 3 and 4.
+
+    >>> class Ones(TableRelative):
+    ...     def tables(self):
+    ...         return torch.ones(2 * self.max_distance + 1, self.head_dim), None
+    >>> Ones(head_dim=4, max_distance=2).tables()[0].shape
+    torch.Size([5, 4])
+    """
+
+    door = Door.SCORES
+
+    def __init__(self, head_dim: int, max_distance: int) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.head_dim = _validate.size(name, "head_dim", head_dim)
+        self.max_distance = _validate.size(name, "max_distance", max_distance, minimum=0)
+
+    def tables(self) -> tuple[Tensor, Tensor | None]:
+        """The key table and the value table or None."""
+        raise NotImplementedError
+
+    def at_scores(
+        self,
+        query: Float[Tensor, "batch heads query head_dim"],
+        key: Float[Tensor, "batch heads key head_dim"],
+        query_positions: QueryPositions,
+        key_positions: KeyPositions,
+    ) -> Float[Tensor, "batch heads query key"]:
+        """q_i . a^K_ij / sqrt(head_dim)."""
+        relative = relative_positions(query_positions, key_positions)
+        table = self.tables()[0].to(device=query.device, dtype=query.dtype)
+        return shaw_scores(query, table, relative) / math.sqrt(self.head_dim)
+
+    def at_values(
+        self,
+        weights: Float[Tensor, "batch heads query key"],
+        query_positions: QueryPositions,
+        key_positions: KeyPositions,
+    ) -> Float[Tensor, "batch heads query head_dim"] | None:
+        """sum_j alpha_ij a^V_ij, or None without a value table."""
+        table = self.tables()[1]
+        if table is None:
+            return None
+        relative = relative_positions(query_positions, key_positions)
+        return shaw_values(weights, table.to(device=weights.device, dtype=weights.dtype), relative)
+
+    def extra_repr(self) -> str:
+        return f"head_dim={self.head_dim}, max_distance={self.max_distance}"
+
+
+class ShawRelative(TableRelative):
+    """Trained vectors for the distances -K .. K, for keys and (unless `values=False`) values.
+
+    `key_table` and `value_table` have shape (2K + 1, head_dim), are shared by the heads of a
+    layer and start as N(0, std).
+
+    Raises ValueError for head_dim < 1, max_distance < 0 or std < 0.
+
+    Source: Shaw et al. 2018, equations 3 and 4. The paper gives no start; std is ours.
+
+    >>> ShawRelative(head_dim=8, max_distance=4).key_table.shape
+    torch.Size([9, 8])
+    """
+
+    def __init__(
+        self, head_dim: int, max_distance: int, *, values: bool = True, std: float = 0.02
+    ) -> None:
+        super().__init__(head_dim, max_distance)
+        std = _validate.real("ShawRelative", "std", std, at_least=0.0)
+        values = _validate.flag("ShawRelative", "values", values)
+        rows = 2 * self.max_distance + 1
+        self.key_table = nn.Parameter(torch.randn(rows, self.head_dim) * std)
+        self.value_table = nn.Parameter(torch.randn(rows, self.head_dim) * std) if values else None
+
+    def tables(self) -> tuple[Tensor, Tensor | None]:
+        """The trained key table and the trained value table or None."""
+        return self.key_table, self.value_table
+
+
+def _scores_index(function: str, query: Tensor, table: Tensor, relative: Tensor) -> Tensor:
+    _validate.floating(function, "query", query, axes="batch heads query head_dim")
+    _validate.floating(function, "table", table, axes="rows head_dim")
+    _validate.last_axis(function, "table", table, "head_dim", query.shape[-1])
+    _validate.same_dtype(function, query=query, table=table)
+    return _index(function, table, relative, query.shape[0], query.shape[2], None)
+
+
+def _values_index(function: str, weights: Tensor, table: Tensor, relative: Tensor) -> Tensor:
+    _validate.floating(function, "weights", weights, axes="batch heads query key")
+    _validate.floating(function, "table", table, axes="rows head_dim")
+    _validate.same_dtype(function, weights=weights, table=table)
+    return _index(function, table, relative, weights.shape[0], *weights.shape[2:])
+
+
+def _index(
+    function: str, table: Tensor, relative: Tensor, batch: int, queries: int, keys: int | None
+) -> Tensor:
+    """The table row of each pair, (query, key) or (batch, 1, query, key)."""
+    index = table_rows(function, table, relative)
+    shape = tuple(index.shape)
+    keys = shape[-1] if keys is None and shape else keys
+    if shape[-2:] != (queries, keys) or shape[:-2] not in ((), (1,), (batch,)):
+        raise _validate.refuse(
+            ValueError, function, "relative.shape", shape,
+            f"(query, key) or (batch, query, key) with query = {queries}, batch = {batch}"
+            + ("" if keys is None else f", key = {keys}"),
+            "Make it with relative_positions(queries, keys).",
+        )  # fmt: skip
+    return index.unsqueeze(1) if index.ndim == 3 else index

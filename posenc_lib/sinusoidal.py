@@ -1,0 +1,209 @@
+"""Sinusoidal position encoding, in NumPy.
+
+    PE(p, 2i)   = sin(p * w_i)
+    PE(p, 2i+1) = cos(p * w_i),     w_i = base ** (-2i / dim),  i = 0 .. ceil(dim/2) - 1
+
+Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.5.
+
+The trap: i counts *pairs* of columns, not columns. An index that runs to dim instead of
+dim/2 makes every wavelength wrong and still returns an array of the right shape.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Float64, Real
+
+from posenc_lib import _validate
+
+
+def frequencies(dim: int, *, base: float = 10000.0) -> Float64[np.ndarray, " pairs"]:
+    """Angular frequency of each (sin, cos) pair, in radians per position.
+
+    w_i = base ** (-2i / dim). Shape (ceil(dim / 2),), float64, falling from 1.
+    An odd `dim` keeps its true value in the exponent; its last pair has a sine only.
+
+    Raises TypeError for a `dim` that is not an integer, ValueError for dim < 1 or base <= 1.
+
+    Source: Vaswani et al. 2017, section 3.5.
+
+    >>> frequencies(4, base=100.0)
+    array([1. , 0.1])
+    """
+    return _frequencies("frequencies", dim, base)
+
+
+def _frequencies(function: str, dim: int, base: float) -> Float64[np.ndarray, " pairs"]:
+    """The frequencies, with errors in the name of the public function that was called."""
+    dim = _validate.size(function, "dim", dim)
+    base = _validate.real(function, "base", base, above=1.0)
+    pair = np.arange((dim + 1) // 2)
+    return base ** (-2.0 * pair / dim)
+
+
+def wavelengths(dim: int, *, base: float = 10000.0) -> Float64[np.ndarray, " pairs"]:
+    """Wavelength of each (sin, cos) pair, in positions: 2 pi / w_i.
+
+    Shape (ceil(dim / 2),), float64, rising from 2 pi. The longest one is
+    2 pi base ** ((dim - 2) / dim) for an even `dim`, which is less than 2 pi base.
+
+    Raises like `frequencies`.
+
+    Source: Vaswani et al. 2017, section 3.5.
+
+    >>> (wavelengths(4, base=100.0) / (2 * np.pi)).round(6)
+    array([ 1., 10.])
+    """
+    return 2 * np.pi / _frequencies("wavelengths", dim, base)
+
+
+def sinusoidal_at(
+    positions: Real[np.ndarray, "*batch length"] | Sequence[float],
+    dim: int,
+    *,
+    base: float = 10000.0,
+) -> Float32[np.ndarray, "*batch length {dim}"]:
+    """Encode any real positions: fractions, negative ones, timestamps.
+
+    Adds one axis of size `dim`. Angles and sines are computed in float64 and rounded once,
+    to float32. Column 2i is sin(p w_i), column 2i+1 is cos(p w_i); an odd `dim` ends on a sine.
+
+    Raises TypeError for anything but numbers (convert dates to seconds first), ValueError for
+    NaN or infinite positions, and like `frequencies`.
+
+    Source: Vaswani et al. 2017, section 3.5.
+
+    >>> sinusoidal_at([0.0, 0.5], 2).round(4)
+    array([[0.    , 1.    ],
+           [0.4794, 0.8776]], dtype=float32)
+    """
+    at = _real_positions(positions)
+    return _sines(at, dim, _frequencies("sinusoidal_at", dim, base))
+
+
+def _real_positions(positions: Any) -> Float64[np.ndarray, "*batch length"]:
+    try:
+        at = np.asarray(positions)
+        if at.dtype.kind not in "iuf" or at.ndim == 0:
+            raise TypeError
+    except (TypeError, ValueError, RuntimeError):
+        raise _validate.refuse(
+            TypeError, "sinusoidal_at", "positions", positions, "an array or list of numbers",
+            "Convert dates to seconds and booleans to 0 and 1 yourself.",
+        ) from None  # fmt: skip
+    if not np.isfinite(at).all():
+        raise _validate.refuse(
+            ValueError, "sinusoidal_at", "positions", "NaN or infinity", "finite numbers",
+            "Fill the gaps first.",
+        )  # fmt: skip
+    return at.astype(np.float64)
+
+
+def _sines(
+    positions: Float64[np.ndarray, "*batch length"], dim: int, w: Float64[np.ndarray, " pairs"]
+) -> Float32[np.ndarray, "*batch length {dim}"]:
+    """One sine or cosine an entry."""
+    angle = positions[..., None] * w  # (*batch, length, pairs)
+    table = np.empty((*positions.shape, dim), dtype=np.float32)
+    table[..., 0::2] = np.sin(angle)
+    table[..., 1::2] = np.cos(angle)[..., : dim // 2]
+    return table
+
+
+def sinusoidal_textbook(
+    length: int, dim: int, *, base: float = 10000.0, start: int = 0
+) -> Float32[np.ndarray, "{length} {dim}"]:
+    """The table written as the paper writes it: one sine or cosine an entry.
+
+    The readable reference that `sinusoidal_table` is tested against.
+
+    Raises TypeError for sizes that are not integers, ValueError for sizes below 1.
+
+    Source: Vaswani et al. 2017, section 3.5.
+
+    >>> sinusoidal_textbook(2, 4).round(4)
+    array([[0.    , 1.    , 0.    , 1.    ],
+           [0.8415, 0.5403, 0.01  , 1.    ]], dtype=float32)
+    """
+    length = _validate.size("sinusoidal_textbook", "length", length)
+    w = _frequencies("sinusoidal_textbook", dim, base)
+    return _sines(_counted("sinusoidal_textbook", start, length), dim, w)
+
+
+def _counted(function: str, start: int, length: int) -> Float64[np.ndarray, "{length}"]:
+    """The positions start .. start + length - 1, all of them exact in float64."""
+    start = _validate.integer(function, "start", start)
+    if not -(2**53) <= start <= 2**53 - length:
+        raise _validate.refuse(
+            ValueError, function, "start", start, "positions between -2**53 and 2**53",
+            "float64 cannot tell neighbouring positions apart beyond that.",
+        )  # fmt: skip
+    return np.arange(start, start + length, dtype=np.float64)
+
+
+def sinusoidal_table(
+    length: int, dim: int, *, base: float = 10000.0, start: int = 0
+) -> Float32[np.ndarray, "{length} {dim}"]:
+    """The sinusoidal table for positions start .. start + length - 1, shape (length, dim), float32.
+
+    Made by angle addition. Position p = c + f is split into a coarse and a fine part, and
+    turning by p w_i is turning by c w_i, then by f w_i: one complex product. Both small tables
+    are made in float64, so the result stays within 2e-7 of the true value even at position
+    1,000,000, where float32 angles are wrong in the second digit.
+
+    Raises TypeError for sizes that are not integers, ValueError for sizes below 1 or base <= 1.
+
+    Source: Vaswani et al. 2017, section 3.5 (the formula); its remark that PE(p + k) is a
+    linear function of PE(p) (the method).
+
+    >>> sinusoidal_table(2, 4).round(4)
+    array([[0.    , 1.    , 0.    , 1.    ],
+           [0.8415, 0.5403, 0.01  , 1.    ]], dtype=float32)
+    """
+    length = _validate.size("sinusoidal_table", "length", length)
+    w = _frequencies("sinusoidal_table", dim, base)
+    positions = _counted("sinusoidal_table", start, length)
+
+    step = max(1, math.isqrt(length))
+    # i * exp(-i a) = sin(a) + i cos(a): a complex number in memory is then a (sin, cos) pair.
+    coarse = 1j * np.exp(-1j * np.outer(positions[::step], w))  # (blocks, pairs)
+    fine = np.exp(-1j * np.outer(np.arange(step), w))  # (step, pairs)
+    turned = coarse.astype(np.complex64)[:, None, :] * fine.astype(np.complex64)
+    table = turned.reshape(-1, w.size)[:length].view(np.float32)  # (length, 2 * pairs)
+    return table if dim % 2 == 0 else np.ascontiguousarray(table[:, :dim])
+
+
+def shift_rotation(
+    offset: float, dim: int, *, base: float = 10000.0
+) -> Float64[np.ndarray, "{dim} {dim}"]:
+    """The matrix M with M @ PE(p) = PE(p + offset) at every position p.
+
+    Block-diagonal: pair i is turned by the angle offset * w_i. It depends on the offset
+    alone, not on p. Orthogonal, shape (dim, dim), float64.
+
+    Raises ValueError for an odd `dim`: its last sine has no cosine to turn with.
+
+    Source: Vaswani et al. 2017, section 3.5 ("for any fixed offset k").
+
+    >>> shift_rotation(0, 2)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    offset = _validate.real("shift_rotation", "offset", offset)
+    dim = _validate.size("shift_rotation", "dim", dim)
+    if dim % 2:
+        raise _validate.refuse(
+            ValueError, "shift_rotation", "dim", dim, "an even integer",
+            "The last sine of an odd dim has no partner, so no rotation exists.",
+        )  # fmt: skip
+    angle = offset * _frequencies("shift_rotation", dim, base)
+    matrix = np.zeros((dim, dim))
+    sine, cosine = np.arange(0, dim, 2), np.arange(1, dim, 2)
+    matrix[sine, sine] = matrix[cosine, cosine] = np.cos(angle)
+    matrix[sine, cosine] = np.sin(angle)
+    matrix[cosine, sine] = -np.sin(angle)
+    return matrix + 0.0  # -0.0 prints badly

@@ -1,0 +1,54 @@
+"""Show the real code of the library inside a notebook, so that no cell holds a copy of it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from typing import Any
+
+_DOCSTRING = re.compile(r'\n\s*(?:r|f)?"""(?:.|\n)*?"""\n')
+
+
+class Source:
+    """Python source that a notebook shows in colour and that prints as itself."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.text}\n```"
+
+
+def show_source(*objects: Any, docstring: bool = False) -> Source:
+    """The source of functions or classes of the library, headed by the file it stands in.
+
+    The docstring is left out unless asked for; `help(name)` prints it. The output cell holds
+    the code itself, so a strict notebook test fails when the library changes under it.
+
+    Raises TypeError for something without Python source.
+
+    >>> from posenc_lib import wavelengths
+    >>> show_source(wavelengths)
+    # posenc_lib/sinusoidal.py
+    def wavelengths(dim: int, *, base: float = 10000.0) -> Float64[np.ndarray, " pairs"]:
+        return 2 * np.pi / _frequencies("wavelengths", dim, base)
+    """
+    return Source("\n\n".join(_one(thing, docstring) for thing in objects))
+
+
+def _one(thing: Any, docstring: bool) -> str:
+    try:
+        text = textwrap.dedent(inspect.getsource(thing)).rstrip()
+        module = inspect.unwrap(thing).__module__
+    except (TypeError, AttributeError, OSError) as error:
+        kind = type(thing).__name__
+        raise TypeError(
+            f"show_source: objects = {kind} is not allowed; expected a function or class that "
+            "stands in a file. Pass the function itself, without calling it."
+        ) from error
+    text = text if docstring else _DOCSTRING.sub("\n", text)
+    return f"# {module.replace('.', '/')}.py\n{text}"
