@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from posenc_lib import _validate
@@ -123,9 +123,9 @@ class BertEmbeddings(nn.Module):
 
     def forward(
         self,
-        input_ids: Int[Tensor, "batch length"],
-        token_type_ids: Int[Tensor, "batch length"] | None = None,
-        positions: Int[Tensor, "batch length"] | Int[Tensor, " length"] | None = None,
+        input_ids: Integer[Tensor, "batch length"],
+        token_type_ids: Integer[Tensor, "batch length"] | None = None,
+        positions: Integer[Tensor, "batch length"] | Integer[Tensor, " length"] | None = None,
     ) -> Float[Tensor, "batch length dim"]:
         """Return the embedded tokens. Token types are 0 and positions 0 .. length - 1 unless
         given."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Int, Shaped
+from jaxtyping import Bool, Integer, Shaped
 from torch import Tensor
 
 from posenc_lib import _validate
@@ -47,7 +47,7 @@ def causal_mask(
 
 
 def padding_mask(
-    lengths: Int[Tensor, " batch"] | list[int], length: int
+    lengths: Integer[Tensor, " batch"] | list[int], length: int
 ) -> Bool[Tensor, "batch {length}"]:
     """True for the real tokens of each right-padded row, shape (batch, length).
 

@@ -14,7 +14,7 @@ and i - j in code under text that says j - i turns past into future.
 from __future__ import annotations
 
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Integer, Shaped
 from torch import Tensor
 
 from posenc_lib import _validate
@@ -90,12 +90,13 @@ def clip_relative(
     """
     _distances("clip_relative", relative)
     max_distance = _validate.size("clip_relative", "max_distance", max_distance, minimum=0)
+    relative = relative if relative.is_floating_point() else relative.long()
     return relative.clamp(-max_distance, max_distance)
 
 
 def relative_index(
-    relative: Int[Tensor, "*batch query key"], max_distance: int
-) -> Int[Tensor, "*batch query key"]:
+    relative: Integer[Tensor, "*batch query key"], max_distance: int
+) -> Integer[Tensor, "*batch query key"]:
     """The table row of each distance: clipped to [-K, K], then shifted by K into 0 .. 2K.
 
     Raises TypeError for distances that are not integers, ValueError for a negative K.
@@ -130,7 +131,7 @@ def _table_rows(function: str, relative: Tensor, max_distance: int) -> Tensor:
 
 
 def lookup_relative(
-    table: Float[Tensor, "rows dim"], relative: Int[Tensor, "*batch query key"]
+    table: Float[Tensor, "rows dim"], relative: Integer[Tensor, "*batch query key"]
 ) -> Float[Tensor, "*batch query key dim"]:
     """The vector of each distance, from a table whose row r stands for distance r - K.
 
@@ -151,8 +152,8 @@ def lookup_relative(
 
 
 def table_rows(
-    function: str, table: Float[Tensor, "rows dim"], relative: Int[Tensor, "*batch query key"]
-) -> Int[Tensor, "*batch query key"]:
+    function: str, table: Float[Tensor, "rows dim"], relative: Integer[Tensor, "*batch query key"]
+) -> Integer[Tensor, "*batch query key"]:
     """The row of each distance in a table of 2K + 1 rows; an even number is a ValueError."""
     rows = table.shape[0]
     if rows % 2 == 0:

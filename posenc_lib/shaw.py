@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from posenc_lib import _validate
@@ -27,7 +27,7 @@ from posenc_lib.relative import relative_positions, table_rows
 def shaw_scores_naive(
     query: Float[Tensor, "batch heads query head_dim"],
     table: Float[Tensor, "rows head_dim"],
-    relative: Int[Tensor, "*batch query key"],
+    relative: Integer[Tensor, "*batch query key"],
 ) -> Float[Tensor, "batch heads query key"]:
     """q_i . a_ij, unscaled, by looking up every pair: builds (query, key, head_dim).
 
@@ -47,7 +47,7 @@ def shaw_scores_naive(
 def shaw_scores(
     query: Float[Tensor, "batch heads query head_dim"],
     table: Float[Tensor, "rows head_dim"],
-    relative: Int[Tensor, "*batch query key"],
+    relative: Integer[Tensor, "*batch query key"],
 ) -> Float[Tensor, "batch heads query key"]:
     """q_i . a_ij, unscaled: one product with the table, then one pick for each pair.
 
@@ -71,7 +71,7 @@ def shaw_scores(
 def shaw_values_naive(
     weights: Float[Tensor, "batch heads query key"],
     table: Float[Tensor, "rows head_dim"],
-    relative: Int[Tensor, "*batch query key"],
+    relative: Integer[Tensor, "*batch query key"],
 ) -> Float[Tensor, "batch heads query head_dim"]:
     """sum_j alpha_ij a_ij, by looking up every pair: builds (query, key, head_dim).
 
@@ -90,7 +90,7 @@ def shaw_values_naive(
 def shaw_values(
     weights: Float[Tensor, "batch heads query key"],
     table: Float[Tensor, "rows head_dim"],
-    relative: Int[Tensor, "*batch query key"],
+    relative: Integer[Tensor, "*batch query key"],
 ) -> Float[Tensor, "batch heads query head_dim"]:
     """sum_j alpha_ij a_ij: the weights summed by distance, then one product with the table.
 

@@ -34,15 +34,14 @@ def frequencies(dim: int, *, base: float = 10000.0) -> Float64[np.ndarray, " pai
     >>> frequencies(4, base=100.0)
     array([1. , 0.1])
     """
-    return _frequencies("frequencies", dim, base)
-
-
-def _frequencies(function: str, dim: int, base: float) -> Float64[np.ndarray, " pairs"]:
-    """The frequencies, with errors in the name of the public function that was called."""
-    dim = _validate.size(function, "dim", dim)
-    base = _validate.real(function, "base", base, above=1.0)
+    dim, base = _checked("frequencies", dim, base)
     pair = np.arange((dim + 1) // 2)
     return base ** (-2.0 * pair / dim)
+
+
+def _checked(function: str, dim: int, base: float) -> tuple[int, float]:
+    """Check dim and base in the name of the public function that was called."""
+    return _validate.size(function, "dim", dim), _validate.real(function, "base", base, above=1.0)
 
 
 def wavelengths(dim: int, *, base: float = 10000.0) -> Float64[np.ndarray, " pairs"]:
@@ -58,7 +57,8 @@ def wavelengths(dim: int, *, base: float = 10000.0) -> Float64[np.ndarray, " pai
     >>> (wavelengths(4, base=100.0) / (2 * np.pi)).round(6)
     array([ 1., 10.])
     """
-    return 2 * np.pi / _frequencies("wavelengths", dim, base)
+    dim, base = _checked("wavelengths", dim, base)
+    return 2 * np.pi / frequencies(dim, base=base)
 
 
 def sinusoidal_at(
@@ -81,8 +81,13 @@ def sinusoidal_at(
     array([[0.    , 1.    ],
            [0.4794, 0.8776]], dtype=float32)
     """
-    at = _real_positions(positions)
-    return _sines(at, dim, _frequencies("sinusoidal_at", dim, base))
+    dim, base = _checked("sinusoidal_at", dim, base)
+    positions = _real_positions(positions)
+    angle = positions[..., None] * frequencies(dim, base=base)  # (*batch, length, pairs)
+    table = np.empty((*positions.shape, dim), dtype=np.float32)
+    table[..., 0::2] = np.sin(angle)
+    table[..., 1::2] = np.cos(angle)[..., : dim // 2]
+    return table
 
 
 def _real_positions(positions: Any) -> Float64[np.ndarray, "*batch length"]:
@@ -103,17 +108,6 @@ def _real_positions(positions: Any) -> Float64[np.ndarray, "*batch length"]:
     return at.astype(np.float64)
 
 
-def _sines(
-    positions: Float64[np.ndarray, "*batch length"], dim: int, w: Float64[np.ndarray, " pairs"]
-) -> Float32[np.ndarray, "*batch length {dim}"]:
-    """One sine or cosine an entry."""
-    angle = positions[..., None] * w  # (*batch, length, pairs)
-    table = np.empty((*positions.shape, dim), dtype=np.float32)
-    table[..., 0::2] = np.sin(angle)
-    table[..., 1::2] = np.cos(angle)[..., : dim // 2]
-    return table
-
-
 def sinusoidal_textbook(
     length: int, dim: int, *, base: float = 10000.0, start: int = 0
 ) -> Float32[np.ndarray, "{length} {dim}"]:
@@ -130,8 +124,8 @@ def sinusoidal_textbook(
            [0.8415, 0.5403, 0.01  , 1.    ]], dtype=float32)
     """
     length = _validate.size("sinusoidal_textbook", "length", length)
-    w = _frequencies("sinusoidal_textbook", dim, base)
-    return _sines(_counted("sinusoidal_textbook", start, length), dim, w)
+    dim, base = _checked("sinusoidal_textbook", dim, base)
+    return sinusoidal_at(_counted("sinusoidal_textbook", start, length), dim, base=base)
 
 
 def _counted(function: str, start: int, length: int) -> Float64[np.ndarray, "{length}"]:
@@ -165,8 +159,9 @@ def sinusoidal_table(
            [0.8415, 0.5403, 0.01  , 1.    ]], dtype=float32)
     """
     length = _validate.size("sinusoidal_table", "length", length)
-    w = _frequencies("sinusoidal_table", dim, base)
+    dim, base = _checked("sinusoidal_table", dim, base)
     positions = _counted("sinusoidal_table", start, length)
+    w = frequencies(dim, base=base)
 
     step = max(1, math.isqrt(length))
     # i * exp(-i a) = sin(a) + i cos(a): a complex number in memory is then a (sin, cos) pair.
@@ -194,13 +189,13 @@ def shift_rotation(
            [0., 1.]])
     """
     offset = _validate.real("shift_rotation", "offset", offset)
-    dim = _validate.size("shift_rotation", "dim", dim)
+    dim, base = _checked("shift_rotation", dim, base)
     if dim % 2:
         raise _validate.refuse(
             ValueError, "shift_rotation", "dim", dim, "an even integer",
             "The last sine of an odd dim has no partner, so no rotation exists.",
         )  # fmt: skip
-    angle = offset * _frequencies("shift_rotation", dim, base)
+    angle = offset * frequencies(dim, base=base)
     matrix = np.zeros((dim, dim))
     sine, cosine = np.arange(0, dim, 2), np.arange(1, dim, 2)
     matrix[sine, sine] = matrix[cosine, cosine] = np.cos(angle)

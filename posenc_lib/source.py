@@ -35,7 +35,8 @@ def show_source(*objects: Any, docstring: bool = False) -> Source:
     >>> show_source(wavelengths)
     # posenc_lib/sinusoidal.py
     def wavelengths(dim: int, *, base: float = 10000.0) -> Float64[np.ndarray, " pairs"]:
-        return 2 * np.pi / _frequencies("wavelengths", dim, base)
+        dim, base = _checked("wavelengths", dim, base)
+        return 2 * np.pi / frequencies(dim, base=base)
     """
     return Source("\n\n".join(_one(thing, docstring) for thing in objects))
 

@@ -10,6 +10,6 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["sinusoidal", "learned", "relative", "attention"],
+    submodules=["start", "sinusoidal", "learned", "relative", "attention"],
     submod_attrs={"exercise": ["Exercise", "Mistake", "Verdict"]},
 )

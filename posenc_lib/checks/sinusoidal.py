@@ -1,4 +1,4 @@
-"""Exercises of notebook 01: the table, the shift, the wavelength."""
+"""Exercises of notebook 01: the table and the shift."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from posenc_lib.sinusoidal import (
     frequencies,
     shift_rotation,
     sinusoidal_textbook,
-    wavelengths,
 )
 
 
@@ -130,27 +129,4 @@ shift = Exercise(
         ),
     ),
     tolerance=1e-5,
-)  # fmt: skip
-
-longest = Exercise(
-    name="my_longest",
-    solution=lambda dim, base: wavelengths(dim, base=base)[-1],
-    cases=lambda: [(48, 10000.0), (64, 10000.0), (512, 500.0)],
-    mistakes=(
-        Mistake(
-            "two pi base", lambda dim, base: 2 * np.pi * base,
-            "2 pi base is what the wavelengths tend to, not what the last pair has. "
-            "The last i is dim / 2 - 1.",
-        ),
-        Mistake(
-            "no two pi", lambda dim, base: base ** ((dim - 2) / dim),
-            "That is one over the frequency: radians. One whole turn takes 2 pi times as many "
-            "positions.",
-        ),
-        Mistake(
-            "shortest", lambda dim, base: 2 * np.pi,
-            "That is the shortest wavelength, of pair 0. Low index means high frequency.",
-        ),
-    ),
-    tolerance=1e-3,
 )  # fmt: skip

@@ -1,0 +1,41 @@
+"""The check that a position table passes before anything is read from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from posenc_lib import _validate
+
+
+def as_table(function: str, value: Any, *, rows: int = 1) -> np.ndarray:
+    """Return `value`, an array or tensor of shape (length, dim), as a finite float64 array.
+
+    Raises TypeError for anything but real numbers, ValueError for another rank, an empty axis,
+    fewer than `rows` rows, NaN or infinity.
+    """
+    if hasattr(value, "detach"):  # a torch tensor, without importing torch
+        value = value.detach().cpu()
+        value = (value.float() if value.is_floating_point() else value).numpy()
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+        kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+        raise _validate.refuse(
+            TypeError, function, "table", kind, "an array of real numbers",
+            "Convert it first, for example with np.asarray(table, dtype=float).",
+        )  # fmt: skip
+    _validate.rank(function, "table", value, axes="length dim")
+    if value.shape[0] < rows or value.shape[1] < 1:
+        raise _validate.refuse(
+            ValueError, function, "table.shape", value.shape,
+            f"at least {rows} row{'s' if rows > 1 else ''} and 1 column",
+            "A table has one row a position and one column a dimension.",
+        )  # fmt: skip
+    table = value.astype(np.float64)
+    if not np.isfinite(table).all():
+        row = int(np.argmin(np.isfinite(table).all(axis=1)))
+        raise _validate.refuse(
+            ValueError, function, "table", f"NaN or infinity in row {row}", "finite numbers",
+            "Fill or drop the broken rows first.",
+        )  # fmt: skip
+    return table

@@ -1,0 +1,156 @@
+"""The panel of notebook 04: one untrained attention layer under your hands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from posenc_lib.doors import NoEncoding, PositionEncoding
+from posenc_lib.explorers.attention_layer import (
+    DIM,
+    ENCODINGS,
+    LENGTH,
+    Factory,
+    attend,
+    embeddings,
+    made,
+)
+from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, Text
+from posenc_lib.explorers.views import Curves, Heatmap, View
+from posenc_lib.relative import band_mask, relative_positions
+
+HEADS, WINDOW = 8, 2
+MASKS = {"none": "none", "causal": "causal", f"window ({WINDOW} on each side)": "window"}
+
+
+def attention_explorer(
+    *, encodings: Mapping[str, Factory] | None = None, **settings: object
+) -> Panel:
+    """Weights, scores and their spread, for a sentence, a mask and a position encoding.
+
+    The sentence is split at spaces, then repeated or cut to `length` tokens. The weights are
+    random and never trained. `encodings` adds your own: a name and a function of (dim, heads,
+    length) that returns a `PositionEncoding`. `settings` are first values of the controls:
+    sentence, length, dim, heads, head, scale, mask, encoding.
+
+    Raises TypeError for an encoding that is not a function, ValueError for a name that is taken
+    and for settings out of range.
+
+    >>> panel = attention_explorer(encoding="NEZHA", length=7)
+    >>> panel.views[0].values.shape
+    (7, 7)
+    """
+    factories = ENCODINGS | _checked(encodings or {})
+
+    @torch.no_grad()
+    def compute(
+        sentence: str, length: int, dim: int, heads: int, head: int, scale: float,
+        mask: str, encoding: str,
+    ) -> list[View]:  # fmt: skip
+        if dim % heads:
+            raise ValueError(f"{heads} heads cannot share dim = {dim} evenly.")
+        if head >= heads:
+            raise ValueError(f"head = {head} is past the last of {heads} heads, {heads - 1}.")
+        tokens = (sentence.split() * length)[:length]
+        x, seen = embeddings(tokens, dim), _seen(mask, length)
+        chosen = made(factories[encoding], encoding, dim, heads, length)
+        scores, weights = attend(x, heads, head, chosen, mask=seen, scale=scale)
+        compared = {encoding: weights}
+        if encoding != "none":
+            compared["none"] = attend(x, heads, head, NoEncoding(), mask=seen, scale=scale)[1]
+        return _maps(tokens, scores, weights, seen) + _curves(compared, seen)
+
+    return Panel(
+        title="Attention of one untrained layer",
+        controls=[
+            Text("sentence", "the dog chased the cat"),
+            Slider("length", 5, 2, LENGTH, label="length (tokens)"),
+            Slider("dim", 32, 8, DIM, step=8),
+            Slider("heads", 2, 1, HEADS),
+            Slider("head", 0, 0, HEADS - 1, label="head shown"),
+            LogSlider("scale", 1.0, 0.1, 20.0, label="scale (times q·k)"),
+            Choice("mask", "none", MASKS),
+            Choice("encoding", "none", list(factories)),
+        ],
+        compute=compute,
+        settings=settings,
+    )
+
+
+def mean_by_distance(
+    weights: Float[Tensor, "length length"], seen: Bool[Tensor, "length length"]
+) -> Float[Tensor, " distances"]:
+    """Mean weight at each distance -(length - 1) .. length - 1, NaN where nothing is seen.
+
+    >>> mean_by_distance(torch.eye(2), torch.ones(2, 2, dtype=torch.bool)).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    length = len(weights)
+    row = (relative_positions(length, length) + length - 1).flatten()
+    nothing = torch.zeros(2 * length - 1)
+    count = nothing.index_add(0, row, seen.flatten().float())
+    return nothing.index_add(0, row, (weights * seen).flatten()) / count
+
+
+def keys_used(weights: Float[Tensor, "query key"]) -> Float[Tensor, " query"]:
+    """exp(entropy) of each row: 1 when all weight lies on one key, n when n share it evenly.
+
+    >>> keys_used(torch.tensor([[1.0, 0.0], [0.5, 0.5]])).tolist()
+    [1.0, 2.0]
+    """
+    return torch.special.entr(weights).sum(-1).exp()
+
+
+def _checked(encodings: Mapping[str, Factory]) -> dict[str, Factory]:
+    for name, factory in encodings.items():
+        if name in ENCODINGS:
+            raise ValueError(f"attention_explorer: the name {name!r} is taken. Choose another.")
+        if isinstance(factory, PositionEncoding) or not callable(factory):
+            raise TypeError(
+                f"attention_explorer: encodings[{name!r}] must be a function of (dim, heads, "
+                f"length), but it is a {type(factory).__name__}. Use lambda dim, heads, length: ..."
+            )
+    return dict(encodings)
+
+
+def _seen(mask: str, length: int) -> Bool[Tensor, "{length} {length}"]:
+    before = WINDOW if mask == "window" else None
+    after = {"none": None, "causal": 0, "window": WINDOW}[mask]
+    return band_mask(relative_positions(length, length), before=before, after=after)
+
+
+def _maps(tokens: list[str], scores: Tensor, weights: Tensor, seen: Tensor) -> list[View]:
+    ticks = [token if len(token) <= 12 else f"{token[:11]}…" for token in tokens]
+    common = {
+        "row_label": "query", "column_label": "key", "row_ticks": ticks, "column_ticks": ticks,
+        "square": True,
+    }  # fmt: skip
+    scores, shown = (part.masked_fill(~seen, math.nan) for part in (scores, weights))
+    limits = (0.0, float(weights.max()))
+    return [
+        Heatmap(
+            "weights", shown, value_label="weight", limits=limits, palette="sequential", **common
+        ),
+        Heatmap("scores", scores, value_label="score", **common),
+    ]
+
+
+def _curves(compared: Mapping[str, Tensor], seen: Tensor) -> list[View]:
+    length = len(seen)
+    labels = ["no position" if name == "none" else name for name in compared]
+    return [
+        Curves(
+            "mean weight by distance", torch.arange(1 - length, length),
+            torch.stack([mean_by_distance(weights, seen) for weights in compared.values()]), labels,
+            "key minus query (positions)", "mean weight",
+        ),
+        Curves(
+            "keys used by each query", torch.arange(length),
+            torch.stack([keys_used(weights) for weights in compared.values()]), labels,
+            "position of the query", "exp(entropy) (keys)", limits=(0.0, length + 0.5),
+        ),
+    ]  # fmt: skip

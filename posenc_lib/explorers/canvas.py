@@ -1,0 +1,126 @@
+"""The drawing surface of a panel: numbers go to the page, the page draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+from numpy.typing import NDArray
+
+from ..plots._palette import CYCLE, MISSING, PALETTES
+from .views import Curves, Heatmap, View
+
+SMALL = 65_536
+"""Heat maps of up to so many cells travel with two bytes a cell, larger ones with one."""
+
+
+class Canvas(anywidget.AnyWidget):
+    """Draws the views of one panel in the page.
+
+    `show` sends one message: every heat map as whole numbers with their range, every curve as
+    float32. The state holds the last picture, so a reloaded page draws it again.
+
+    >>> canvas = Canvas()
+    >>> canvas.show([Curves("line", [0, 1], [0, 1], "y", "x", "y")], "A line.")
+    >>> canvas
+    A line.
+    """
+
+    _esm = Path(__file__).with_name("canvas.js")
+    _css = Path(__file__).with_name("canvas.css")
+    picture = traitlets.Dict().tag(sync=True)
+    message = traitlets.Unicode("").tag(sync=True)
+    palettes = traitlets.Dict().tag(sync=True)
+
+    def __init__(self) -> None:
+        scales = {name: colours.tobytes() for name, colours in PALETTES.items()}
+        super().__init__(palettes=scales | {"cycle": list(CYCLE), "missing": MISSING})
+        self._shown = 0
+
+    def show(self, views: Sequence[View], alt: str) -> None:
+        """Draw these views instead of the present ones, and clear the message."""
+        drawn = [encoded(view) for view in views]
+        self._shown += 1
+        with self.hold_sync():
+            # The count stands last: the page compares old and new state from the end, and so
+            # sees at once that they differ instead of comparing every byte of the numbers.
+            self.picture = {"alt": alt, "views": drawn, "count": self._shown}
+            self.message = ""
+
+    def __repr__(self) -> str:
+        return self.picture.get("alt", "An empty canvas.")
+
+
+def encoded(view: View) -> dict[str, Any]:
+    """A view as the page reads it: labels, and numbers as bytes."""
+    if isinstance(view, Heatmap):
+        codes, low, step = quantised(view.values, view.extremes)
+        return {
+            "kind": "heatmap",
+            "name": view.name,
+            "alt": view.alt,
+            "shape": list(view.values.shape),
+            "codes": codes.tobytes(),
+            "low": low,
+            "step": step,
+            "whole": step == 1.0,
+            "beyond": list(view.beyond),
+            "bytes": codes.itemsize,
+            "limits": list(view.limits),
+            "palette": view.palette,
+            "labels": [view.row_label, view.column_label, view.value_label],
+            "starts": [view.row_start, view.column_start],
+            "ticks": [view.row_ticks, view.column_ticks],
+            "square": view.square,
+            "numbers": view.numbers,
+        }
+    if isinstance(view, Curves):
+        return {
+            "kind": "curves",
+            "name": view.name,
+            "alt": view.alt,
+            "x": view.x.astype(np.float64).tobytes(),  # positions past 2**24 stay exact
+            "ys": view.ys.astype(np.float32).tobytes(),
+            "legend": list(view.labels),
+            "limits": list(view.limits),
+            "labels": [view.x_label, view.y_label],
+            "logs": [view.log_x, view.log_y],
+        }
+    raise TypeError(f"Canvas: a view must be a Heatmap or Curves, but it is {view!r}.")
+
+
+def quantised(
+    values: NDArray[Any], extremes: tuple[float, float] | None
+) -> tuple[NDArray[np.uint8 | np.uint16], float, float]:
+    """Whole numbers for a matrix: value = low + step * code, the highest code for a missing value.
+
+    Up to 65,536 cells take two bytes each, larger matrices one. Matrices of whole numbers are
+    exact: with one byte where their range fits, otherwise with two whatever the size.
+
+    Args:
+        values: Any shape; finite or NaN.
+        extremes: Their smallest and largest value, or None if all are NaN.
+
+    Returns:
+        Codes (the same shape), low and step. A value comes back within step / 2.
+
+    >>> codes, low, step = quantised(np.array([[-1.0, 2.0, np.nan]]), (-1.0, 2.0))
+    >>> codes.tolist(), low, step
+    ([[0, 3, 255]], -1.0, 1.0)
+    """
+    low, high = extremes or (0.0, 0.0)
+    whole = high - low <= 65_534 and _whole(values.flat[:64]) and _whole(values)
+    small = high - low <= 254 if whole else values.size > SMALL
+    kind = np.uint8 if small else np.uint16
+    last = int(np.iinfo(kind).max)
+    step = 1.0 if whole else max((high - low) / (last - 1), 1e-6 * abs(low), 1e-300)
+    codes = np.rint((values - low) / step)
+    return np.where(np.isnan(codes), last, codes).astype(kind), low, step
+
+
+def _whole(values: NDArray[Any]) -> bool:
+    return bool(np.all((values == np.rint(values)) | np.isnan(values)))

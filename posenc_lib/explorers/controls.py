@@ -1,0 +1,261 @@
+"""The controls of a panel: each declares a name, a first value and the rule for its values."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import ipywidgets
+
+from .views import number
+
+
+class Control:
+    """What every control has: a name, a first value, the rule for its values, a widget."""
+
+    name: str
+    value: Any
+    label: str | None
+
+    @property
+    def allowed(self) -> str:
+        """What a value must be, to go into "it must be ..."."""
+        raise NotImplementedError
+
+    def checked(self, value: Any) -> Any:
+        """The value as a plain Python object, or a TypeError or ValueError without text."""
+        raise NotImplementedError
+
+    def widget(self) -> ipywidgets.DOMWidget:
+        """A new ipywidgets control that stands at the first value."""
+        raise NotImplementedError
+
+    def read(self, moved: Any) -> Any:
+        """The setting that the widget's value stands for."""
+        return moved
+
+    def _look(self) -> dict[str, Any]:
+        """What all widgets share: a label that is never cut off, and a width that wraps."""
+        return {
+            "description": self.label or self.name,
+            "style": {"description_width": "initial"},
+            "layout": ipywidgets.Layout(width="auto", min_width="240px", flex="0 1 340px"),
+        }
+
+
+@dataclass(frozen=True)
+class Slider(Control):
+    """A slider over whole numbers, or over real numbers if any argument is a float.
+
+    Args:
+        name: The keyword of `compute`, and the attribute of the panel.
+        value: Where it stands first.
+        minimum: Lowest value.
+        maximum: Highest value.
+        step: Distance between values. Whole numbers off the steps are refused.
+        label: What stands beside it; the name if left out.
+
+    >>> Slider("dim", 64, 2, 512, step=2).allowed
+    'a whole number from 2 to 512 in steps of 2'
+    """
+
+    name: str
+    value: float
+    minimum: float
+    maximum: float
+    _: KW_ONLY
+    step: float = 1
+    label: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        return all(isinstance(v, int) for v in (self.value, self.minimum, self.maximum, self.step))
+
+    @property
+    def allowed(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        steps = f" in steps of {self.step}" if self.whole and self.step != 1 else ""
+        return f"{kind} from {self.minimum} to {self.maximum}{steps}"
+
+    def checked(self, value: Any) -> float:
+        value = _whole(value) if self.whole else _real(value)
+        if not self.minimum <= value <= self.maximum:
+            raise ValueError
+        if self.whole and (value - self.minimum) % self.step:
+            raise ValueError
+        return value
+
+    def widget(self) -> ipywidgets.DOMWidget:
+        kind = ipywidgets.IntSlider if self.whole else ipywidgets.FloatSlider
+        look = self._look() | ({} if self.whole else {"readout_format": ".3g"})
+        return kind(value=self.value, min=self.minimum, max=self.maximum, step=self.step, **look)
+
+
+@dataclass(frozen=True)
+class LogSlider(Control):
+    """A slider over positive numbers whose steps are factors, 20 to a power of ten.
+
+    The hand moves it to three significant digits; from code it takes any value in its range.
+
+    >>> LogSlider("base", 10_000.0, 10.0, 1e6).allowed
+    'a number from 10 to 1,000,000'
+    """
+
+    name: str
+    value: float
+    minimum: float
+    maximum: float
+    _: KW_ONLY
+    label: str | None = None
+
+    @property
+    def allowed(self) -> str:
+        return f"a number from {number(self.minimum)} to {number(self.maximum)}"
+
+    def checked(self, value: Any) -> float:
+        value = _real(value)
+        if not self.minimum <= value <= self.maximum:
+            raise ValueError
+        return value
+
+    def widget(self) -> ipywidgets.DOMWidget:
+        low, high = math.log10(self.minimum), math.log10(self.maximum)
+        while 10.0**low > self.minimum:  # rounding: else the widget would not reach its ends
+            low = math.nextafter(low, -math.inf)
+        while 10.0**high < self.maximum:
+            high = math.nextafter(high, math.inf)
+        return ipywidgets.FloatLogSlider(
+            value=self.value, min=low, max=high, step=0.05, readout_format=",.3r", **self._look()
+        )
+
+    def read(self, moved: float) -> float:
+        return min(max(float(f"{moved:.3g}"), self.minimum), self.maximum)
+
+
+@dataclass(frozen=True)
+class Choice(Control):
+    """A drop-down.
+
+    Args:
+        name: The keyword of `compute`, and the attribute of the panel.
+        value: One of the options.
+        options: Values, or a mapping from the text shown to the value.
+        label: What stands beside it; the name if left out.
+
+    >>> Choice("base", 10_000.0, [100.0, 1_000.0, 10_000.0]).allowed
+    'one of 100.0, 1000.0, 10000.0'
+    """
+
+    name: str
+    value: Any
+    options: Sequence[Any] | Mapping[str, Any]
+    _: KW_ONLY
+    label: str | None = None
+
+    @property
+    def pairs(self) -> list[tuple[str, Any]]:
+        if isinstance(self.options, Mapping):
+            return list(self.options.items())
+        return [(written(v) if not isinstance(v, str) else v, v) for v in self.options]
+
+    @property
+    def allowed(self) -> str:
+        return "one of " + ", ".join(repr(value) for _, value in self.pairs)
+
+    def checked(self, value: Any) -> Any:
+        for _, option in self.pairs:
+            if isinstance(value, bool) == isinstance(option, bool) and value == option:
+                return option
+        kinds = (int, float) if isinstance(self.value, (int, float)) else type(self.value)
+        raise ValueError if isinstance(value, kinds) else TypeError
+
+    def widget(self) -> ipywidgets.DOMWidget:
+        return ipywidgets.Dropdown(options=self.pairs, value=self.value, **self._look())
+
+
+@dataclass(frozen=True)
+class Toggle(Control):
+    """A check box.
+
+    >>> Toggle("causal", False).allowed
+    'True or False'
+    """
+
+    name: str
+    value: bool
+    _: KW_ONLY
+    label: str | None = None
+
+    @property
+    def allowed(self) -> str:
+        return "True or False"
+
+    def checked(self, value: Any) -> bool:
+        if type(value).__name__ not in ("bool", "bool_"):  # Python's and NumPy's
+            raise TypeError
+        return bool(value)
+
+    def widget(self) -> ipywidgets.DOMWidget:
+        return ipywidgets.Checkbox(value=self.value, indent=False, **self._look())
+
+
+@dataclass(frozen=True)
+class Text(Control):
+    """A line of text, such as the tokens of a sentence.
+
+    >>> Text("sentence", "the cat sat", maximum=60).allowed
+    'text of 1 to 60 characters'
+    """
+
+    name: str
+    value: str
+    _: KW_ONLY
+    label: str | None = None
+    maximum: int = 200
+
+    @property
+    def allowed(self) -> str:
+        return f"text of 1 to {self.maximum} characters"
+
+    def checked(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise TypeError
+        if not value.strip() or len(value) > self.maximum:
+            raise ValueError
+        return value
+
+    def widget(self) -> ipywidgets.DOMWidget:
+        return ipywidgets.Text(value=self.value, **self._look())
+
+
+def written(value: Any) -> str:
+    """A setting for a reader."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return number(value) if isinstance(value, (int, float)) else f"'{value}'"
+
+
+def _whole(value: Any) -> int:
+    if type(value).__name__ in ("bool", "bool_"):
+        raise TypeError
+    try:
+        return operator.index(value)
+    except TypeError:
+        if isinstance(value, float) and math.isnan(value):
+            raise ValueError from None
+        raise TypeError from None
+
+
+def _real(value: Any) -> float:
+    if type(value).__name__ in ("bool", "bool_") or isinstance(value, (str, bytes)):
+        raise TypeError
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        raise TypeError from None
+    if not math.isfinite(value):
+        raise ValueError
+    return value

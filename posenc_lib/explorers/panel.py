@@ -1,0 +1,323 @@
+"""Live panels: controls, a function and views, declared in a few lines.
+
+A panel shows sliders, calls `compute` with their values and draws the views it returns. It works
+without a browser too: set `panel.length = 128` and look at `panel.views` or `panel.figure()`.
+"""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import html
+import inspect
+import logging
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from .canvas import Canvas
+from .controls import Choice, Control, LogSlider, Slider, Text, Toggle, written
+from .views import Curves, Heatmap, View
+
+if TYPE_CHECKING:
+    from ..plots._figure import TeachingFigure
+
+__all__ = ["Choice", "Control", "LogSlider", "Panel", "Slider", "Text", "Toggle"]
+
+logger = logging.getLogger(__name__)
+
+
+class Panel(ipywidgets.VBox):
+    """A live figure with controls.
+
+    In a notebook a moved control calls `compute` in the kernel, and one message takes the new
+    numbers to the page. Where widgets cannot run, the still picture of `figure()` shows.
+
+    Every control is an attribute: `panel.length = 128` redraws, `panel.length` reads. A value that
+    is not allowed is refused, never clipped, and the last good picture stays: from code with an
+    exception, from the hand with a sentence in the panel.
+
+    Args:
+        title: What the panel shows.
+        controls: At least one `Slider`, `LogSlider`, `Choice`, `Toggle` or `Text`.
+        compute: Called with every control's value by name; returns a list of `Heatmap` and
+            `Curves`. It may refuse a combination by raising ValueError with a plain sentence.
+        settings: First values, by control name, instead of the controls' own.
+
+    Raises:
+        TypeError: A setting of the wrong type or of an unknown name; a `compute` that does not
+            take the controls, or returns something else than views.
+        ValueError: A value out of range, or a combination that `compute` refuses.
+
+    >>> panel = Panel(
+    ...     title="A line",
+    ...     controls=[Slider("slope", 2, -5, 5)],
+    ...     compute=lambda slope: [Curves("line", [0, 1], [0, slope], "y", "x", "y")],
+    ... )
+    >>> panel.slope = 3
+    >>> panel.views[0].ys
+    array([[0., 3.]])
+    >>> panel
+    A line with slope = 3. Curves of line: one curve (y) over x 0 to 1, y from 0 to 3.
+    >>> panel.slope = 9
+    Traceback (most recent call last):
+    ValueError: Panel 'A line': slope = 9 is refused: it must be a whole number from -5 to 5.
+    """
+
+    def __init__(
+        self,
+        *,
+        title: str,
+        controls: Sequence[Control],
+        compute: Callable[..., Sequence[View]],
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        declared = {control.name: control for control in controls}
+        self._check_declaration(title, controls, declared, compute)
+        vars(self).update(_title=title, _declared=declared, _compute=compute, _quiet=False)
+        first = {name: control.value for name, control in declared.items()}
+        first |= self._checked(first | dict(settings or {}))
+        views = self._views_of(first)
+        self._widgets = {name: control.widget() for name, control in declared.items()}
+        self._canvas = Canvas()
+        row = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center")
+        heading = ipywidgets.HTML(f"<strong>{html.escape(title)}</strong>")
+        super().__init__(
+            [heading, ipywidgets.Box(list(self._widgets.values()), layout=row), self._canvas]
+        )
+        self.add_class("posenc-panel")
+        self._put(first)
+        self._show(first, views)
+        for widget in self._widgets.values():
+            widget.observe(self._moved, names="value")
+
+    # --- driven from code ---------------------------------------------------------------------
+
+    def set(self, **settings: Any) -> None:
+        """Set several controls at once and draw once.
+
+        Raises:
+            TypeError, ValueError: As on construction; nothing has changed then.
+        """
+        wanted = self._settings | self._checked(settings)
+        views = self._views_of(wanted, settings)
+        self._put(wanted)
+        self._show(wanted, views)
+
+    @property
+    def title(self) -> str:
+        """What the panel shows."""
+        return self._title
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the picture, by control name."""
+        return dict(self._settings)
+
+    @property
+    def views(self) -> list[View]:
+        """The heat maps and curves drawn now, with their arrays."""
+        return list(self._views)
+
+    @property
+    def alt(self) -> str:
+        """The picture in words: title, settings, what is drawn."""
+        drawn = " ".join(view.alt for view in self._views)
+        return f"{self._title} with {_listed(self._settings)}. {drawn}"
+
+    @property
+    def controls(self) -> dict[str, ipywidgets.DOMWidget]:
+        """The ipywidgets controls, by name."""
+        return dict(self._widgets)
+
+    @property
+    def canvas(self) -> Canvas:
+        """The drawing surface."""
+        return self._canvas
+
+    @property
+    def message(self) -> str:
+        """What the panel says about a refused value; empty when all is well."""
+        return self._canvas.message
+
+    @property
+    def error(self) -> Exception | None:
+        """The exception behind the message, with its traceback."""
+        return self._error
+
+    def figure(self) -> TeachingFigure:
+        """The present picture as a matplotlib figure."""
+        from ..plots._figure import views_figure  # only now: a live panel needs no matplotlib
+
+        title = textwrap.fill(f"{self._title}: {_listed(self._settings)}", 90)
+        return views_figure(self._views, alt=self.alt, title=title)
+
+    def picture(self) -> bytes:
+        """The present picture as PNG bytes."""
+        return self.figure().png()
+
+    def close(self) -> None:
+        """Close the panel and all that belongs to it."""
+        for part in (*getattr(self, "_widgets", {}).values(), *getattr(self, "children", ())):
+            part.close()
+        super().close()
+
+    # --- shown in a notebook ------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data = super()._repr_mimebundle_(**kwargs)
+        data["text/plain"] = self.alt
+        data["image/png"] = base64.b64encode(self.picture()).decode("ascii")
+        return data, {"image/png": {"alt": self.alt}}
+
+    # --- controls as attributes ---------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        settings = vars(self).get("_settings", {})
+        if name in settings:
+            return settings[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in vars(self).get("_declared", ()):
+            self.set(**{name: value})
+        elif name.startswith("_") or hasattr(type(self), name):
+            super().__setattr__(name, value)
+        else:
+            raise AttributeError(self._unknown(name))
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._declared]
+
+    # --- inside -------------------------------------------------------------------------------
+
+    @classmethod
+    def _check_declaration(
+        cls,
+        title: str,
+        controls: Sequence[Control],
+        declared: Mapping[str, Control],
+        compute: Callable[..., Any],
+    ) -> None:
+        """Mistakes of the person who writes a panel, found when it is made."""
+        where = f"Panel {title!r}"
+        if not controls:
+            raise ValueError(f"{where}: controls is empty. Give it at least one, such as a Slider.")
+        if len(declared) < len(controls):
+            names = [control.name for control in controls]
+            raise ValueError(f"{where}: two controls have the same name: {', '.join(names)}.")
+        for name in declared:
+            if not name.isidentifier() or name.startswith("_") or hasattr(cls, name):
+                raise ValueError(
+                    f"{where}: a control cannot be named {name!r}, because widgets use that name "
+                    "or Python does not allow it. Choose another, such as 'key_count' for 'keys'."
+                )
+        try:
+            inspect.signature(compute).bind(**dict.fromkeys(declared))
+        except TypeError as error:
+            raise TypeError(
+                f"{where}: compute must take {', '.join(declared)} by keyword, but: {error}."
+            ) from None
+
+    def _unknown(self, name: str) -> str:
+        near = difflib.get_close_matches(name, self._declared, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        known = ", ".join(self._declared)
+        return f"Panel {self._title!r}: it has no control {name!r}; it has {known}.{hint}"
+
+    def _checked(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings as plain values, or an exception that says which one is wrong and why."""
+        clean = {}
+        for name, value in settings.items():
+            if name not in self._declared:
+                raise TypeError(self._unknown(name))
+            control = self._declared[name]
+            try:
+                clean[name] = control.checked(value)
+            except (TypeError, ValueError) as error:
+                raise type(error)(
+                    f"Panel {self._title!r}: {name} = {value!r} is refused: "
+                    f"it must be {control.allowed}."
+                ) from None
+        return clean
+
+    def _views_of(
+        self, settings: Mapping[str, Any], changed: Mapping[str, Any] | None = None
+    ) -> list[View]:
+        """Ask `compute`; a refusal names the panel and the settings."""
+        try:
+            views = self._compute(**settings)
+        except ValueError as error:
+            named = _listed(changed or settings)
+            raise ValueError(f"Panel {self._title!r}: {named} is refused: {error}") from error
+        views = [views] if isinstance(views, (Heatmap, Curves)) else views
+        if not isinstance(views, (list, tuple)) or not views:
+            raise TypeError(
+                f"Panel {self._title!r}: compute must return a list of at least one Heatmap or "
+                f"Curves, but it returned {type(views).__name__}."
+            )
+        for view in views:
+            if not isinstance(view, (Heatmap, Curves)):
+                raise TypeError(
+                    f"Panel {self._title!r}: compute must return a list of Heatmap and Curves, "
+                    f"but one of them is {type(view).__name__}."
+                )
+        return list(views)
+
+    def _moved(self, change: Any) -> None:
+        """A control was moved by hand."""
+        if self._quiet:
+            return
+        name = next(n for n, widget in self._widgets.items() if widget is change.owner)
+        value = self._declared[name].read(change.new)
+        self._wanted = self._wanted | {name: value}
+        try:
+            views = self._views_of(self._checked(self._wanted), {name: value})
+        except Exception as error:
+            self._refuse(name, value, error)
+        else:
+            self._show(self._wanted, views)
+
+    def _refuse(self, name: str, value: Any, error: Exception) -> None:
+        """Say why nothing new is drawn; the traceback goes to the log."""
+        self._error = error
+        expected = isinstance(error, ValueError)
+        reason = error.__cause__ if expected and error.__cause__ else error
+        text = str(reason) if expected else f"{type(error).__name__}: {error}"
+        logger.log(
+            logging.INFO if expected else logging.ERROR,
+            "Panel %r did not draw %s",
+            self._title,
+            _listed({name: value}),
+            exc_info=error,
+        )
+        drawn = {n: v for n, v in self._settings.items() if v != self._wanted[n]}
+        self._canvas.message = (
+            f"{_listed({name: value})} is not drawn: {text.rstrip('.')}. "
+            f"The picture still shows {_listed(drawn or self._settings)}."
+        )
+
+    def _show(self, settings: Mapping[str, Any], views: list[View]) -> None:
+        self._settings = dict(settings)
+        self._wanted = dict(settings)
+        self._views = views
+        self._error = None
+        self._canvas.show(views, self.alt)
+
+    def _put(self, settings: Mapping[str, Any]) -> None:
+        """Move the controls without drawing."""
+        self._quiet = True
+        try:
+            for name, value in settings.items():
+                self._widgets[name].value = value
+        finally:
+            self._quiet = False
+
+
+def _listed(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {written(value)}" for name, value in settings.items())

@@ -1,0 +1,125 @@
+"""The panel of notebook 03: distances, what is made of them, and how often each one occurs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from posenc_lib.explorers.panel import Choice, Panel, Slider, Toggle
+from posenc_lib.explorers.views import Curves, Heatmap, View
+from posenc_lib.nezha import nezha_table
+from posenc_lib.relative import band_mask, clip_relative, relative_positions
+from posenc_lib.shaw import shaw_scores
+
+FARTHEST, LONGEST, WIDEST = 64, 128, 128
+DISTANCE = "key minus query (positions)"
+FORMS = {
+    "key minus query": "raw",
+    "clipped": "clipped",
+    "band (window)": "band",
+    "Shaw scores (random table)": "Shaw",
+    "NEZHA scores (fixed table)": "NEZHA",
+}
+
+
+def relative_explorer(**settings: object) -> Panel:
+    """The matrix key minus query, clipped, as a band, or turned into scores by a table.
+
+    Controls: `form` ("raw", "clipped", "band", "Shaw", "NEZHA"), `length` (keys), `queries`,
+    `offset` of the first query, `clip` (K; for "band" the window to either side), `dim` (of a
+    head), `same_query` (one query vector for all rows, or one each). Queries and Shaw's table
+    are N(0, 1) from a fixed seed.
+
+    >>> panel = relative_explorer(queries=2, length=3)
+    >>> panel.views[0].values
+    array([[ 0.,  1.,  2.],
+           [-1.,  0.,  1.]])
+    """
+    return Panel(
+        title="Relative positions",
+        controls=[
+            Choice("form", "raw", FORMS),
+            Slider("length", 12, 1, LONGEST, label="length (keys)"),
+            Slider("queries", 12, 1, LONGEST),
+            Slider("offset", 0, 0, LONGEST, label="offset of the queries"),
+            Slider("clip", 4, 0, FARTHEST, label="clip distance K"),
+            Slider("dim", 32, 2, WIDEST, step=2, label="dim of a head"),
+            Toggle("same_query", True, label="the same query vector everywhere"),
+        ],
+        compute=_views,
+        settings=settings,
+    )
+
+
+def _views(
+    form: str, length: int, queries: int, offset: int, clip: int, dim: int, same_query: bool
+) -> list[View]:
+    relative = relative_positions(queries, length, offset=offset)
+    distance = torch.arange(1 - queries - offset, length - offset)  # all that occur
+    if form in ("Shaw", "NEZHA"):
+        return _scores(form, relative, distance, clip, dim, same_query)
+    matrix, curve = (_made(form, tensor, clip) for tensor in (relative, distance[None]))
+    name = {"raw": "key minus query", "clipped": f"clipped at {clip}", "band": f"within {clip}"}
+    far = max(float(distance.abs().max()), 1.0)  # one colour scale, however far K is moved
+    found, pairs = np.unique(matrix[np.isfinite(matrix)], return_counts=True)
+    if not found.size:  # a band that no key falls into
+        found, pairs = np.array([0.0]), np.array([0])
+    wide, tall = 1.05 * far, 1.05 * max(float(pairs.max()), 1.0)
+    return [
+        _matrix(name[form], matrix, "positions", limits=(-far, far)),
+        Curves(
+            f"{name[form]}, by distance", distance.numpy(), curve, ["value"],
+            DISTANCE, "positions", limits=(-wide, wide),
+        ),
+        Curves(
+            "How many pairs share a value", found, pairs[None], ["pairs"],
+            "value in the matrix (positions)", "number of pairs", limits=(0.0, tall),
+        ),
+    ]  # fmt: skip
+
+
+def _made(form: str, relative: torch.Tensor, clip: int) -> np.ndarray:
+    if form == "clipped":
+        relative = clip_relative(relative, clip)
+    made = relative.double()
+    if form == "band":
+        made[~band_mask(relative, before=clip, after=clip)] = math.nan
+    return made.numpy()
+
+
+def _scores(
+    form: str,
+    relative: torch.Tensor,
+    distance: torch.Tensor,
+    clip: int,
+    dim: int,
+    same_query: bool,
+) -> list[View]:
+    rng = np.random.default_rng(0)  # drawn at full size, so that sliders keep what is shown
+    drawn = rng.standard_normal((LONGEST, WIDEST))[:, :dim]
+    trained = rng.standard_normal((2 * FARTHEST + 1, WIDEST))[:, :dim]
+    if form == "Shaw":
+        table = trained[FARTHEST - clip : FARTHEST + clip + 1]
+    else:
+        table = nezha_table(clip, dim).astype(float)
+    count = len(relative)
+    query = torch.from_numpy(drawn[np.zeros(count, int) if same_query else np.arange(count)])
+    scale = math.sqrt(dim)
+    matrix = shaw_scores(query[None, None], torch.from_numpy(table), relative)[0, 0] / scale
+    chosen = [0] if same_query else sorted({0, count // 2, count - 1})
+    by_row = query[chosen].numpy() @ table.T / scale
+    curves = by_row[:, distance.clamp(-clip, clip).numpy() + clip]
+    labels = ["every query"] if same_query else [f"query {i}" for i in chosen]
+    score = f"{form} score"
+    rows = f"distance (positions), K = {clip}"
+    return [
+        _matrix(f"{form}: q · a", matrix.numpy(), "score"),
+        Curves(f"{score} by distance", distance.numpy(), curves, labels, DISTANCE, "score"),
+        Heatmap(f"{form} table", table, rows, "dimension", "value", row_start=-clip),
+    ]
+
+
+def _matrix(name: str, values: np.ndarray, value_label: str, **options: object) -> Heatmap:
+    return Heatmap(name, values, "query", "key", value_label, square=True, **options)

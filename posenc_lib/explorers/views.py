@@ -1,0 +1,311 @@
+"""What a panel draws: a heat map or a few curves, as plain numbers with their labels.
+
+A view knows nothing of browsers or matplotlib. A live panel sends its numbers to the page, a still
+picture hands them to matplotlib: both draw the same view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST_HEATMAP = 4_194_304
+"""Cells in the largest heat map (2,048 x 2,048)."""
+
+LARGEST_VALUE = 1e30
+"""Beyond this a number is a mask (such as the lowest float32), not a value."""
+
+MOST_CURVES = 16
+"""Curves in one view: more cannot be told apart."""
+
+
+def number(value: float) -> str:
+    """Write a number for a reader: whole as it is, otherwise three significant digits.
+
+    >>> number(10_000.0), number(0.123456), number(-3), number(47_117.3)
+    ('10,000', '0.123', '-3', '47,100')
+    """
+    value = float(value)
+    if 100 <= abs(value) < 1e7 and value != round(value):
+        value = float(f"{value:.3g}")
+    if abs(value) < 1e15 and value == round(value):
+        return f"{int(value):,}"
+    return f"{value:.3g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmap:
+    """A matrix of numbers, drawn as coloured cells with row 0 at the top.
+
+    Args:
+        name: What it shows; the title.
+        values: (rows, columns). Finite, or NaN for a masked cell, which is drawn grey. A copy is
+            kept, as float32 when it came as float32 and as float64 otherwise.
+        row_label: What a row is ("position", "query").
+        column_label: What a column is ("dimension", "key").
+        value_label: What the colour means, with its unit if it has one.
+        limits: Lowest and highest value of the colour scale. None: symmetric about 0 for the
+            diverging palette, the smallest and largest value for the sequential one.
+        palette: "diverging" (blue, white, orange) or "sequential" (violet to yellow).
+        row_start: Number of the first row.
+        column_start: Number of the first column.
+        row_ticks: A text for every row (tokens) instead of its number.
+        column_ticks: A text for every column.
+        square: Draw square cells.
+        numbers: Write the value into each cell wherever the cells are large enough.
+
+    Raises:
+        TypeError: The values are not real numbers.
+        ValueError: Empty, not two axes, infinite, too large, or arguments that do not fit.
+
+    >>> view = Heatmap("offsets", [[0, 1], [-1, 0]], "query", "key", "key minus query")
+    >>> view.values.shape, view.limits
+    ((2, 2), (-1.0, 1.0))
+    """
+
+    name: str
+    values: NDArray[Any]
+    row_label: str
+    column_label: str
+    value_label: str
+    limits: tuple[float, float] | None = None
+    palette: str = "diverging"
+    row_start: int = 0
+    column_start: int = 0
+    row_ticks: Sequence[str] | None = None
+    column_ticks: Sequence[str] | None = None
+    square: bool = False
+    numbers: bool = True
+    extremes: tuple[float, float] | None = field(init=False)  # None: every cell is masked
+
+    def __post_init__(self) -> None:
+        where = f"Heatmap {self.name!r}"
+        values = _numbers(where, "values", self.values)
+        if values.ndim != 2 or values.size == 0:
+            raise ValueError(
+                f"{where}: values must be a matrix (rows, columns) with at least one cell, "
+                f"but its shape is {values.shape}. Pass one slice or reshape it to two axes."
+            )
+        if values.size > LARGEST_HEATMAP:
+            raise ValueError(
+                f"{where}: values has {values.shape[0]:,} x {values.shape[1]:,} cells, more than "
+                f"{LARGEST_HEATMAP:,}. Draw a part of it, such as values[:2048, :2048]."
+            )
+        if self.palette not in ("diverging", "sequential"):
+            raise ValueError(
+                f"{where}: palette must be 'diverging' or 'sequential', but it is {self.palette!r}."
+            )
+        for axis, argument in enumerate(("row_ticks", "column_ticks")):
+            ticks = getattr(self, argument)
+            if ticks is None:
+                continue
+            if isinstance(ticks, str) or len(ticks) != values.shape[axis]:
+                raise ValueError(
+                    f"{where}: {argument} must hold {values.shape[axis]} texts, one for each "
+                    f"{argument.split('_')[0]}, but it is {ticks!r}."
+                )
+            object.__setattr__(self, argument, tuple(str(tick) for tick in ticks))
+        extremes = _extremes(values)
+        low, high = extremes or (0.0, 1.0)
+        if self.limits is not None:
+            limits = _limits(where, self.limits)
+        elif self.palette == "diverging":
+            largest = max(-low, high) or 1.0
+            limits = (-largest, largest)
+        else:
+            limits = _wide(low, high)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "limits", limits)
+        object.__setattr__(self, "extremes", extremes)
+
+    @property
+    def beyond(self) -> tuple[bool, bool]:
+        """Whether some values lie below and above the colour scale (rounding noise aside)."""
+        low, high = self.limits
+        least, most = self.extremes or self.limits
+        noise = 1e-6 * (high - low)
+        return least < low - noise, most > high + noise
+
+    @property
+    def alt(self) -> str:
+        """One sentence for readers who do not see the picture."""
+        rows, columns = self.values.shape
+        text = f"Heat map of {self.name}: {rows} x {columns} "
+        text += f"({self.row_label} by {self.column_label})"
+        if self.extremes is None:
+            return f"{text}, every cell masked."
+        text += f", {self.value_label} {_span(*self.extremes)}"
+        masked = np.count_nonzero(np.isnan(self.values))
+        return f"{text}, {masked:,} cells masked." if masked else f"{text}."
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """A few curves over one horizontal axis.
+
+    Args:
+        name: What they show; the title.
+        x: (points,), finite and increasing.
+        ys: (curves, points), or (points,) for a single curve. NaN leaves a gap.
+        labels: One text for each curve; a single text for a single curve.
+        x_label: What the horizontal axis is, with its unit.
+        y_label: What the vertical axis is, with its unit.
+        limits: Lowest and highest value of the vertical axis; None fits the curves.
+        log_x: Logarithmic horizontal axis (every x above 0).
+        log_y: Logarithmic vertical axis (every y above 0).
+
+    Raises:
+        TypeError: x or ys are not real numbers.
+        ValueError: Empty, shapes that do not fit, x not increasing, infinite values.
+
+    >>> view = Curves("waves", [0, 1, 2], [[0.0, 0.8, 0.9]], ["dim 0"], "position", "value")
+    >>> view.ys.shape
+    (1, 3)
+    """
+
+    name: str
+    x: NDArray[Any]
+    ys: NDArray[Any]
+    labels: Sequence[str]
+    x_label: str
+    y_label: str
+    limits: tuple[float, float] | None = None
+    log_x: bool = False
+    log_y: bool = False
+
+    def __post_init__(self) -> None:
+        where = f"Curves {self.name!r}"
+        x, ys = _numbers(where, "x", self.x), _numbers(where, "ys", self.ys)
+        if ys.ndim == 1:
+            ys = ys[None]
+        if x.ndim != 1 or x.size == 0 or ys.ndim != 2 or ys.shape[1:] != x.shape or not len(ys):
+            raise ValueError(
+                f"{where}: ys must be (curves, points) over x (points,) with at least one curve "
+                f"and one point, but ys has shape {ys.shape} and x has shape {x.shape}. "
+                "Pass ys.T if its axes are swapped."
+            )
+        if len(ys) > MOST_CURVES:
+            raise ValueError(
+                f"{where}: {len(ys)} curves cannot be told apart, at most {MOST_CURVES}. "
+                "Choose some of them, or draw a Heatmap."
+            )
+        if not np.all(np.isfinite(x)) or np.any(np.diff(x) <= 0):
+            raise ValueError(
+                f"{where}: x must be finite and increasing. Sort it, and order ys with it."
+            )
+        labels = (self.labels,) if isinstance(self.labels, str) else tuple(map(str, self.labels))
+        if len(labels) != len(ys):
+            raise ValueError(
+                f"{where}: labels must hold {len(ys)} texts, one for each curve, "
+                f"but it is {labels!r}."
+            )
+        for argument, values, log in (("x", x, self.log_x), ("y", ys, self.log_y)):
+            if log and np.any(values <= 0):
+                raise ValueError(
+                    f"{where}: log_{argument}=True needs every {argument} above 0, but the "
+                    f"smallest is {number(np.nanmin(values))}. "
+                    "Leave that value out, or use a linear axis."
+                )
+        limits = self.limits
+        if limits is not None:
+            limits = _limits(where, limits)
+            if self.log_y and limits[0] <= 0:
+                raise ValueError(
+                    f"{where}: limits must be above 0 on a logarithmic axis, but they are {limits}."
+                )
+        else:
+            limits = _fitted(_extremes(ys), self.log_y)
+        for argument, value in (("x", x), ("ys", ys), ("labels", labels), ("limits", limits)):
+            object.__setattr__(self, argument, value)
+
+    @property
+    def alt(self) -> str:
+        """One sentence for readers who do not see the picture."""
+        many = f"{len(self.ys)} curves" if len(self.ys) > 1 else "one curve"
+        extremes = _extremes(self.ys)
+        text = f"Curves of {self.name}: {many} ({', '.join(self.labels)}) over {self.x_label} "
+        text += f"{number(self.x[0])} to {number(self.x[-1])}"
+        if extremes:
+            text += f", {self.y_label} {_span(*extremes)}"
+        return f"{text}."
+
+
+View = Heatmap | Curves
+
+
+def _numbers(where: str, argument: str, values: Any) -> NDArray[Any]:
+    """A read-only copy in float32 or float64; a torch tensor is taken off its graph and device."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        if str(values.dtype) in ("torch.bfloat16", "torch.float16"):
+            values = values.float()
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"{where}: {argument} is ragged: its rows differ in length. Pad them with NaN."
+        ) from error
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{where}: {argument} must hold real numbers, but its dtype is {array.dtype}. "
+            "Convert it to float first."
+        )
+    array = array.astype(np.float32 if array.dtype in (np.float32, np.float16) else np.float64)
+    for extreme in _extremes(array) or ():
+        if abs(extreme) > LARGEST_VALUE:
+            raise ValueError(
+                f"{where}: {argument} holds {extreme:.3g}, which has no colour and no height. "
+                "Put NaN where a value is masked."
+            )
+    array.flags.writeable = False
+    return array
+
+
+def _extremes(values: NDArray[Any]) -> tuple[float, float] | None:
+    """Smallest and largest value, NaN aside; None if there is no other."""
+    if not values.size:
+        return None
+    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
+    return None if np.isnan(low) else (float(low), float(high))
+
+
+def _span(low: float, high: float) -> str:
+    """Smallest to largest; rounding noise, which differs between machines, is written as 0."""
+    noise = 1e-6 * max(abs(low), abs(high))
+    low, high = (0.0 if abs(value) <= noise else value for value in (low, high))
+    return f"from {number(low)} to {number(high)}"
+
+
+def _limits(where: str, limits: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(limit) for limit in limits)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(
+            f"{where}: limits must be two finite numbers (lowest, highest), "
+            f"but they are {limits!r}."
+        )
+    return low, high
+
+
+def _wide(low: float, high: float) -> tuple[float, float]:
+    """Room about a single value, so that a constant still has a scale."""
+    if high > low:
+        return low, high
+    room = abs(low) / 2 or 0.5
+    return low - room, high + room
+
+
+def _fitted(extremes: tuple[float, float] | None, log: bool) -> tuple[float, float]:
+    """Axis limits with a little air above and below."""
+    low, high = extremes or ((1.0, 10.0) if log else (0.0, 1.0))
+    if log:
+        return (low / 1.2, high * 1.2) if high > low else (low / 2, high * 2)
+    low, high = _wide(low, high)
+    air = 0.05 * (high - low)
+    return low - air, high + air

@@ -1,0 +1,231 @@
+"""Figures of notebook 01."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from posenc_lib import _validate
+from posenc_lib.explorers.views import Heatmap
+from posenc_lib.plots._figure import CYCLE, TeachingFigure, draw_heatmap, teaching_style
+from posenc_lib.sinusoidal import frequencies, sinusoidal_at, sinusoidal_table, wavelengths
+
+
+def table_and_waves(
+    length: int, dim: int, pairs: Sequence[int], *, base: float = 10000.0
+) -> TeachingFigure:
+    """Left: the table as a heat map. Right: the sine of each pair in `pairs` along the positions.
+
+    >>> table_and_waves(50, 16, [0, 3]).alt[:40]
+    'Left: the sinusoidal table, 50 positions'
+    """
+    table = sinusoidal_table(length, dim, base=base)
+    turns = wavelengths(dim, base=base)[list(pairs)]
+    waves = ", ".join(f"pair {pair} {turn:.4g}" for pair, turn in zip(pairs, turns, strict=True))
+    with teaching_style():
+        figure = TeachingFigure(
+            alt=f"Left: the sinusoidal table, {length} positions by {dim} dimensions. Right: sines "
+            f"along the positions, wavelengths in positions: {waves}.",
+            size=(12, 5),
+        )
+        left, right = figure.subfigures(1, 2, width_ratios=(1, 1.2))
+        draw_heatmap(
+            left.subplots(),
+            Heatmap("table", table, "position", "dimension", "value", limits=(-1, 1)),
+        )
+        rows = right.subplots(len(pairs), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, pair, colour in zip(rows, pairs, CYCLE, strict=False):
+            axes.plot(table[:, 2 * pair], ".-", color=colour)
+            axes.set(ylim=(-1.2, 1.2), ylabel=f"pair {pair}")
+            axes.axhline(0, color="grey", linewidth=0.5)
+        rows[-1].set_xlabel("position")
+    return figure
+
+
+def binary_counter(bits: int = 4) -> TeachingFigure:
+    """Left: the positions written in binary, lowest bit first. Right: sines whose
+    wavelengths double in the same way, 2, 4, 8, ... positions, half a step on.
+
+    >>> binary_counter(3).alt[:25]
+    'Two panels of 8 positions'
+    """
+    digits, sines = binary_digits(bits), counting_sines(bits)
+    with teaching_style():
+        figure = TeachingFigure(
+            alt=f"Two panels of {2**bits} positions. Left: binary digits, the lowest flips at every "
+            f"position, the highest once. Right: sines of wavelength 2 to {2**bits}; the sign of "
+            "each is the digit beside it.",
+            size=(9, 0.28 * 2**bits + 1.2),
+        )
+        left, right = figure.subplots(1, 2)
+        left.imshow(digits, cmap="Greys", aspect="auto", vmin=0, vmax=1.6)
+        for (row, column), digit in np.ndenumerate(digits):
+            left.text(column, row, digit, ha="center", va="center")
+        shown = right.imshow(sines, cmap="RdBu_r", aspect="auto", vmin=-1, vmax=1)
+        left.set(xlabel="bit (lowest first)", ylabel="position", xticks=range(bits))
+        right.set(
+            xlabel="wavelength (positions)",
+            xticks=range(bits),
+            xticklabels=[str(2**n) for n in range(1, bits + 1)],
+        )
+        figure.colorbar(shown, ax=right, label="value")
+    return figure
+
+
+def binary_digits(bits: int) -> Int[np.ndarray, "length {bits}"]:
+    """The numbers 0 .. 2^bits - 1 in binary, lowest bit first, shape (2^bits, bits).
+
+    >>> binary_digits(2).tolist()
+    [[0, 0], [1, 0], [0, 1], [1, 1]]
+    """
+    bits = _validate.size("binary_digits", "bits", bits)
+    return np.arange(2**bits)[:, None] >> np.arange(bits) & 1
+
+
+def counting_sines(bits: int) -> Float[np.ndarray, "length {bits}"]:
+    """Sines of wavelength 2, 4, ... 2^bits positions whose signs count in binary.
+
+    >>> (counting_sines(2) > 0).astype(int).tolist()
+    [[0, 0], [1, 0], [0, 1], [1, 1]]
+    """
+    position = np.arange(2**bits)[:, None] + 0.5  # half a step on: never exactly 0
+    return -np.sin(2 * np.pi * position / 2.0 ** np.arange(1, bits + 1))
+
+
+def hands(
+    positions: Sequence[float], dim: int, pairs: Sequence[int], *, base: float = 10000.0
+) -> TeachingFigure:
+    """Each pair as a clock: one hand a position, its tip at (cos, sin).
+
+    >>> hands([0, 5], 8, [0, 1]).alt[:24]
+    'Clock faces of pairs 0, '
+    """
+    tips = sinusoidal_at(list(positions), dim, base=base)
+    turned = np.degrees(np.outer(positions, frequencies(dim, base=base)[list(pairs)])) % 360
+    angles = "; ".join(
+        f"position {p}: " + ", ".join(f"{a:.0f}" for a in row)
+        for p, row in zip(positions, turned, strict=True)
+    )
+    names = ", ".join(str(pair) for pair in pairs)
+    with teaching_style():
+        figure = TeachingFigure(
+            alt=f"Clock faces of pairs {names} at dim {dim}. Angles in degrees: {angles}.",
+            size=(2.6 * len(pairs), 3.2),
+        )
+        faces = figure.subplots(1, len(pairs), squeeze=False)[0]
+        for face, pair in zip(faces, pairs, strict=True):
+            around = np.linspace(0, 2 * np.pi, 200)
+            face.plot(np.cos(around), np.sin(around), color="grey", linewidth=1)
+            for colour, position, row in zip(CYCLE, positions, tips, strict=False):
+                end = row[2 * pair + 1], row[2 * pair]
+                face.plot(*zip((0, 0), end, strict=True), color=colour, linewidth=3,
+                          label=f"position {position}")  # fmt: skip
+                face.plot(*end, "o", color=colour)
+            face.set(aspect="equal", xticks=[], yticks=[], xlabel="cos", ylabel="sin")
+            face.set_title(f"pair {pair}")
+        figure.legend(*faces[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return figure
+
+
+def similarity(offsets: int, dim: int, *, base: float = 10000.0) -> Float[np.ndarray, " offsets"]:
+    """PE(p) . PE(p + k) / PE(p) . PE(p) for k = -offsets .. offsets; the same for every p.
+
+    >>> similarity(1, 2).round(2)
+    array([0.54, 1.  , 0.54])
+    """
+    k = np.arange(-offsets, offsets + 1)
+    return np.cos(np.outer(k, frequencies(dim, base=base))).mean(1)
+
+
+def similarity_curves(
+    dims: Sequence[int], *, offsets: int = 60, base: float = 10000.0
+) -> TeachingFigure:
+    """Dot product of PE(p) and PE(p + k) against k, 1 at k = 0; a ring where it first turns up.
+
+    >>> similarity_curves([64]).alt[-32:]
+    'Turns up again: dim 64 at k = 5.'
+    """
+    parts = []
+    with teaching_style():
+        figure = TeachingFigure(alt="Dot product against offset.", size=(9, 4))
+        axes = figure.subplots()
+        k = np.arange(-offsets, offsets + 1)
+        for dim, colour in zip(dims, CYCLE, strict=False):
+            curve = similarity(offsets, dim, base=base)
+            rise = first_upturn(curve[offsets:])
+            axes.plot(k, curve, ".-", color=colour, label=f"dim {dim}")
+            if rise is not None:
+                axes.plot(rise, curve[offsets + rise], "o", ms=12, mfc="none", color=colour)
+                parts.append(f"dim {dim} at k = {rise}")
+        axes.set(xlabel="offset k (positions)", ylabel="dot product (1 at k = 0)")
+        axes.legend()
+    figure.alt = (
+        "Dot product of PE(p) and PE(p + k) against k: symmetric, largest at 0, falling in waves. "
+        f"Turns up again: {'; '.join(parts) or 'none shown'}."
+    )
+    return figure
+
+
+def first_upturn(curve: Sequence[float]) -> int | None:
+    """The first index after which a curve is higher than before, or None.
+
+    >>> first_upturn([3.0, 2.0, 2.5])
+    1
+    """
+    up = np.flatnonzero(np.diff(curve) > 1e-9)
+    return int(up[0]) if up.size else None
+
+
+def angle_errors(positions: Sequence[int], dim: int) -> dict[str, Float[np.ndarray, " positions"]]:
+    """Largest error over the dimensions, at each position, of four ways to make the table.
+
+    float16 and float32 compute the angle in that precision; "angle addition" is
+    `sinusoidal_table`. The truth is float64.
+
+    >>> float(angle_errors([1000], 64)["float32"][0]) < 1e-3
+    True
+    """
+    w = frequencies(dim)
+    truth = [np.stack([np.sin(p * w), np.cos(p * w)], 1).ravel() for p in positions]
+    made = {"float16 angles": np.float16, "float32 angles": np.float32}
+    errors = {}
+    for name, kind in made.items():
+        rows = []
+        for p, true in zip(positions, truth, strict=True):
+            with np.errstate(over="ignore", invalid="ignore"):
+                angle = (kind(p) * w.astype(kind)).astype(kind)
+                row = np.stack([np.sin(angle), np.cos(angle)], 1).ravel().astype(np.float64)
+            rows.append(np.abs(row - true[: len(row)]).max())
+        errors[name.split()[0]] = np.array(rows)
+    ours = [
+        np.abs(sinusoidal_table(1, dim, start=p)[0] - t).max()
+        for p, t in zip(positions, truth, strict=True)
+    ]
+    return {**errors, "angle addition": np.array(ours)}
+
+
+def precision(positions: Sequence[int], dim: int) -> TeachingFigure:
+    """`angle_errors` against position, both axes logarithmic.
+
+    >>> precision([100, 10_000], 64).alt[:30]
+    'Largest error against position'
+    """
+    errors = angle_errors(positions, dim)
+    with teaching_style():
+        last = "; ".join(
+            f"{name} " + ("no number" if np.isnan(error[-1]) else f"{error[-1]:.0e}")
+            for name, error in errors.items()
+        )
+        figure = TeachingFigure(
+            alt=f"Largest error against position at dim {dim}, both logarithmic. "
+            f"At position {positions[-1]}: {last}.",
+            size=(9, 4),
+        )
+        axes = figure.subplots()
+        for colour, (name, error) in zip(CYCLE, errors.items(), strict=False):
+            axes.loglog(positions, error, "o-", color=colour, label=name)
+        axes.set(xlabel="position", ylabel="largest error of a sine or cosine")
+        axes.legend()
+    return figure
