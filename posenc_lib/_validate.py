@@ -203,7 +203,11 @@ def positions(
         )  # fmt: skip
     shape = tuple(value.shape)
     rows = (1, batch) if batch is not None else shape[:1]
-    if len(shape) not in (1, 2) or shape[-1] != length or (len(shape) == 2 and shape[0] not in rows):
+    if (
+        len(shape) not in (1, 2)
+        or shape[-1] != length
+        or (len(shape) == 2 and shape[0] not in rows)
+    ):
         allowed = f"shape ({length},) or ({'batch' if batch is None else batch}, {length})"
         remedy = "Give one position for each token, for example torch.arange(length)."
         raise refuse(ValueError, function, f"{argument}.shape", shape, allowed, remedy)

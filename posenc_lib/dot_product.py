@@ -64,8 +64,9 @@ def attention(
 
     allowed = []
     if bias is not None:
-        scores = scores + _finite_bias(bias, scores).to(scores.dtype)
+        bias = _checked_bias(bias, scores)
         allowed.append(bias != -math.inf)
+        scores = scores + bias.masked_fill(bias == -math.inf, 0.0)
     if mask is not None:
         _validate.boolean("attention", "mask", mask)
         broadcastable("attention", "mask", mask, scores.shape)
@@ -118,16 +119,17 @@ def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
         )  # fmt: skip
 
 
-def _finite_bias(bias: Tensor, scores: Tensor) -> Tensor:
-    """The bias with -inf (a mask) replaced by 0, after refusing NaN and +inf."""
+def _checked_bias(bias: Tensor, scores: Tensor) -> Tensor:
+    """The bias in the dtype of the scores, -inf for what it shuts out; no NaN and no +inf."""
     _validate.floating("attention", "bias", bias, axes="... query key")
     broadcastable("attention", "bias", bias, scores.shape)
+    bias = bias.to(scores.dtype)  # first: -1e300 becomes -inf in float32
     if bool((bias.isnan() | (bias == math.inf)).any()):
         raise _validate.refuse(
             ValueError, "attention", "bias", "NaN or +inf", "finite numbers or -inf",
             "Look for 0 * inf or log of a negative number where the bias is made.",
         )  # fmt: skip
-    return bias.masked_fill(bias == -math.inf, 0.0)
+    return bias
 
 
 def broadcastable(function: str, argument: str, value: Tensor, scores: torch.Size) -> None:

@@ -17,8 +17,8 @@ from posenc_lib.relative import band_mask, relative_positions
 
 
 def causal_mask(
-    queries: int | Shaped[Tensor, "*batch query"], keys: int | Shaped[Tensor, "*batch key"]
-) -> Bool[Tensor, "*batch query key"]:
+    queries: int | Shaped[Tensor, "*#batch query"], keys: int | Shaped[Tensor, "*#batch key"]
+) -> Bool[Tensor, "*#batch query key"]:
     """True where the key does not stand in the future of the query, shape (query, key).
 
     Two lengths are aligned at their ends: the last query sees every key, as when decoding with

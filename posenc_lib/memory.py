@@ -35,6 +35,8 @@ def largest_tensor(function: Callable[..., Any], *arguments: Any, **options: Any
     Steps in between count, the result counts, views of other tensors do not. Of two tensors of
     the same size the first is given; a function that makes none gives ().
 
+    Raises what the function raises.
+
     >>> import torch
     >>> row, column = torch.ones(1, 3), torch.ones(4, 1)
     >>> largest_tensor(lambda: (row * column).sum())

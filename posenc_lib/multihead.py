@@ -84,56 +84,74 @@ class MultiHeadAttention(nn.Module):
         Positions are (length,) or (batch, length), 0 .. length - 1 unless given; `mask` and
         `padding` are those of `attention`.
         """
-        positions = self._checked("x", x, "positions", positions)
+        positions, key_positions = self._positions(x, context, positions, context_positions)
         x = self.encoding.at_embeddings(x, positions)  # door 1
-        if context is None:
-            if context_positions is not None:
-                raise _validate.refuse(
-                    ValueError, "MultiHeadAttention", "context_positions", "a tensor",
-                    "None without a context", "Pass the context too, or use positions=.",
-                )  # fmt: skip
-            context, key_positions = x, positions
-        else:
-            key_positions = self._checked(
-                "context", context, "context_positions", context_positions, batch=x.shape[0]
-            )
-            context = self.encoding.at_embeddings(context, key_positions)
+        context = x if context is None else self.encoding.at_embeddings(context, key_positions)
 
         query = self.encoding.at_query(self._split(self.to_query(x)), positions)  # door 2
         key = self.encoding.at_key(self._split(self.to_key(context)), key_positions)
         value = self._split(self.to_value(context))  # (batch, heads, key, head_dim)
 
         bias = self.encoding.at_scores(query, key, positions, key_positions)  # door 3
-        if mask is not None:
-            _validate.boolean("MultiHeadAttention", "mask", mask)
-            scores_shape = torch.Size([*query.shape[:3], key.shape[2]])
-            broadcastable("MultiHeadAttention", "mask", mask, scores_shape)
-        if self.causal:
-            mask = self._causal(positions, key_positions, mask)
+        mask = self._mask(mask, query, key, positions, key_positions)
         output, weights = attention(query, key, value, bias=bias, mask=mask, padding=padding)
         extra = self.encoding.at_values(weights, positions, key_positions)
-        if extra is not None:
-            output = output + extra
+        output = output if extra is None else output + extra
         return self.dropout(self.to_output(self._merge(output))), weights
 
+    def _positions(
+        self, x: Tensor, context: Tensor | None, positions: Tensor | None, others: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The positions of queries and keys, counted from 0 where none are given."""
+        positions = self._checked("x", x, "positions", positions)
+        if context is None:
+            if others is not None:
+                raise _validate.refuse(
+                    ValueError, "MultiHeadAttention", "context_positions", "a tensor",
+                    "None without a context", "Pass the context too, or use positions=.",
+                )  # fmt: skip
+            return positions, positions
+        others = self._checked("context", context, "context_positions", others)
+        if context.shape[0] != x.shape[0]:
+            raise _validate.refuse(
+                ValueError, "MultiHeadAttention", "context.shape[0]", context.shape[0],
+                f"the batch of x, {x.shape[0]}", "Expand the shared one first.",
+            )  # fmt: skip
+        return positions, others
+
     def _checked(
-        self, name: str, x: Tensor, positions_name: str, positions: Tensor | None, batch: int = 0
+        self, name: str, x: Tensor, positions_name: str, positions: Tensor | None
     ) -> Tensor:
+        """The positions of one input, after checking both."""
         _validate.floating("MultiHeadAttention", name, x, axes="batch length dim")
         _validate.last_axis("MultiHeadAttention", name, x, "dim", self.dim)
         if not torch.is_autocast_enabled(x.device.type):
             _validate.same_dtype("MultiHeadAttention", **{name: x, "weight": self.to_query.weight})
-        if name == "context" and x.shape[0] != batch:
-            raise _validate.refuse(
-                ValueError, "MultiHeadAttention", "context.shape[0]", x.shape[0],
-                f"the batch of x, {batch}", "Expand the shared one first.",
-            )  # fmt: skip
         if positions is None:
             return torch.arange(x.shape[1], device=x.device)
         _validate.positions(
             "MultiHeadAttention", positions_name, positions, length=x.shape[1], batch=x.shape[0]
         )
         return positions
+
+    def _mask(
+        self,
+        mask: Tensor | None,
+        query: Tensor,
+        key: Tensor,
+        query_positions: Tensor,
+        key_positions: Tensor,
+    ) -> Tensor | None:
+        """The mask given and, for a causal layer, no key whose position lies after the query."""
+        if mask is not None:
+            _validate.boolean("MultiHeadAttention", "mask", mask)
+            scores = torch.Size([*query.shape[:3], key.shape[2]])
+            broadcastable("MultiHeadAttention", "mask", mask, scores)
+        if not self.causal:
+            return mask
+        causal = causal_mask(query_positions, key_positions)
+        causal = causal.unsqueeze(1) if causal.ndim == 3 else causal  # a heads axis
+        return causal if mask is None else causal & mask
 
     def _split(self, x: Tensor) -> Tensor:
         """(batch, length, dim) -> (batch, heads, length, head_dim)."""
@@ -142,12 +160,6 @@ class MultiHeadAttention(nn.Module):
     def _merge(self, x: Tensor) -> Tensor:
         """(batch, heads, length, head_dim) -> (batch, length, dim)."""
         return x.transpose(1, 2).flatten(2)
-
-    @staticmethod
-    def _causal(query_positions: Tensor, key_positions: Tensor, mask: Tensor | None) -> Tensor:
-        causal = causal_mask(query_positions, key_positions)
-        causal = causal.unsqueeze(1) if causal.ndim == 3 else causal  # a heads axis
-        return causal if mask is None else causal & mask
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, heads={self.heads}, causal={self.causal}"

@@ -3,7 +3,7 @@
     a_ij[2k]   = sin((j - i) * w_k)
     a_ij[2k+1] = cos((j - i) * w_k),     w_k = base ** (-2k / head_dim)
 
-Source: Wei et al. 2019, "NEZHA", section 3.1 (functional relative positional encoding).
+Source: Wei et al. 2019, "NEZHA", section 2.2, equations 6 and 7.
 
 The trap: the published code looks up PE(clip(j - i) + K), the paper writes PE(j - i). The
 outputs differ, though the two model classes are the same: a fixed rotation of the projections
@@ -34,7 +34,7 @@ def nezha_table(
 
     Raises ValueError for max_distance < 0, dim < 1, base <= 1 or another form.
 
-    Source: Wei et al. 2019, section 3.1; the released code for `form="code"`.
+    Source: Wei et al. 2019, equations 6 and 7; the released code for `form="code"`.
 
     >>> nezha_table(1, 2).round(4)
     array([[-0.8415,  0.5403],
@@ -54,7 +54,7 @@ class NezhaRelative(TableRelative):
 
     Raises like `nezha_table`.
 
-    Source: Wei et al. 2019, section 3.1.
+    Source: Wei et al. 2019, equations 6 and 7.
 
     >>> sum(p.numel() for p in NezhaRelative(head_dim=8, max_distance=64).parameters())
     0

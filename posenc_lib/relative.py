@@ -30,12 +30,12 @@ def _as_positions(function: str, argument: str, value: int | Tensor, start: int)
 
 
 def relative_positions(
-    queries: int | Shaped[Tensor, "*batch query"],
-    keys: int | Shaped[Tensor, "*batch key"],
+    queries: int | Shaped[Tensor, "*#batch query"],
+    keys: int | Shaped[Tensor, "*#batch key"],
     *,
     offset: int = 0,
     clip: int | None = None,
-) -> Shaped[Tensor, "*batch query key"]:
+) -> Shaped[Tensor, "*#batch query key"]:
     """The matrix key position minus query position, shape (query, key).
 
     int64 for lengths and whole positions, the float dtype for real ones such as timestamps.

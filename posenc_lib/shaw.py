@@ -4,11 +4,13 @@
     o_i  = sum_j alpha_ij (v_j + a^V_ij),      a_ij = table[clip(j - i, -K, K) + K]
 
 Source: Shaw et al. 2018, "Self-Attention with Relative Position Representations",
-equations 3 and 4; section 3.3 for the efficient form.
+equations 3 and 4. Section 3.3 of the paper shares a_ij among heads and batch rows; multiplying
+by the table before anything is picked goes further (Huang et al. 2018, "Music Transformer",
+section 3.4).
 
-The trap: the plain form builds a (query, key, head_dim) tensor, head_dim times the score
-matrix. A distance has only 2K + 1 values, so the efficient form multiplies by the table first
-and picks afterwards.
+The trap: the plain form multiplies every query with every a_ij, (batch, heads, query, key,
+head_dim) numbers, head_dim times the score matrix. A distance has only 2K + 1 values, so the
+efficient form multiplies by the table first and picks afterwards.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ def shaw_scores_naive(
     table: Float[Tensor, "rows head_dim"],
     relative: Integer[Tensor, "*batch query key"],
 ) -> Float[Tensor, "batch heads query key"]:
-    """q_i . a_ij, unscaled, by looking up every pair: builds (query, key, head_dim).
+    """q_i . a_ij, unscaled, by looking up every pair: makes (batch, heads, query, key, head_dim).
 
     The readable reference for `shaw_scores`. Raises like it.
 
@@ -41,7 +43,7 @@ def shaw_scores_naive(
             [1., 2.]])
     """
     index = _scores_index("shaw_scores_naive", query, table, relative)
-    return (query[..., :, None, :] * table[index]).sum(-1)  # table[index] is the large one
+    return (query[..., :, None, :] * table[index]).sum(-1)  # every pair, every feature
 
 
 def shaw_scores(
@@ -56,7 +58,7 @@ def shaw_scores(
     Raises ValueError for wrong ranks, an even number of table rows or two head_dims;
     TypeError for integer input.
 
-    Source: Shaw et al. 2018, equation 5 and section 3.3.
+    Source: Shaw et al. 2018, equation 5; Huang et al. 2018, section 3.4, for the order.
 
     >>> table = torch.tensor([[1.0], [2.0], [3.0]])
     >>> shaw_scores(torch.ones(1, 1, 2, 1), table, relative_positions(2, 2))[0, 0]
@@ -73,7 +75,7 @@ def shaw_values_naive(
     table: Float[Tensor, "rows head_dim"],
     relative: Integer[Tensor, "*batch query key"],
 ) -> Float[Tensor, "batch heads query head_dim"]:
-    """sum_j alpha_ij a_ij, by looking up every pair: builds (query, key, head_dim).
+    """sum_j alpha_ij a_ij, by looking up every pair: makes (batch, heads, query, key, head_dim).
 
     The readable reference for `shaw_values`. Raises like it.
 
@@ -84,7 +86,7 @@ def shaw_values_naive(
     tensor([[[[2.5000]]]])
     """
     index = _values_index("shaw_values_naive", weights, table, relative)
-    return (weights[..., None] * table[index]).sum(-2)  # table[index] is the large one
+    return (weights[..., None] * table[index]).sum(-2)  # every pair, every feature
 
 
 def shaw_values(
@@ -98,7 +100,7 @@ def shaw_values(
 
     Raises ValueError for wrong ranks or an even number of table rows; TypeError for integers.
 
-    Source: Shaw et al. 2018, equation 3; grouping by distance as in section 3.3.
+    Source: Shaw et al. 2018, equation 3.
 
     >>> table = torch.tensor([[1.0], [2.0], [3.0]])
     >>> shaw_values(torch.full((1, 1, 1, 2), 0.5), table, relative_positions(1, 2))

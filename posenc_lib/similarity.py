@@ -25,14 +25,13 @@ def cosine_matrix(
 
     Raises TypeError for anything but real numbers, ValueError for another rank, NaN or infinity.
 
+    Source: Wang and Chen 2020, "What Do Position Embeddings Learn?", figure 1 (the picture of it).
+
     >>> cosine_matrix(np.array([[2.0, 0.0], [1.0, 1.0]])).round(3)
     array([[1.   , 0.707],
            [0.707, 1.   ]])
     """
-    rows = as_table("cosine_matrix", table)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit = rows / np.where(norms > 0, norms, np.nan)
-    return np.clip(unit @ unit.T, -1.0, 1.0)
+    return _cosines("cosine_matrix", table)
 
 
 def cosine_by_offset(
@@ -44,10 +43,12 @@ def cosine_by_offset(
 
     Raises like `cosine_matrix`, and ValueError when `largest` does not fit into the table.
 
+    Source: the mean along the diagonals of Wang and Chen 2020, figure 1.
+
     >>> cosine_by_offset(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), 2)
     array([1., 0., 1.])
     """
-    cosines = cosine_matrix(table)
+    cosines = _cosines("cosine_by_offset", table)
     largest = _validate.size("cosine_by_offset", "largest", largest, minimum=0)
     if largest >= len(cosines):
         raise _validate.refuse(
@@ -57,3 +58,10 @@ def cosine_by_offset(
     diagonals = (np.diagonal(cosines, k) for k in range(largest + 1))
     known = [diagonal[~np.isnan(diagonal)] for diagonal in diagonals]
     return np.array([pairs.mean() if pairs.size else np.nan for pairs in known])
+
+
+def _cosines(function: str, table: np.ndarray) -> np.ndarray:
+    rows = as_table(function, table)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit = rows / np.where(norms > 0, norms, np.nan)
+    return np.clip(unit @ unit.T, -1.0, 1.0)

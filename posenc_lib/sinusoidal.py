@@ -128,7 +128,7 @@ def sinusoidal_textbook(
     return sinusoidal_at(_counted("sinusoidal_textbook", start, length), dim, base=base)
 
 
-def _counted(function: str, start: int, length: int) -> Float64[np.ndarray, "{length}"]:
+def _counted(function: str, start: int, length: int) -> Float64[np.ndarray, " {length}"]:
     """The positions start .. start + length - 1, all of them exact in float64."""
     start = _validate.integer(function, "start", start)
     if not -(2**53) <= start <= 2**53 - length:

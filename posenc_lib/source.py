@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
-import re
 import textwrap
 from typing import Any
-
-_DOCSTRING = re.compile(r'\n\s*(?:r|f)?"""(?:.|\n)*?"""\n')
 
 
 class Source:
@@ -51,5 +49,28 @@ def _one(thing: Any, docstring: bool) -> str:
             f"show_source: objects = {kind} is not allowed; expected a function or class that "
             "stands in a file. Pass the function itself, without calling it."
         ) from error
-    text = text if docstring else _DOCSTRING.sub("\n", text)
+    text = text if docstring else _without_docstrings(text)
     return f"# {module.replace('.', '/')}.py\n{text}"
+
+
+def _without_docstrings(text: str) -> str:
+    """The source without its docstrings; a body that was nothing else becomes `...`."""
+    lines = text.splitlines()
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    owners = [node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)]
+    owners = [node for node in owners if ast.get_docstring(node, clean=False) is not None]
+    for node in sorted(owners, key=lambda node: node.body[0].lineno, reverse=True):
+        held = node.body[0]
+        first, last = held.lineno - 1, held.end_lineno
+        before = lines[first].encode()[: held.col_offset].decode()
+        after = lines[last - 1].encode()[held.end_col_offset :].decode()
+        if before.strip() or after.strip():  # it shares its line with other code
+            lines[first:last] = [f"{before}...{after}"]
+            continue
+        if len(node.body) == 1:
+            lines[first:last] = [f"{before}..."]
+            continue
+        if last < len(lines) and not lines[last].strip():
+            last += 1  # and the blank line after it
+        del lines[first:last]
+    return "\n".join(lines)

@@ -123,8 +123,8 @@ causal = Exercise(
         ),
         Mistake(
             "strict", lambda n, m: _distance(n, m, m - n) < 0,
-            "A query may see its own position. With a strict < the first of 4 queries on 4 keys sees "
-            "nothing at all.",
+            "A query may see its own position. With a strict < the first of 4 queries on 4 keys "
+            "sees nothing at all.",
         ),
         Mistake(
             "future", lambda n, m: _distance(n, m, m - n) >= 0,

@@ -103,6 +103,8 @@ def _run(function: Callable[..., Any], case: tuple) -> Any:
 def _array(value: Any) -> np.ndarray:
     if hasattr(value, "detach"):  # a torch tensor, without importing torch
         value = value.detach().cpu().numpy()
+    if isinstance(value, list):
+        value = [_array(part) for part in value]
     return np.asarray(value)
 
 

@@ -99,7 +99,7 @@ def _read_at(table: Tensor, where: Tensor) -> Tensor:
 
 
 def _stretched(table: Tensor, length: int) -> Tensor:
-    return LearnedEncoding.from_table(table).extended(length).weight
+    return LearnedEncoding.from_table(table).extended(length).weight.detach()
 
 
 def _half_pixel(table: Tensor, length: int) -> Tensor:

@@ -649,11 +649,13 @@ class Surface {
     this.messageLine.setAttribute("role", "status");
     this.grid = element("div", "posenc-grid", this.root);
     this.panes = [];
+    this.width = 0;
     this.stale = { numbers: true, theme: true, picture: true, pointer: new Set() };
     this.drawn = 0;
     this.readPalettes(model.get("palettes"));
     this.sizes = new ResizeObserver((entries) => {
       for (const entry of entries) {
+        if (entry.target === this.root) this.arrange(entry.contentRect.width);
         const pane = this.panes.find((candidate) => candidate.stage === entry.target);
         if (!pane) continue;
         pane.width = entry.contentRect.width;
@@ -661,6 +663,7 @@ class Surface {
       }
       this.later("picture");
     });
+    this.sizes.observe(this.root);
     this.themes = new MutationObserver(() => {
       this.later("theme");
       setTimeout(() => this.later("theme"), 250); // the new style sheet may still be loading
@@ -683,6 +686,17 @@ class Surface {
     window.removeEventListener("resize", this.zoomed);
     this.model.off("change:picture", this.newNumbers);
     this.model.off("change:message", this.newMessage);
+  }
+
+  // As many columns as fit, and the rows evenly filled: four views stand two by two.
+  arrange(width = this.width) {
+    this.width = width;
+    if (!width || !this.panes.length) return;
+    const most = Math.max(1, Math.floor((width + 20) / 360));
+    const rows = Math.ceil(this.panes.length / most);
+    const columns = Math.ceil(this.panes.length / rows);
+    this.grid.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
+    this.grid.style.setProperty("--posenc-tallest", rows > 1 && columns > 1 ? "340px" : "440px");
   }
 
   showMessage() {
@@ -774,6 +788,8 @@ class Surface {
       this.sizes.unobserve(pane.stage);
       pane.figure.remove();
     }
+    if (this.arranged !== views.length) this.arrange();
+    this.arranged = views.length;
     views.forEach((sent, i) => this.panes[i].take(sent));
   }
 

@@ -95,7 +95,7 @@ def encoded(view: View) -> dict[str, Any]:
 
 def quantised(
     values: NDArray[Any], extremes: tuple[float, float] | None
-) -> tuple[NDArray[np.uint8 | np.uint16], float, float]:
+) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], float, float]:
     """Whole numbers for a matrix: value = low + step * code, the highest code for a missing value.
 
     Up to 65,536 cells take two bytes each, larger matrices one. Matrices of whole numbers are

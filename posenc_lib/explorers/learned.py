@@ -45,7 +45,8 @@ def learned_explorer(table: Any = TRAINED, **settings: object) -> Panel:
         own = as_table("learned_explorer", table, rows=2)
         tables[OWN], sizes[OWN] = lambda rows, dim: own[:rows, :dim], own.shape
         table = OWN
-    rows, columns = sizes.get(table, (None, None))
+    rows, columns = (size or 0 for size in sizes.get(table, (0, 0)))
+    last, widest = max(ROWS, rows) - 1, max(COLUMNS, columns)  # your table may be larger
 
     def compute(table: str, length: int, dim: int, start: int, reference: int) -> list[View]:
         _fits(table, *sizes[table], length, dim, start, reference)
@@ -56,10 +57,12 @@ def learned_explorer(table: Any = TRAINED, **settings: object) -> Panel:
         title="Position table",
         controls=[
             Choice("table", table if table in tables else TRAINED, list(tables)),
-            Slider("length", min(64, rows or ROWS), 2, ROWS, label="length (rows shown)"),
-            Slider("dim", min(64, columns or COLUMNS), 1, COLUMNS, label="dim (first columns)"),
-            Slider("start", 0, 0, ROWS - 2, label="first row shown"),
-            Slider("reference", min(20, (rows or ROWS) - 1), 0, ROWS - 1, label="reference row"),
+            Slider("length", min(128, rows or ROWS), 2, ROWS, label="length (rows shown)"),
+            Slider("dim", min(64, columns or widest), 1, widest, label="dim (first columns)"),
+            Slider("start", 0, 0, last - 1, label="first row shown"),
+            Slider(
+                "reference", min(20, rows - 1 if rows else last), 0, last, label="reference row"
+            ),
         ],
         compute=compute,
         settings={"table": table, **settings},

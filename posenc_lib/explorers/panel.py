@@ -82,7 +82,9 @@ class Panel(ipywidgets.VBox):
         views = self._views_of(first)
         self._widgets = {name: control.widget() for name, control in declared.items()}
         self._canvas = Canvas()
-        row = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="center")
+        row = ipywidgets.Layout(
+            display="flex", flex_flow="row wrap", align_items="center", grid_gap="0 18px"
+        )
         heading = ipywidgets.HTML(f"<strong>{html.escape(title)}</strong>")
         super().__init__(
             [heading, ipywidgets.Box(list(self._widgets.values()), layout=row), self._canvas]

@@ -68,7 +68,7 @@ class Heatmap:
     """
 
     name: str
-    values: NDArray[Any]
+    values: Any  # what NumPy can read; an array (rows, columns) after construction
     row_label: str
     column_label: str
     value_label: str
@@ -168,8 +168,8 @@ class Curves:
     """
 
     name: str
-    x: NDArray[Any]
-    ys: NDArray[Any]
+    x: Any  # what NumPy can read; arrays (points,) and (curves, points) after construction
+    ys: Any
     labels: Sequence[str]
     x_label: str
     y_label: str

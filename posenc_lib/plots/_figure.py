@@ -183,6 +183,7 @@ def draw_heatmap(axes: Axes, view: Heatmap) -> None:
         vmin=low,
         vmax=high,
         aspect="equal" if view.square else "auto",
+        interpolation="auto" if max(rows, columns) > 250 else "nearest",  # smooth when shrunk
         extent=(left, left + columns, top + rows, top),
     )
     axes.set(title=view.name, xlabel=view.column_label, ylabel=view.row_label)

@@ -17,7 +17,7 @@ FRAME = {"fill": False, "edgecolor": CYCLE[1], "linewidth": 3, "clip_on": False}
 
 
 def weight_maps(
-    maps: Mapping[str, Float[ArrayLike, "query key"]],
+    maps: Mapping[str, ArrayLike],
     tokens: Sequence[str],
     *,
     twins: tuple[int, int] | None = None,
@@ -46,12 +46,12 @@ def weight_maps(
     rows = -(-len(arrays) // columns)
     highest = max(float(a.max()) for a in arrays.values())
     with teaching_style():
-        height = 3.9 if columns == 2 else 3.3
-        figure = TeachingFigure(_alt(arrays, apart, len(tokens)), (9.0, height * rows))
+        height = 4.4 if columns == 2 else 3.7
+        figure = TeachingFigure(_alt(arrays, apart, len(tokens)), (10.0, height * rows))
         grid = figure.add_gridspec(rows, columns + 1, width_ratios=[1] * columns + [0.05])
         for index, (name, weights) in enumerate(arrays.items()):
             axes = figure.add_subplot(grid[divmod(index, columns)])
-            image = _draw(axes, weights, tokens, highest, letters=44 // columns)
+            image = _draw(axes, weights, tokens, highest, letters=50 // columns)
             axes.set_title(f"{name}\n{apart[name]}".strip())
             for row in twins or ():
                 axes.add_patch(Rectangle((-0.5, row - 0.5), len(tokens), 1, **FRAME))
@@ -79,7 +79,7 @@ def _draw(
     for (row, column), weight in np.ndenumerate(weights if len(tokens) <= 8 else np.empty((0, 0))):
         colour = "black" if weight == 0 or weight > 0.5 * highest else "white"
         text = f"{weight:.2f}" if weight else "0"
-        axes.text(column, row, text, ha="center", va="center", fontsize=11, color=colour)
+        axes.text(column, row, text, ha="center", va="center", fontsize=12, color=colour)
     return image
 
 

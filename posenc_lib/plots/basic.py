@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jaxtyping import Float, Shaped
 from numpy.typing import ArrayLike
 
 from posenc_lib.explorers.views import Curves, Heatmap
@@ -12,7 +11,7 @@ from posenc_lib.plots._figure import TeachingFigure, views_figure
 
 
 def heatmap(
-    values: Shaped[ArrayLike, "rows columns"],
+    values: ArrayLike,
     row_label: str,
     column_label: str,
     value_label: str,
@@ -30,8 +29,8 @@ def heatmap(
 
 
 def curves(
-    x: Float[ArrayLike, " points"],
-    ys: Float[ArrayLike, "curves points"],
+    x: ArrayLike,
+    ys: ArrayLike,
     labels: Sequence[str],
     x_label: str,
     y_label: str,

@@ -134,7 +134,7 @@ def similarity(
     `rows` are the first and the one after the last that the heat map shows.
 
     >>> wave = np.stack([np.cos(np.arange(9)), np.sin(np.arange(9))], 1)
-    >>> similarity({"wave": wave}, largest=4).alt[-36:]
+    >>> similarity({"wave": wave}, largest=4).alt[-37:]
     'Mean cosine of neighbours: wave 0.54.'
     """
     first = next(iter(tables))
@@ -147,8 +147,8 @@ def similarity(
         (12, 4.8),
     )
     square = Heatmap(
-        first, cosine_matrix(tables[first][slice(*rows)]), "position", "position", "cosine", (-1, 1),
-        row_start=rows[0], column_start=rows[0], square=True,
+        first, cosine_matrix(tables[first][slice(*rows)]), "position", "position", "cosine",
+        limits=(-1, 1), row_start=rows[0], column_start=rows[0], square=True,
     )  # fmt: skip
     curves = Curves(
         "mean over all pairs of rows", np.arange(largest + 1), np.array(list(means.values())),
@@ -195,7 +195,7 @@ def spectrum(tables: Mapping[str, Float[np.ndarray, "length dim"]]) -> TeachingF
     The steps of the first table carry their wavelength.
 
     >>> wave = np.sin(2 * np.pi * np.arange(12) / 4)[:, None]
-    >>> spectrum({"wave": wave}).alt[-40:]
+    >>> spectrum({"wave": wave}).alt[-39:]
     'The steps of wave: 4 positions (100 %).'
     """
     spectra = {name: wave_spectrum(table) for name, table in tables.items()}

@@ -54,9 +54,9 @@ def binary_counter(bits: int = 4) -> TeachingFigure:
     digits, sines = binary_digits(bits), counting_sines(bits)
     with teaching_style():
         figure = TeachingFigure(
-            alt=f"Two panels of {2**bits} positions. Left: binary digits, the lowest flips at every "
-            f"position, the highest once. Right: sines of wavelength 2 to {2**bits}; the sign of "
-            "each is the digit beside it.",
+            alt=f"Two panels of {2**bits} positions. Left: binary digits, the lowest flips at "
+            f"every position, the highest once. Right: sines of wavelength 2 to {2**bits}; the "
+            "sign of each is the digit beside it.",
             size=(9, 0.28 * 2**bits + 1.2),
         )
         left, right = figure.subplots(1, 2)
@@ -168,7 +168,7 @@ def similarity_curves(
     return figure
 
 
-def first_upturn(curve: Sequence[float]) -> int | None:
+def first_upturn(curve: Float[np.ndarray, " points"] | Sequence[float]) -> int | None:
     """The first index after which a curve is higher than before, or None.
 
     >>> first_upturn([3.0, 2.0, 2.5])
