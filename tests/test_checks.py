@@ -70,6 +70,7 @@ def test_an_error_in_the_answer_is_reported_with_its_call(exercise):
     assert exercise.name in message and "ZeroDivisionError: by hand" in message
 
 
+@pytest.mark.bad_input
 @each_exercise
 def test_a_value_in_place_of_a_function_is_refused(exercise):
     assert "without calling it" in exercise(3).message

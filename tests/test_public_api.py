@@ -1,0 +1,141 @@
+"""The flat public names: lazy, complete, documented, and never shadowed by a file."""
+
+import doctest
+import importlib
+import inspect
+import json
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import posenc_lib
+
+PUBLIC = {
+    name: getattr(posenc_lib, name)
+    for name in posenc_lib.__all__
+    if callable(getattr(posenc_lib, name))
+}
+HEAVY = ("torch", "numpy", "matplotlib", "ipywidgets", "anywidget", "IPython")
+NO_SOURCE = {  # public names that rest on no paper, each with its reason
+    "Door": "our own vocabulary",
+    "PositionEncoding": "our own protocol",
+    "padding_mask": "bookkeeping, not an idea from a paper",
+    "toy_relative": "tutorials without an author; the module says what they got wrong",
+    "show_source": "a tool for notebooks",
+    "largest_tensor": "a tool for notebooks",
+    "wave_spectrum": "the Fourier transform of a table, our own reading of it",
+}
+
+
+def loaded_after(*statements):
+    """Which heavy packages a fresh interpreter has loaded after these statements."""
+    code = "; ".join([*statements, f"import sys; heavy = {HEAVY}"])
+    code += "\nimport json; print(json.dumps([name for name in heavy if name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("statement", "loaded"),
+    [
+        ("posenc_lib.__version__; dir(posenc_lib)", []),
+        ("posenc_lib.sinusoidal_table(5, 4)", ["numpy"]),
+        ("posenc_lib.sinusoidal_textbook(5, 4); posenc_lib.sinusoidal_at([0.5], 3)", ["numpy"]),
+        ("posenc_lib.wavelengths(4); posenc_lib.shift_rotation(1, 4)", ["numpy"]),
+        ("posenc_lib.minilm_position_table()", ["numpy"]),
+        ("posenc_lib.show_source(posenc_lib.frequencies)", ["numpy"]),
+        ("posenc_lib.attention", ["torch", "numpy"]),
+    ],
+)
+def test_a_name_loads_what_it_needs_and_no_more(statement, loaded):
+    assert loaded_after("import posenc_lib", statement) == loaded
+
+
+def test_every_name_resolves_and_dir_lists_it():
+    listed = dir(posenc_lib)
+    assert len(set(posenc_lib.__all__)) == len(posenc_lib.__all__)
+    for name in posenc_lib.__all__:
+        assert getattr(posenc_lib, name) is not None
+        assert name in listed
+
+
+def test_the_names_promised_to_learners_are_there():
+    promised = [
+        "sinusoidal_table", "wavelengths", "shift_rotation", "SinusoidalEncoding",
+        "LearnedEncoding", "BertEmbeddings", "relative_positions", "ShawRelative", "nezha_table",
+        "attention", "MultiHeadAttention", "show_source", "plots", "explorers", "checks",
+    ]  # fmt: skip
+    assert set(promised) <= set(posenc_lib.__all__)
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="sinusoidal_tabel"):
+        posenc_lib.sinusoidal_tabel  # noqa: B018
+
+
+def test_everything_public_in_a_file_is_a_flat_name():
+    """No function is left behind in its file: what has no underscore is public or imported."""
+    internal = {"table_rows", "broadcastable", "Source"}  # shared between files
+    for module in top_level_modules():
+        if not module.__name__.split(".")[-1].startswith("_"):
+            own = {
+                name
+                for name, value in vars(module).items()
+                if callable(value) and getattr(value, "__module__", "") == module.__name__
+            }
+            left = {name for name in own if not name.startswith("_")} - internal
+            assert left <= set(posenc_lib.__all__), module.__name__
+
+
+def top_level_modules():
+    names = [i.name for i in pkgutil.iter_modules(posenc_lib.__path__, "posenc_lib.")]
+    return [importlib.import_module(name) for name in names]
+
+
+def test_no_file_has_the_name_of_a_function():
+    files = {info.name for info in pkgutil.iter_modules(posenc_lib.__path__)}
+    assert not files & set(PUBLIC)
+
+
+def test_importing_the_files_first_does_not_hide_a_flat_name():
+    files = [i.name for i in pkgutil.iter_modules(posenc_lib.__path__) if not i.ispkg]
+    script = "\n".join(f"import posenc_lib.{name}" for name in files)
+    script += "\nimport posenc_lib, types"
+    script += f"\nfor name in {sorted(PUBLIC)}:"
+    script += "\n    value = getattr(posenc_lib, name)"
+    script += "\n    assert callable(value) and value.__name__ == name, name"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+# Documentation
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_says_what_it_is_and_shows_an_example(name):
+    text = inspect.getdoc(PUBLIC[name])
+    first = text.split("\n\n")[0]
+    assert first.endswith("."), "a docstring opens with a sentence"
+    examples = doctest.DocTestParser().get_examples(text)
+    assert examples, "no example"
+    assert any(example.want for example in examples), "an example that shows nothing"
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_names_its_source(name):
+    has_source = "\nSource: " in inspect.getdoc(PUBLIC[name])
+    assert has_source != (name in NO_SOURCE)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_with_arguments_says_what_it_raises(name):
+    if name in ("Door", "PositionEncoding", "NoEncoding"):
+        pytest.skip("takes no argument")
+    assert "Raises " in inspect.getdoc(PUBLIC[name])
+
+
+@pytest.mark.parametrize("module", top_level_modules(), ids=lambda module: module.__name__)
+def test_every_file_opens_with_a_docstring(module):
+    assert module.__doc__
+    assert module.__doc__.strip()

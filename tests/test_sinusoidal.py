@@ -1,0 +1,211 @@
+"""Laws of the sinusoidal table, and the facts about it that the notebooks print."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posenc_lib import (
+    frequencies,
+    shift_rotation,
+    sinusoidal_at,
+    sinusoidal_table,
+    sinusoidal_textbook,
+    wavelengths,
+)
+from tests.reference import sinusoidal_loop, usual_float32_table
+
+lengths = st.integers(1, 40)
+dims = st.integers(1, 33)
+even_dims = st.integers(1, 16).map(lambda pairs: 2 * pairs)
+bases = st.floats(1.01, 1e6)
+starts = st.integers(-1_000_000, 1_000_000)
+offsets = st.floats(-1000, 1000)
+
+
+# The table is the formula
+
+
+@given(lengths, dims, bases, starts)
+def test_the_table_is_the_double_loop_for_any_length_dim_base_and_start(length, dim, base, start):
+    expected = sinusoidal_loop(range(start, start + length), dim, base)
+    table = sinusoidal_table(length, dim, base=base, start=start)
+    assert table.shape == (length, dim)
+    np.testing.assert_allclose(table, expected, rtol=0, atol=2e-7)
+    textbook = sinusoidal_textbook(length, dim, base=base, start=start)
+    np.testing.assert_allclose(textbook, expected, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 8, 9, 15, 16, 17, 99, 100, 101, 5000])
+@pytest.mark.parametrize("start", [0, -3, 1_000_000, -1_000_000])
+def test_no_length_falls_between_the_coarse_and_the_fine_table(length, start):
+    table = sinusoidal_table(length, 6, start=start)
+    expected = sinusoidal_textbook(length, 6, start=start)
+    np.testing.assert_allclose(table, expected, rtol=0, atol=2e-7)
+
+
+def test_against_extended_precision_at_a_million():
+    if np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps:
+        pytest.skip("long double is float64 here")
+    positions = np.arange(1_000_000, 1_000_500).astype(np.longdouble)
+    w = np.longdouble(10000) ** (-2 * np.arange(256).astype(np.longdouble) / 512)
+    table = sinusoidal_table(500, 512, start=1_000_000)
+    assert np.abs(table[:, 0::2] - np.sin(positions[:, None] * w)).max() < 2e-7
+    assert np.abs(table[:, 1::2] - np.cos(positions[:, None] * w)).max() < 2e-7
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8), dims, bases)
+def test_any_real_position_can_be_encoded(positions, dim, base):
+    expected = sinusoidal_loop(positions, dim, base)
+    found = sinusoidal_at(positions, dim, base=base)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7)
+    in_a_batch = sinusoidal_at(np.array([positions, positions[::-1]]), dim, base=base)
+    np.testing.assert_array_equal(in_a_batch, np.stack([found, found[::-1]]))
+
+
+@given(lengths, dims, starts)
+def test_a_window_of_the_table_does_not_depend_on_where_the_table_starts(length, dim, start):
+    long = sinusoidal_table(length + 7, dim, start=start)
+    np.testing.assert_allclose(
+        sinusoidal_table(length, dim, start=start + 7), long[7:], rtol=0, atol=3e-7
+    )
+
+
+@pytest.mark.parametrize("dim", [4, 5])
+def test_each_result_is_fresh_contiguous_writable_float32(dim):
+    for make in (sinusoidal_table, sinusoidal_textbook):
+        table = make(10, dim)
+        assert table.dtype == np.float32
+        assert table.flags.c_contiguous
+        assert table.flags.writeable
+        before = table.copy()
+        table[:] = 9.0
+        np.testing.assert_array_equal(make(10, dim), before)
+
+
+def test_another_base_gives_another_result_in_any_call_order():
+    first = [sinusoidal_table(20, 8, base=base) for base in (10000.0, 100.0, 10000.0)]
+    second = [sinusoidal_table(20, 8, base=base) for base in (100.0, 10000.0, 100.0)]
+    np.testing.assert_array_equal(first[0], first[2])
+    np.testing.assert_array_equal(first[0], second[1])
+    np.testing.assert_array_equal(first[1], second[0])
+    assert np.abs(first[0] - first[1]).max() > 0.5
+
+
+# Frequencies and wavelengths
+
+
+@given(dims, bases)
+def test_low_index_is_high_frequency(dim, base):
+    w = frequencies(dim, base=base)
+    assert w.dtype == np.float64
+    assert w.shape == ((dim + 1) // 2,)
+    assert w[0] == 1.0
+    assert (np.diff(w) < 0).all()
+    np.testing.assert_allclose(wavelengths(dim, base=base) * w, 2 * math.pi)
+
+
+@given(st.integers(1, 16).map(lambda pairs: 2 * pairs + 1))
+def test_an_odd_dim_keeps_its_true_frequencies_and_drops_the_last_cosine(dim):
+    w = [10000 ** (-2 * i / dim) for i in range(dim // 2 + 1)]
+    np.testing.assert_allclose(frequencies(dim), w)
+    rounded_up = sinusoidal_table(50, dim + 1)[:, :dim]  # what one known library returns
+    assert np.abs(sinusoidal_table(50, dim) - rounded_up).max() > 1e-3
+    assert np.abs(sinusoidal_table(50, dim) - sinusoidal_loop(range(50), dim)).max() < 2e-7
+
+
+def test_the_usual_assignment_crashes_for_an_odd_dim():
+    position, w = np.arange(4.0)[:, None], frequencies(5)
+    table = np.zeros((4, 5))
+    table[:, 0::2] = np.sin(position * w)
+    with pytest.raises(ValueError, match="could not broadcast"):
+        table[:, 1::2] = np.cos(position * w)
+
+
+@pytest.mark.parametrize(("dim", "turns"), [(48, 6813), (64, 7499), (512, 9647)])
+def test_the_longest_wavelength_is_shorter_than_two_pi_times_the_base(dim, turns):
+    longest = wavelengths(dim)[-1] / (2 * math.pi)
+    assert round(longest) == turns
+    assert longest == pytest.approx(10000 ** ((dim - 2) / dim))
+
+
+def test_neighbouring_wavelengths_differ_by_one_ratio():
+    ratios = wavelengths(48)[1:] / wavelengths(48)[:-1]
+    np.testing.assert_allclose(ratios, 10000 ** (2 / 48))
+    assert round(ratios[0], 3) == 1.468
+
+
+def test_counting_columns_instead_of_pairs_changes_every_frequency_but_the_first():
+    wrong = 10000.0 ** (-2 * np.arange(0, 64, 2) / 64)  # 2i/d with i the column
+    assert (np.abs(wrong[1:] / frequencies(64)[1:] - 1) > 0.2).all()
+
+
+# The shift law
+
+
+@given(even_dims, bases, st.integers(-1000, 1000), st.integers(-500, 500))
+def test_one_matrix_moves_every_position_by_the_same_offset(dim, base, start, offset):
+    here = sinusoidal_table(9, dim, base=base, start=start)
+    there = sinusoidal_table(9, dim, base=base, start=start + offset)
+    moved = here @ shift_rotation(offset, dim, base=base).T
+    np.testing.assert_allclose(moved, there, rtol=0, atol=1e-6)
+
+
+@given(even_dims, bases, offsets, offsets)
+def test_shift_rotations_are_orthogonal_and_compose(dim, base, a, b):
+    turn_a, turn_b = shift_rotation(a, dim, base=base), shift_rotation(b, dim, base=base)
+    np.testing.assert_allclose(turn_a @ turn_a.T, np.eye(dim), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(turn_a), 1.0)
+    np.testing.assert_allclose(
+        turn_a @ turn_b, shift_rotation(a + b, dim, base=base), rtol=0, atol=1e-11
+    )
+    np.testing.assert_allclose(shift_rotation(-a, dim, base=base), turn_a.T, rtol=0, atol=1e-15)
+
+
+def test_a_shift_of_zero_is_the_identity():
+    np.testing.assert_array_equal(shift_rotation(0, 6), np.eye(6))
+
+
+# Dot products: symmetric, by distance only, not monotone
+
+
+@given(even_dims, st.integers(-1000, 1000), st.integers(-300, 300), st.integers(0, 200))
+def test_the_dot_product_depends_on_the_distance_only_and_is_symmetric(dim, p, q, k):
+    a, b = (sinusoidal_at([s - k, s, s + k], dim).astype(float) for s in (p, q))
+    forward, backward, elsewhere = a[1] @ a[2], a[1] @ a[0], b[1] @ b[2]
+    assert forward == pytest.approx(backward, abs=3e-6)
+    assert forward == pytest.approx(elsewhere, abs=3e-6)
+    assert forward == pytest.approx(np.cos(k * frequencies(dim)).sum(), abs=3e-6)
+    assert a[1] @ a[1] == pytest.approx(dim / 2, abs=3e-6)
+
+
+@pytest.mark.parametrize(("dim", "rises_after"), [(64, 5), (512, 43)])
+def test_the_dot_product_does_not_fall_for_ever(dim, rises_after):
+    table = sinusoidal_table(200, dim).astype(float)
+    similarity = table @ table[0]
+    rises = np.diff(similarity) > 0  # rises[k]: more similar at k + 1 than at k
+    assert np.flatnonzero(rises)[0] == rises_after
+
+
+def test_positions_stay_apart_past_two_pi_times_the_base():
+    far, near = sinusoidal_at([62832, 0], 64).astype(float)
+    assert round(np.linalg.norm(near - far), 2) == 7.77
+
+
+# Precision
+
+
+@pytest.mark.parametrize(
+    ("length", "usual_error"), [(5_000, 3.9e-4), (50_000, 3.4e-3), (100_000, 7e-3)]
+)
+def test_float32_angles_lose_digits_where_ours_do_not(length, usual_error):
+    usual, ours = usual_float32_table(length, 512), sinusoidal_table(length, 512)
+    worst_usual = worst_ours = 0.0
+    for start in range(0, length, 5_000):
+        true, rows = sinusoidal_textbook(5_000, 512, start=start), slice(start, start + 5_000)
+        worst_usual = max(worst_usual, np.abs(usual[rows] - true).max())
+        worst_ours = max(worst_ours, np.abs(ours[rows] - true).max())
+    assert worst_ours < 2e-7
+    assert worst_usual == pytest.approx(usual_error, rel=0.2)

@@ -1,0 +1,144 @@
+"""Laws of SinusoidalEncoding: the table as a module, for (batch, length, dim) input."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posenc_lib import SinusoidalEncoding, sinusoidal_at, sinusoidal_table
+
+DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
+
+
+def assert_encodes_along_the_length(encode, batch=3, length=7, dim=8):
+    """The one test that catches a position added along the wrong axis."""
+    found = encode(torch.zeros(batch, length, dim))
+    assert found.shape == (batch, length, dim)
+    for row in found[1:]:
+        assert torch.equal(row, found[0]), "batch rows differ: position follows the batch axis"
+    apart = (found[0][:, None] - found[0]).norm(dim=-1) + torch.eye(length)
+    assert apart.min() > 0.01, "two positions share one vector"  # .018 for 44, close to 14 pi
+
+
+@given(st.integers(1, 4), st.integers(2, 60), st.integers(2, 17))
+def test_every_batch_row_gets_the_same_encoding_and_every_position_another(batch, length, dim):
+    assert_encodes_along_the_length(SinusoidalEncoding(dim), batch, length, dim)
+
+
+def test_the_published_batch_axis_fault_is_caught_though_its_shapes_are_right():
+    class Faulty(torch.nn.Module):
+        """The widely copied module, written for (length, batch, dim)."""
+
+        def __init__(self, dim, max_len=5000):
+            super().__init__()
+            self.pe = torch.from_numpy(sinusoidal_table(max_len, dim))[:, None, :]
+
+        def forward(self, x):
+            return x + self.pe[: x.size(0)]
+
+    faulty = Faulty(8)
+    x = torch.zeros(3, 7, 8)
+    assert faulty(x).shape == x.shape  # every shape test passes
+    assert torch.equal(faulty(x)[:, 0], faulty(x)[:, 6])  # and no position is told from another
+    with pytest.raises(AssertionError, match="follows the batch axis"):
+        assert_encodes_along_the_length(faulty)
+
+
+@given(st.integers(0, 200), st.integers(1, 9), st.floats(1.5, 1e6))
+def test_it_adds_the_rows_of_the_table_at_any_length(length, dim, base):
+    x = torch.randn(2, length, dim)
+    expected = x.clone()
+    if length:
+        expected += torch.from_numpy(sinusoidal_table(length, dim, base=base))
+    torch.testing.assert_close(SinusoidalEncoding(dim, base=base)(x), expected, rtol=0, atol=0)
+
+
+def test_there_is_no_longest_length():
+    encode = SinusoidalEncoding(4)
+    short = encode(torch.zeros(1, 10, 4))
+    long = encode(torch.zeros(1, 6_000, 4))
+    torch.testing.assert_close(long[:, :10], short, rtol=0, atol=3e-7)
+    assert torch.equal(encode(torch.zeros(1, 10, 4)), short)
+
+
+def test_two_modules_of_different_base_do_not_share_anything():
+    a, b = SinusoidalEncoding(8), SinusoidalEncoding(8, base=100.0)
+    x = torch.zeros(1, 20, 8)
+    first, second, again = a(x), b(x), a(x)
+    assert torch.equal(first, again)
+    assert (first - second).abs().max() > 0.5
+
+
+@given(st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=9), st.integers(1, 9))
+def test_given_positions_are_the_rows_at_those_positions(positions, dim):
+    expected = torch.from_numpy(sinusoidal_at([float(p) for p in positions], dim))
+    encode = SinusoidalEncoding(dim)
+    x = torch.randn(2, len(positions), dim)
+    one_list = encode(x, torch.tensor(positions))
+    torch.testing.assert_close(one_list, x + expected, rtol=0, atol=0)
+    backwards = torch.tensor([positions, positions[::-1]])
+    per_row = encode(x, backwards)
+    torch.testing.assert_close(per_row, x + torch.stack([expected, expected.flip(0)]))
+
+
+def test_fractional_and_negative_positions_are_kept():
+    encode = SinusoidalEncoding(6)
+    positions = torch.tensor([-1.5, 0.25, 3.0])
+    found = encode(torch.zeros(1, 3, 6), positions)[0].numpy()
+    np.testing.assert_array_equal(found, sinusoidal_at([-1.5, 0.25, 3.0], 6))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dtype_is_kept_and_far_angles_are_made_in_float64(dtype):
+    positions = torch.arange(100_000, 100_050)
+    found = SinusoidalEncoding(16)(torch.zeros(1, 50, 16, dtype=dtype), positions)
+    assert found.dtype == dtype
+    angle = positions.double()[:, None] * 10000.0 ** (-torch.arange(0, 16, 2).double() / 16)
+    true = torch.stack([angle.sin(), angle.cos()], -1).flatten(-2)
+    one_rounding = max(torch.finfo(dtype).eps / 2, 2**-24)
+    assert (found[0].double() - true).abs().max() <= one_rounding * 1.01
+
+
+def test_the_device_of_the_input_is_kept():
+    x = torch.zeros(2, 3, 4, device="meta")
+    assert SinusoidalEncoding(4)(x).device.type == "meta"
+
+
+def test_nothing_to_train_nothing_to_load():
+    encode = SinusoidalEncoding(8)
+    encode(torch.zeros(1, 30, 8))
+    assert not encode.state_dict()
+    assert not list(encode.parameters())
+    encode.load_state_dict({})
+
+
+def test_the_gradient_of_the_input_passes_unchanged():
+    x = torch.randn(2, 5, 4, requires_grad=True)
+    upstream = torch.randn(2, 5, 4)
+    SinusoidalEncoding(4)(x).backward(upstream)
+    assert torch.equal(x.grad, upstream)
+
+
+def test_the_input_is_not_changed_in_place():
+    x = torch.zeros(2, 5, 4)
+    SinusoidalEncoding(4)(x)
+    assert not x.any()
+
+
+def test_dropout_acts_on_the_sum_in_training_only():
+    torch.manual_seed(0)
+    encode = SinusoidalEncoding(64, dropout=0.25)
+    x = torch.full((8, 100, 64), 3.0)  # the sum is at least 2: a zero is a dropped entry
+    full = encode.eval()(x)
+    torch.testing.assert_close(full, SinusoidalEncoding(64)(x), rtol=0, atol=0)
+    dropped = encode.train()(x)
+    kept = dropped != 0
+    assert kept.double().mean().item() == pytest.approx(0.75, abs=0.01)  # 51,200 entries
+    torch.testing.assert_close(dropped[kept], full[kept] / 0.75)
+
+
+def test_the_door_is_the_module_itself():
+    encode = SinusoidalEncoding(4)
+    x, positions = torch.randn(2, 3, 4), torch.tensor([5, 1, 2])
+    assert torch.equal(encode.at_embeddings(x, positions), encode(x, positions))
