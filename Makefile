@@ -1,0 +1,102 @@
+# posenc: `make help` lists what there is. Needs a POSIX shell, make and Python 3.11 or newer.
+
+PYTHON ?= python3
+PY ?= .venv/bin/python
+JOBS ?= 2
+LAB_ARGS ?=
+LAB_ROOT ?= $(CURDIR)
+BINDER_ARGS ?=
+
+# With PY=/path/to/python nothing is installed: the environment is then yours to keep.
+ifeq ($(PY),.venv/bin/python)
+RUN_TIME := .venv/posenc-run-time
+TEST_TOOLS := .venv/posenc-test-tools
+endif
+
+PIP := $(PY) -m pip install --disable-pip-version-check
+TITLE = @printf '\n== %s ==\n'
+
+# One thread each: at these sizes two threads on a busy machine are slower, and sums keep one order.
+test test-% notebooks binder-check: export OMP_NUM_THREADS = 1
+test test-% notebooks binder-check: export MKL_NUM_THREADS = 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help lab install test test-lint test-library test-bad-input test-notebooks test-browser
+.PHONY: notebooks format binder-check clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+	@printf '%s\n' '' 'Variables:' \
+	  '  PYTHON=python3.12    the Python that makes .venv (3.11 or newer)' \
+	  '  CPU=1                take the small CPU-only build of torch (for Linux; through uv)' \
+	  '  PY=/path/to/python   use this environment as it is; install nothing' \
+	  '  LAB_ARGS="..."       more arguments for JupyterLab, such as --port=9000 or --no-browser' \
+	  '  JOBS=2               test processes side by side'
+
+lab: $(RUN_TIME)  ## install on the first run, then open the start page in JupyterLab
+	@JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	exec $(PY) -m jupyterlab --ip=127.0.0.1 --ServerApp.root_dir="$(LAB_ROOT)" \
+	  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+	  $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(LAB_ARGS)
+
+install: $(RUN_TIME)  ## make .venv and install, without opening anything
+
+# The stamp files lie inside .venv: they go when it goes, and a second run installs nothing.
+.venv/posenc-run-time: requirements.txt pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "make: '$(PYTHON)' was not found. Name a Python 3.11 or newer: make lab PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: posenc needs Python 3.11 or newer; '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1). Name another: make lab PYTHON=python3.12" >&2; exit 1; }
+	@echo "Installing into .venv (the first time only; a few minutes, mostly torch)"
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
+	$(if $(CPU),sh binder/install-torch-cpu .venv/bin/python)
+	$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/posenc-test-tools: tests/requirements.txt .venv/posenc-run-time
+	$(PIP) -r tests/requirements.txt
+	@touch $@
+
+# One after the other, whatever -j says: the notebooks and the browser want both cores.
+test: $(TEST_TOOLS)  ## run everything: lint, library, bad input, notebooks, browser
+	@$(MAKE) --no-print-directory -j1 test-lint test-library test-bad-input test-notebooks test-browser
+
+test-lint: $(TEST_TOOLS)  ## ruff, and the notebooks are normalised
+	$(TITLE) 'Lint'
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m tests.tools.notebooks --check
+
+test-library: $(TEST_TOOLS)  ## laws, parity, doctests and notebook lint, with shapes checked at run time
+	$(TITLE) 'Library, doctests and notebook lint, with shape checks'
+	$(PY) -m pytest posenc_lib tests --doctest-modules -n $(JOBS) -m 'not bad_input and not browser' \
+	  --jaxtyping-packages=posenc_lib,tests.typechecker.typechecker
+
+# The shape checker would answer before our own errors do, so these run without it.
+test-bad-input: $(TEST_TOOLS)  ## bad input is refused with errors that help
+	$(TITLE) 'Bad input, without shape checks'
+	$(PY) -m pytest tests -m bad_input
+
+test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again (nbval, strict)
+	$(TITLE) 'Notebooks against their stored outputs'
+	$(PY) -m pytest notebooks --nbval --nbval-current-env -p no:cacheprovider -n $(JOBS) --dist loadfile
+
+test-browser: $(TEST_TOOLS)  ## every notebook and panel in JupyterLab and Chromium
+	$(TITLE) 'Notebooks and panels in a real browser'
+	$(PY) -m pytest tests/browser -m browser
+
+notebooks: $(TEST_TOOLS)  ## run every notebook again and store its outputs, normalised
+	$(PY) -m tests.tools.notebooks
+
+format: $(TEST_TOOLS)  ## ruff: mend and format
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+binder-check: $(TEST_TOOLS)  ## replay the Binder recipe as an ordinary user
+	$(PY) -m tests.tools.binder_check $(BINDER_ARGS)
+
+clean:  ## remove .venv and what tools left behind
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
