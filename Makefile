@@ -17,16 +17,16 @@ PIP := $(PY) -m pip install --disable-pip-version-check
 TITLE = @printf '\n== %s ==\n'
 
 # One thread each: at these sizes two threads on a busy machine are slower, and sums keep one order.
-test test-% notebooks binder-check: export OMP_NUM_THREADS = 1
-test test-% notebooks binder-check: export MKL_NUM_THREADS = 1
+test test-% notebooks notebooks-compare binder-check: export OMP_NUM_THREADS = 1
+test test-% notebooks notebooks-compare binder-check: export MKL_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install test test-lint test-library test-bad-input test-notebooks test-browser
-.PHONY: notebooks format binder-check clean
+.PHONY: notebooks notebooks-compare format binder-check clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 	@printf '%s\n' '' 'Variables:' \
 	  '  PYTHON=python3.12    the Python that makes .venv (3.11 or newer)' \
 	  '  CPU=1                take the small CPU-only build of torch (for Linux; through uv)' \
@@ -88,6 +88,10 @@ test-browser: $(TEST_TOOLS)  ## every notebook and panel in JupyterLab and Chrom
 
 notebooks: $(TEST_TOOLS)  ## run every notebook again and store its outputs, normalised
 	$(PY) -m tests.tools.notebooks
+
+# nbval never compares pictures. On the machine that made them, this does.
+notebooks-compare: $(TEST_TOOLS)  ## run every notebook, write nothing; fail if a byte would change
+	$(PY) -m tests.tools.notebooks --compare
 
 format: $(TEST_TOOLS)  ## ruff: mend and format
 	$(PY) -m ruff check --fix .

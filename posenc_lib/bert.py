@@ -110,7 +110,8 @@ class BertEmbeddings(nn.Module):
         word, position, token_type = (state_dict[prefix + name] for name in _TABLES)
         for name in _NAMES[1:]:
             argument, value = f"state_dict[{prefix + name!r}]", state_dict[prefix + name]
-            _validate.floating("BertEmbeddings.from_huggingface", argument, value, axes="... dim")
+            axes = "rows dim" if name in _TABLES else "dim"
+            _validate.floating("BertEmbeddings.from_huggingface", argument, value, axes=axes)
             _validate.last_axis(
                 "BertEmbeddings.from_huggingface", argument, value, "dim", word.shape[1]
             )

@@ -85,19 +85,38 @@ class MultiHeadAttention(nn.Module):
         `padding` are those of `attention`.
         """
         positions, key_positions = self._positions(x, context, positions, context_positions)
-        x = self.encoding.at_embeddings(x, positions)  # door 1
-        context = x if context is None else self.encoding.at_embeddings(context, key_positions)
+        x = self._door("at_embeddings", x, positions)  # door 1
+        context = x if context is None else self._door("at_embeddings", context, key_positions)
 
-        query = self.encoding.at_query(self._split(self.to_query(x)), positions)  # door 2
-        key = self.encoding.at_key(self._split(self.to_key(context)), key_positions)
+        query = self._door("at_query", self._split(self.to_query(x)), positions)  # door 2
+        key = self._door("at_key", self._split(self.to_key(context)), key_positions)
         value = self._split(self.to_value(context))  # (batch, heads, key, head_dim)
 
         bias = self.encoding.at_scores(query, key, positions, key_positions)  # door 3
         mask = self._mask(mask, query, key, positions, key_positions)
         output, weights = attention(query, key, value, bias=bias, mask=mask, padding=padding)
         extra = self.encoding.at_values(weights, positions, key_positions)
-        output = output if extra is None else output + extra
+        if extra is not None:
+            output = output + self._same_shape("at_values", extra, output)
         return self.dropout(self.to_output(self._merge(output))), weights
+
+    def _door(self, method: str, x: Tensor, positions: Tensor) -> Tensor:
+        """Pass x through a method of the encoding, which has to return as much as it got."""
+        return self._same_shape(method, getattr(self.encoding, method)(x, positions), x)
+
+    def _same_shape(self, method: str, result: Tensor, like: Tensor) -> Tensor:
+        function = f"{type(self.encoding).__name__}.{method}"
+        if not isinstance(result, Tensor):
+            raise _validate.refuse(
+                TypeError, function, "result", type(result).__name__,
+                f"a tensor of shape {tuple(like.shape)}", "Does the method end with return?",
+            )  # fmt: skip
+        if result.shape != like.shape:
+            raise _validate.refuse(
+                ValueError, function, "result.shape", tuple(result.shape),
+                f"{tuple(like.shape)}, the shape it was given", "Keep every axis.",
+            )  # fmt: skip
+        return result
 
     def _positions(
         self, x: Tensor, context: Tensor | None, positions: Tensor | None, others: Tensor | None

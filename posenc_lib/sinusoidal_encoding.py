@@ -47,7 +47,10 @@ class SinusoidalEncoding(PositionEncoding):
     def forward(
         self, x: Float[Tensor, "batch length dim"], positions: Positions | None = None
     ) -> Float[Tensor, "batch length dim"]:
-        """Return dropout(x + PE(positions)); positions are 0 .. length - 1 unless given."""
+        """Return dropout(x + PE(positions)); positions are 0 .. length - 1 unless given.
+
+        They are constants here: no gradient flows to them.
+        """
         _validate.floating("SinusoidalEncoding", "x", x, axes="batch length dim")
         _validate.last_axis("SinusoidalEncoding", "x", x, "dim", self.dim)
         length = x.shape[1]

@@ -27,7 +27,7 @@ def show_source(*objects: Any, docstring: bool = False) -> Source:
     The docstring is left out unless asked for; `help(name)` prints it. The output cell holds
     the code itself, so a strict notebook test fails when the library changes under it.
 
-    Raises TypeError for something without Python source.
+    Raises TypeError for something without Python source, and for no object at all.
 
     >>> from posenc_lib import wavelengths
     >>> show_source(wavelengths)
@@ -36,6 +36,11 @@ def show_source(*objects: Any, docstring: bool = False) -> Source:
         dim, base = _checked("wavelengths", dim, base)
         return 2 * np.pi / frequencies(dim, base=base)
     """
+    if not objects:
+        raise TypeError(
+            "show_source: objects = () is not allowed; expected at least one function or class. "
+            "Pass the function itself, without calling it."
+        )
     return Source("\n\n".join(_one(thing, docstring) for thing in objects))
 
 

@@ -228,6 +228,9 @@ def draw_curves(axes: Axes, view: Curves) -> None:
         if log:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     axes.set(title=view.name, xlabel=view.x_label, ylabel=view.y_label, ylim=view.limits)
+    if not view.log_x and view.x.size > 1:  # the whole range, also where the ends are missing
+        pad = 0.03 * float(view.x[-1] - view.x[0])
+        axes.set_xlim(float(view.x[0]) - pad, float(view.x[-1]) + pad)
     axes.grid(alpha=0.3)
     if len(view.ys) > 1:
         # As many columns as fit below the axes: a legend wider than them would squeeze them flat.
