@@ -150,7 +150,8 @@ def test_a_row_that_may_see_nothing_gives_zeros_and_finite_gradients(how):
     sums = weights.sum(-1)
     torch.testing.assert_close(sums, (sums > 0.5).double())  # every row sums to 1 or to 0
     assert (sums == 0).sum() == {"padding": 3, "causal": 4}.get(how, 2)
-    output.square().sum().backward()
+    with torch.autograd.set_detect_anomaly(True):  # no NaN on the way back either
+        output.square().sum().backward()
     for operand in (q, k, v):
         assert operand.grad.isfinite().all()
         assert operand.grad.any()
@@ -203,11 +204,12 @@ def test_padding_belongs_to_the_first_axis(heads):
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("cross", [True, False])
-@pytest.mark.parametrize("masked", ["none", "causal", "padding", "both"])
+@pytest.mark.parametrize(
+    ("cross", "masked"),
+    [(False, "none"), (False, "causal"), (False, "padding"), (False, "both"),
+     (True, "none"), (True, "padding")],
+)  # fmt: skip
 def test_multi_head_attention_agrees_with_pytorch(bias, cross, masked):
-    if cross and masked in ("causal", "both"):
-        pytest.skip("a causal mask is for self-attention")
     theirs = randomise(nn.MultiheadAttention(DIM, HEADS, bias=bias, batch_first=True), seed=0)
     ours = copy_of(theirs, bias, causal=masked in ("causal", "both"))
     x, context = tokens(3, 6), tokens(3, 6, seed=1) if cross else None
@@ -309,6 +311,14 @@ def test_a_causal_mask_alone_lets_position_t_output_one_over_t(length):
     torch.testing.assert_close(output, 1 / torch.arange(1, length + 1).double())
     layer.causal = False
     torch.testing.assert_close(layer(x)[0][0, :, 0], torch.full_like(output, 1 / length))
+
+
+@none_or_each_encoding
+def test_a_causal_layer_also_keeps_the_mask_it_is_given(name):
+    layer, x = layer_with(name, causal=True), tokens()
+    weights = layer(x, mask=band_mask(relative_positions(7, 7), before=2, after=2))[1]
+    both = band_mask(relative_positions(7, 7), before=2, after=0)
+    assert torch.equal(weights > 0, both.expand_as(weights))
 
 
 @none_or_each_encoding

@@ -29,11 +29,11 @@ def test_it_is_the_table_of_the_published_model_to_float16_rounding(table):
     assert (1 - cosine).max() < 8e-5
 
 
-def test_each_call_gives_a_fresh_float32_copy(table):
+def test_each_call_gives_a_fresh_float32_copy():
     first = minilm_position_table()
     assert first.dtype == np.float32
-    first[:] = 0
-    np.testing.assert_array_equal(minilm_position_table(), table)
+    first += 1
+    np.testing.assert_array_equal(minilm_position_table() + 1, first)
 
 
 def test_the_readme_names_every_file_with_its_checksum_and_licence():

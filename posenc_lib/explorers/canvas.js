@@ -339,10 +339,10 @@ class HeatmapView {
       this.rowTicks, this.rowStart, this.rows, height - 4 * size, this.rowTicks ? size * 1.3 : size * 3,
     );
     const box = {
-      head: 0,
+      head: 3, // a turned label reaches a little past its line
       foot: height,
       top: size * 0.7,
-      left: size * 1.5 + widest(pen, rowTicks.map((tick) => tick.text)) + 8,
+      left: size * 1.5 + 3 + widest(pen, rowTicks.map((tick) => tick.text)) + 8,
     };
     const bar = { width: size, label: size * 1.3, ticks: widest(pen, scale.map((t) => t.text)) + 8 };
     box.right = width - bar.width - bar.label - bar.ticks - size * 1.1;
@@ -353,7 +353,7 @@ class HeatmapView {
     if (this.square) {
       const side = Math.min((box.right - box.left) / this.columns, (box.bottom - box.top) / this.rows);
       const spare = box.right - box.left - side * this.columns;
-      box.head = spare / 2;
+      box.head += spare / 2;
       box.left += spare / 2;
       box.right = box.left + side * this.columns;
       box.bottom = box.top + side * this.rows;
@@ -509,11 +509,11 @@ class CurvesView {
     if (first === last) [first, last] = this.logX ? [first / 2, last * 2] : [first - 0.5, last + 0.5];
     const down = (this.logY ? logTicks : ticks)(low, high, clamp(height / (size * 3.5), 2, 8));
     const box = {
-      head: 0,
+      head: 3, // a turned label reaches a little past its line
       foot: height,
       top: size * 0.7,
       bottom: height - size * 2.9,
-      left: size * 1.5 + widest(pen, down.map((tick) => tick.text)) + 8,
+      left: size * 1.5 + 3 + widest(pen, down.map((tick) => tick.text)) + 8,
       right: width - size * 1.1,
     };
     this.box = box;
