@@ -105,6 +105,13 @@ class ForgetfulKeys(PositionEncoding):
         key + 1
 
 
+class Wide(PositionEncoding):
+    """A learner's slip: NumPy makes tables in float64."""
+
+    def at_embeddings(self, x, positions):
+        return x + torch.from_numpy(np.sin(np.arange(8)))
+
+
 class Summed(PositionEncoding):
     """A learner's slip: the value term has lost its heads axis."""
 
@@ -307,6 +314,7 @@ REFUSED = {  # function: (call, error, argument, value, remedy)
     ],
     "toy_relative": [
         (lambda: toy_relative(x, torch.ones(8, 8)), V, "weight.shape", "(8, 8)", "length = dim"),
+        (lambda: toy_relative(x, torch.ones(3, 1)), V, "weight.shape", "(3, 1)", "(3, 8)"),
         (lambda: toy_relative(x, torch.ones(3)), V, "weight.shape", "(3,)", "axis"),
         (lambda: toy_relative(x, torch.ones(3, 8).double()), T, "weight", "float64", ".to("),
         (lambda: toy_relative(x.long(), torch.ones(3, 8)), T, "x.dtype", "int64", ".float()"),
@@ -454,6 +462,9 @@ REFUSED = {  # function: (call, error, argument, value, remedy)
     "ForgetfulKeys.at_key": [
         (lambda: with_encoding(ForgetfulKeys()), T, "", "None", "return"),
     ],
+    "Wide.at_embeddings": [
+        (lambda: with_encoding(Wide()), T, "dtype", "float64", "float32"),
+    ],
     "Summed.at_values": [
         (lambda: with_encoding(Summed()), V, "shape", "(2, 3, 8)", "(2, 2, 3, 4)"),
     ],
@@ -495,8 +506,14 @@ FORM = re.compile(
 )
 
 
+OPEN = {"Wide.at_embeddings": "a dtype that a door changes dies in nn.Linear, without a name"}
 CASES = [
-    pytest.param(function, *row, id=f"{function or 'any'}-{row[2]}-{row[3]}-{number}")
+    pytest.param(
+        function,
+        *row,
+        id=f"{function or 'any'}-{row[2]}-{row[3]}-{number}",
+        marks=[pytest.mark.xfail(reason=OPEN[function], strict=True)] if function in OPEN else [],
+    )
     for function, rows in REFUSED.items()
     for number, row in enumerate(rows)
 ]

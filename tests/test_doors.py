@@ -1,11 +1,12 @@
 """The three doors: what an encoding may touch, and how little it takes to write one."""
 
+import doctest
 import inspect
 
 import pytest
 import torch
 
-import posenc_lib
+import posenc_lib.doors
 from posenc_lib import (
     Door,
     LearnedEncoding,
@@ -47,9 +48,8 @@ class Alibi(PositionEncoding):
         self.slopes = 2.0 ** (-8 * torch.arange(1, heads + 1) / heads)
 
     def at_scores(self, query, key, query_positions, key_positions):
-        distance = relative_positions(query_positions, key_positions).abs()
-        distance = distance if distance.ndim == 2 else distance.unsqueeze(1)
-        return -self.slopes[:, None, None].to(query.dtype) * distance
+        distance = relative_positions(query_positions, key_positions).abs().unsqueeze(-3)
+        return -self.slopes[:, None, None].to(query.dtype) * distance  # ([batch,] heads, ...)
 
 
 def public_encodings():
@@ -191,6 +191,33 @@ def test_a_learners_encoding_moves_the_weights_towards_the_near():
     assert (near(x)[1] * distance).sum() < (plain(x)[1] * distance).sum()
     per_row = near(x, positions=torch.arange(12).expand(2, 12))
     torch.testing.assert_close(per_row, near(x))
+
+
+def encoding_of_the_docstring():
+    """The class that PositionEncoding's own docstring shows."""
+    names = vars(posenc_lib.doors).copy()
+    for example in doctest.DocTestParser().get_examples(PositionEncoding.__doc__):
+        exec(example.source, names)
+    return names["Recency"]()
+
+
+no_heads_axis = pytest.mark.xfail(
+    reason="open: Recency in the docstring returns (batch, query, key); unsqueeze(-3) mends it",
+    strict=True,
+)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Alibi(2), pytest.param(encoding_of_the_docstring, marks=no_heads_axis)],
+)
+def test_a_bias_made_from_the_positions_of_each_row_stays_with_its_row(make):
+    """As many heads as rows: a bias of shape (batch, query, key) would pass for (heads, ...)."""
+    layer = randomise(MultiHeadAttention(8, 2, encoding=make()), seed=0)
+    x, rows = torch.randn(2, 5, 8), torch.stack([torch.arange(5), 3 * torch.arange(5)])
+    weights = layer(x, positions=rows)[1]
+    for b in range(2):
+        torch.testing.assert_close(weights[b], layer(x[b : b + 1], positions=rows[b])[1][0])
 
 
 @pytest.mark.parametrize("causal", [True, False])

@@ -17,7 +17,6 @@ from hypothesis.extra import numpy as hnp
 
 from posenc_lib.explorers.canvas import Canvas, encoded, quantised
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, Text, Toggle
-from posenc_lib.explorers.views import LARGEST_HEATMAP, Curves, Heatmap, number
 from posenc_lib.plots._figure import (
     CYCLE,
     TeachingFigure,
@@ -26,6 +25,7 @@ from posenc_lib.plots._figure import (
     views_figure,
 )
 from posenc_lib.plots._palette import PALETTES
+from posenc_lib.plots.views import LARGEST_HEATMAP, Curves, Heatmap, number
 
 
 def compute(dim, length, base, scale, causal, palette, sentence):
@@ -608,7 +608,7 @@ def test_a_live_panel_needs_no_matplotlib():
     code = (
         "import sys\n"
         "from posenc_lib.explorers.panel import Panel, Slider\n"
-        "from posenc_lib.explorers.views import Curves\n"
+        "from posenc_lib.plots.views import Curves\n"
         "made = Panel(title='t', controls=[Slider('a', 1, 0, 2)],\n"
         "    compute=lambda a: Curves('c', [0, 1], [0, a], 'y', 'x', 'y'))\n"
         "made.a = 2\n"

@@ -7,7 +7,6 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "views": ["Curves", "Heatmap"],
         "panel": ["Choice", "LogSlider", "Panel", "Slider", "Text", "Toggle"],
         "sinusoidal": ["sinusoidal_explorer"],
         "learned": ["learned_explorer"],

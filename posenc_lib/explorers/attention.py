@@ -20,7 +20,7 @@ from posenc_lib.explorers.attention_layer import (
     made,
 )
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, Text
-from posenc_lib.explorers.views import Curves, Heatmap, View
+from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.relative import band_mask, relative_positions
 
 HEADS, WINDOW = 8, 2

@@ -11,8 +11,8 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-from ..plots._palette import CYCLE, MISSING, PALETTES
-from .views import Curves, Heatmap, View
+from posenc_lib.plots._palette import CYCLE, MISSING, PALETTES
+from posenc_lib.plots.views import Curves, Heatmap, View
 
 SMALL = 65_536
 """Heat maps of up to so many cells travel with two bytes a cell, larger ones with one."""

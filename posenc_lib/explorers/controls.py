@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets
 
-from .views import number
+from posenc_lib.plots.views import number
 
 
 class Control:

@@ -9,7 +9,7 @@ import numpy as np
 
 from posenc_lib._table import as_table
 from posenc_lib.explorers.panel import Choice, Panel, Slider
-from posenc_lib.explorers.views import Curves, Heatmap, View
+from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.similarity import cosine_matrix
 from posenc_lib.sinusoidal import sinusoidal_table
 from posenc_lib.trained import minilm_position_table

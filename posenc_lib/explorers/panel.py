@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from .canvas import Canvas
-from .controls import Choice, Control, LogSlider, Slider, Text, Toggle, written
-from .views import Curves, Heatmap, View
+from posenc_lib.explorers.canvas import Canvas
+from posenc_lib.explorers.controls import Choice, Control, LogSlider, Slider, Text, Toggle, written
+from posenc_lib.plots.views import Curves, Heatmap, View
 
 if TYPE_CHECKING:
-    from ..plots._figure import TeachingFigure
+    from posenc_lib.plots._figure import TeachingFigure
 
 __all__ = ["Choice", "Control", "LogSlider", "Panel", "Slider", "Text", "Toggle"]
 
@@ -151,7 +151,9 @@ class Panel(ipywidgets.VBox):
 
     def figure(self) -> TeachingFigure:
         """The present picture as a matplotlib figure."""
-        from ..plots._figure import views_figure  # only now: a live panel needs no matplotlib
+        from posenc_lib.plots._figure import (
+            views_figure,  # only now: a live panel needs no matplotlib
+        )
 
         title = textwrap.fill(f"{self._title}: {_listed(self._settings)}", 90)
         return views_figure(self._views, alt=self.alt, title=title)

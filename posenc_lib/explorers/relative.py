@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Toggle
-from posenc_lib.explorers.views import Curves, Heatmap, View
 from posenc_lib.nezha import nezha_table
+from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.relative import band_mask, clip_relative, relative_positions
 from posenc_lib.shaw import shaw_scores
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from posenc_lib.explorers.panel import LogSlider, Panel, Slider
-from posenc_lib.explorers.views import Curves, Heatmap
+from posenc_lib.plots.views import Curves, Heatmap
 from posenc_lib.sinusoidal import frequencies, sinusoidal_table, wavelengths
 
 

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=["doors", "sinusoidal", "learned", "relative", "attention"],
     submod_attrs={
         "basic": ["heatmap", "curves"],
+        "views": ["Curves", "Heatmap"],
         "_figure": ["TeachingFigure", "views_figure"],
     },
 )

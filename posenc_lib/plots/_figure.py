@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
-from ._palette import CYCLE, MISSING, PALETTES
+from posenc_lib.plots._palette import CYCLE, MISSING, PALETTES
 
 if TYPE_CHECKING:
-    from ..explorers.views import Curves, Heatmap, View
+    from posenc_lib.plots.views import Curves, Heatmap, View
 
 __all__ = [
     "CYCLE",

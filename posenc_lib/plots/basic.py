@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from posenc_lib.explorers.views import Curves, Heatmap
 from posenc_lib.plots._figure import TeachingFigure, views_figure
+from posenc_lib.plots.views import Curves, Heatmap
 
 
 def heatmap(
@@ -19,7 +19,7 @@ def heatmap(
     title: str = "",
     **options: object,
 ) -> TeachingFigure:
-    """One matrix (rows, columns) as a heat map; `options` are those of `explorers.Heatmap`.
+    """One matrix (rows, columns) as a heat map; `options` are those of `plots.Heatmap`.
 
     >>> heatmap([[0.0, 1.0]], "position", "dimension", "value").alt[:8]
     'Heat map'
@@ -38,7 +38,7 @@ def curves(
     title: str = "",
     **options: object,
 ) -> TeachingFigure:
-    """Curves (curves, points) over x (points,); `options` are those of `explorers.Curves`.
+    """Curves (curves, points) over x (points,); `options` are those of `plots.Curves`.
 
     >>> curves([0, 1], [[0.0, 1.0]], ["line"], "position", "value").alt[:6]
     'Curves'

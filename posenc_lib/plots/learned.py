@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from posenc_lib.explorers.views import Curves, Heatmap
 from posenc_lib.plots._figure import (
     CYCLE,
     TeachingFigure,
@@ -16,6 +15,7 @@ from posenc_lib.plots._figure import (
     draw_heatmap,
     teaching_style,
 )
+from posenc_lib.plots.views import Curves, Heatmap
 from posenc_lib.similarity import cosine_by_offset, cosine_matrix
 from posenc_lib.spectrum import wave_spectrum
 

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posenc_lib.explorers.views import Curves, Heatmap
 from posenc_lib.memory import largest_tensor
 from posenc_lib.plots._figure import (
     CYCLE,
@@ -19,6 +18,7 @@ from posenc_lib.plots._figure import (
     draw_heatmap,
     teaching_style,
 )
+from posenc_lib.plots.views import Curves, Heatmap
 from posenc_lib.relative import band_mask, clip_relative, relative_positions
 from posenc_lib.shaw import shaw_scores, shaw_scores_naive
 

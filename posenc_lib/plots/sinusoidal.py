@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from posenc_lib import _validate
-from posenc_lib.explorers.views import Heatmap
 from posenc_lib.plots._figure import CYCLE, TeachingFigure, draw_heatmap, teaching_style
+from posenc_lib.plots.views import Heatmap
 from posenc_lib.sinusoidal import frequencies, sinusoidal_at, sinusoidal_table, wavelengths
 
 
