@@ -46,7 +46,7 @@ class PositionEncoding(nn.Module):
     ...     door = Door.SCORES
     ...     def at_scores(self, query, key, query_positions, key_positions):
     ...         distance = relative_positions(query_positions, key_positions).abs()
-    ...         return -distance.to(query.dtype)
+    ...         return -distance.to(query.dtype).unsqueeze(-3)  # an axis for the heads
     >>> Recency().door.value
     'added to the scores'
     """
@@ -79,7 +79,7 @@ class PositionEncoding(nn.Module):
         key_positions: KeyPositions,
     ) -> Float[Tensor, "... query key"] | None:
         """Door 3: return what is added to the scaled scores, broadcastable to
-        (batch, heads, query, key), or None."""
+        (batch, heads, query, key), or None. A term for each batch row needs a heads axis."""
         return None
 
     def at_values(

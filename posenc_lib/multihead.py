@@ -116,6 +116,11 @@ class MultiHeadAttention(nn.Module):
                 ValueError, function, "result.shape", tuple(result.shape),
                 f"{tuple(like.shape)}, the shape it was given", "Keep every axis.",
             )  # fmt: skip
+        if result.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
+            raise _validate.refuse(
+                TypeError, function, "result.dtype", result.dtype,
+                f"{like.dtype}, the dtype it was given", "End with .to(x.dtype).",
+            )  # fmt: skip
         return result
 
     def _positions(

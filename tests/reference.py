@@ -83,6 +83,11 @@ def randomise(module: nn.Module, seed: int) -> nn.Module:
     return module
 
 
+def tokens(batch=2, length=7, dim=16, seed=0, dtype=torch.float64):
+    """Random input (batch, length, dim), the same for the same seed."""
+    return torch.randn(batch, length, dim, generator=torch.manual_seed(seed), dtype=dtype)
+
+
 class LargestStorage(TorchDispatchMode):
     """Records the most elements that any tensor holds in memory; views count what they view."""
 

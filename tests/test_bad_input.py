@@ -506,13 +506,11 @@ FORM = re.compile(
 )
 
 
-OPEN = {"Wide.at_embeddings": "a dtype that a door changes dies in nn.Linear, without a name"}
 CASES = [
     pytest.param(
         function,
         *row,
         id=f"{function or 'any'}-{row[2]}-{row[3]}-{number}",
-        marks=[pytest.mark.xfail(reason=OPEN[function], strict=True)] if function in OPEN else [],
     )
     for function, rows in REFUSED.items()
     for number, row in enumerate(rows)

@@ -201,16 +201,7 @@ def encoding_of_the_docstring():
     return names["Recency"]()
 
 
-no_heads_axis = pytest.mark.xfail(
-    reason="open: Recency in the docstring returns (batch, query, key); unsqueeze(-3) mends it",
-    strict=True,
-)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [lambda: Alibi(2), pytest.param(encoding_of_the_docstring, marks=no_heads_axis)],
-)
+@pytest.mark.parametrize("make", [lambda: Alibi(2), encoding_of_the_docstring])
 def test_a_bias_made_from_the_positions_of_each_row_stays_with_its_row(make):
     """As many heads as rows: a bias of shape (batch, query, key) would pass for (heads, ...)."""
     layer = randomise(MultiHeadAttention(8, 2, encoding=make()), seed=0)

@@ -56,7 +56,7 @@ table = Exercise(
         Mistake(
             "column index", _column_index,
             "Your i counts columns. It has to count pairs: columns 2i and 2i + 1 share one "
-            "frequency, so i stops at dim / 2.",
+            "frequency, so i stops before dim / 2.",
         ),
         Mistake(
             "missing two", _missing_two,
@@ -121,6 +121,11 @@ shift = Exercise(
             "same angle", _same_angle,
             "You turned every pair by the same angle k. Pair i turns by k times its own "
             "frequency w_i.",
+        ),
+        Mistake(
+            "offset added", lambda encoding, offset: encoding + offset,
+            "The offset counts positions; the vector holds sines and cosines of angles. Turn each "
+            "pair by the angle that belongs to the offset.",
         ),
         Mistake(
             "added", _added,

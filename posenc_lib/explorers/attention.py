@@ -54,7 +54,7 @@ def attention_explorer(
         if dim % heads:
             raise ValueError(f"{heads} heads cannot share dim = {dim} evenly.")
         if head >= heads:
-            raise ValueError(f"head = {head} is past the last of {heads} heads, {heads - 1}.")
+            raise ValueError(f"head {head} does not exist: the heads are 0 to {heads - 1}.")
         tokens = (sentence.split() * length)[:length]
         x, seen = embeddings(tokens, dim), _seen(mask, length)
         chosen = made(factories[encoding], encoding, dim, heads, length)

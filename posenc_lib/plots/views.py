@@ -294,8 +294,8 @@ def _limits(where: str, limits: Any) -> tuple[float, float]:
 
 
 def _wide(low: float, high: float) -> tuple[float, float]:
-    """Room about a single value, so that a constant still has a scale."""
-    if high > low:
+    """Room about a single value, so that a constant, rounding noise included, has a scale."""
+    if high - low > 1e-6 * max(abs(low), abs(high)):
         return low, high
     room = abs(low) / 2 or 0.5
     return low - room, high + room
