@@ -165,7 +165,7 @@ def test_impossible_combinations_are_refused_in_words():
     before = panel.views[0].values
     with pytest.raises(ValueError, match="3 heads cannot share dim = 32 evenly"):
         panel.heads = 3
-    with pytest.raises(ValueError, match="head = 2 is past the last of 2 heads, 1"):
+    with pytest.raises(ValueError, match="head 2 does not exist: the heads are 0 to 1"):
         panel.head = 2
     assert panel.settings["heads"] == 2 and panel.views[0].values is before
 
