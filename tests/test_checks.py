@@ -74,3 +74,8 @@ def test_an_error_in_the_answer_is_reported_with_its_call(exercise):
 @each_exercise
 def test_a_value_in_place_of_a_function_is_refused(exercise):
     assert "without calling it" in exercise(3).message
+
+
+def test_a_mask_of_numbers_is_not_taken_for_a_boolean_one():
+    verdict = checks.attention.causal(lambda *sizes: 1.0 * checks.attention.causal.solution(*sizes))
+    assert not verdict.correct and "expected True and False" in verdict.message

@@ -127,6 +127,8 @@ def _same(left: Any, right: Any, tolerance: float) -> bool:
 def _close(left: np.ndarray, right: np.ndarray, tolerance: float) -> bool:
     if left.shape != right.shape or left.dtype == object:
         return False
+    if (left.dtype == bool) != (right.dtype == bool):  # 1.0 is not True: a mask is boolean
+        return False
     return bool(np.allclose(left, right, rtol=0.0, atol=tolerance, equal_nan=True))
 
 
@@ -140,6 +142,8 @@ def _difference(given: list, wanted: list, tolerance: float) -> str:
             return f"shape {got.shape}, expected {want.shape}."
         if got.dtype == object:
             return f"results of type {type(got.flat[0]).__name__}, expected numbers."
+        if want.dtype == bool and got.dtype != bool:
+            return f"numbers of dtype {got.dtype}, expected True and False."
         apart = np.abs(got.astype(float) - want.astype(float))
         apart = np.where(np.isnan(apart), np.inf, apart)
         at = np.unravel_index(int(apart.argmax()), apart.shape)
