@@ -285,6 +285,48 @@ def test_a_wrong_declaration_is_found_when_the_panel_is_made(controls, compute, 
         Panel(title="Wrong", controls=controls, compute=compute)
 
 
+# --- typed beside a slider ---------------------------------------------------------------------
+
+
+def typed(made, name, text):
+    """What the page sends when a reader types into the field beside a slider."""
+    made._fields[name].set_state({"value": text})
+
+
+def test_a_typed_number_is_taken_exactly():
+    made = panel()
+    for name, text, value in [
+        ("length", "128", 128),
+        ("length", "1e2", 100),
+        ("base", "12345", 12345),
+    ]:
+        typed(made, name, text)
+        assert getattr(made, name) == made.controls[name].value == value
+        assert made.message == ""
+    assert made._fields["base"].value == "12,345"
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("text", ["abc", "", "nan", "inf", "1e999", "-5", "99999", "12.5", "0x10"])
+def test_a_typed_value_that_is_not_allowed_is_refused_and_the_picture_stays(text):
+    made = panel()
+    before, views = made.settings, made.views
+    typed(made, "length", text)
+    assert repr(text) in made.message and "a whole number from" in made.message
+    assert made.settings == before and made.views[0] is views[0]
+    assert made._fields["length"].value == str(before["length"])
+    typed(made, "length", "60")
+    assert made.length == 60 and made.message == ""
+
+
+def test_the_field_follows_the_slider_and_the_code():
+    made = panel()
+    made.length = 78
+    assert made._fields["length"].value == "78"
+    from_page(made, "length", 98)
+    assert made._fields["length"].value == "98"
+
+
 # --- messages ---------------------------------------------------------------------------------
 
 

@@ -118,7 +118,7 @@ def quantised(
     kind = np.uint8 if small else np.uint16
     last = int(np.iinfo(kind).max)
     step = 1.0 if whole else max((high - low) / (last - 1), 1e-6 * abs(low), 1e-300)
-    codes = np.rint((values - low) / step)
+    codes = np.rint((values - np.float64(low)) / step)  # float32 has no room for a tiny step
     return np.where(np.isnan(codes), last, codes).astype(kind), low, step
 
 

@@ -37,6 +37,14 @@ class Control:
         """The setting that the widget's value stands for."""
         return moved
 
+    def field(self) -> ipywidgets.Text | None:
+        """A place to type the value, for the controls that need one."""
+        return None
+
+    def typed(self, text: str) -> Any:
+        """The value that a text stands for, or a ValueError."""
+        raise NotImplementedError
+
     def _look(self) -> dict[str, Any]:
         """What all widgets share: a label that is never cut off, and a width that wraps."""
         return {
@@ -46,8 +54,27 @@ class Control:
         }
 
 
+class TypedControl(Control):
+    """A slider with a field beside it. ipywidgets' own readout would clip what is typed."""
+
+    def field(self) -> ipywidgets.Text:
+        tip = f"{self.label or self.name}: type {self.allowed}"
+        layout = ipywidgets.Layout(width="76px", flex="0 0 auto")
+        return ipywidgets.Text(
+            value=written(self.value), continuous_update=False, tooltip=tip, layout=layout
+        )
+
+    def typed(self, text: str) -> float:
+        value = float(text.strip().replace(",", "").replace("\u2212", "-"))
+        return int(value) if value.is_integer() and isinstance(self.value, int) else value
+
+    def _look(self) -> dict[str, Any]:
+        layout = ipywidgets.Layout(width="auto", min_width="0", flex="1 1 auto")
+        return super()._look() | {"layout": layout, "readout": False}
+
+
 @dataclass(frozen=True)
-class Slider(Control):
+class Slider(TypedControl):
     """A slider over whole numbers, or over real numbers if any argument is a float.
 
     Args:
@@ -90,12 +117,12 @@ class Slider(Control):
 
     def widget(self) -> ipywidgets.DOMWidget:
         kind = ipywidgets.IntSlider if self.whole else ipywidgets.FloatSlider
-        look = self._look() | ({} if self.whole else {"readout_format": ".3g"})
-        return kind(value=self.value, min=self.minimum, max=self.maximum, step=self.step, **look)
+        limits = {"min": self.minimum, "max": self.maximum, "step": self.step}
+        return kind(value=self.value, **limits, **self._look())
 
 
 @dataclass(frozen=True)
-class LogSlider(Control):
+class LogSlider(TypedControl):
     """A slider over positive numbers whose steps are factors, 20 to a power of ten.
 
     The hand moves it to three significant digits; from code it takes any value in its range.
@@ -128,7 +155,7 @@ class LogSlider(Control):
         while 10.0**high < self.maximum:
             high = math.nextafter(high, math.inf)
         return ipywidgets.FloatLogSlider(
-            value=self.value, min=low, max=high, step=0.05, readout_format=",.3r", **self._look()
+            value=self.value, min=low, max=high, step=0.05, **self._look()
         )
 
     def read(self, moved: float) -> float:

@@ -81,19 +81,22 @@ class Panel(ipywidgets.VBox):
         first |= self._checked(first | dict(settings or {}))
         views = self._views_of(first)
         self._widgets = {name: control.widget() for name, control in declared.items()}
+        fields = {name: control.field() for name, control in declared.items()}
+        self._fields = {name: field for name, field in fields.items() if field is not None}
         self._canvas = Canvas()
         row = ipywidgets.Layout(
             display="flex", flex_flow="row wrap", align_items="center", grid_gap="0 18px"
         )
         heading = ipywidgets.HTML(f"<strong>{html.escape(title)}</strong>")
-        super().__init__(
-            [heading, ipywidgets.Box(list(self._widgets.values()), layout=row), self._canvas]
-        )
+        places = [self._place(name) for name in declared]
+        super().__init__([heading, ipywidgets.Box(places, layout=row), self._canvas])
         self.add_class("posenc-panel")
         self._put(first)
         self._show(first, views)
         for widget in self._widgets.values():
             widget.observe(self._moved, names="value")
+        for field in self._fields.values():
+            field.observe(self._typed, names="value")
 
     # --- driven from code ---------------------------------------------------------------------
 
@@ -164,7 +167,10 @@ class Panel(ipywidgets.VBox):
 
     def close(self) -> None:
         """Close the panel and all that belongs to it."""
-        for part in (*getattr(self, "_widgets", {}).values(), *getattr(self, "children", ())):
+        parts = list(getattr(self, "children", ()))
+        while parts:
+            part = parts.pop()
+            parts += getattr(part, "children", ())
             part.close()
         super().close()
 
@@ -278,7 +284,28 @@ class Panel(ipywidgets.VBox):
         if self._quiet:
             return
         name = next(n for n, widget in self._widgets.items() if widget is change.owner)
-        value = self._declared[name].read(change.new)
+        self._want(name, self._declared[name].read(change.new))
+
+    def _typed(self, change: Any) -> None:
+        """A number was typed beside a slider: it is taken exactly, or refused."""
+        if self._quiet:
+            return
+        name = next(n for n, field in self._fields.items() if field is change.owner)
+        control = self._declared[name]
+        try:
+            value = control.checked(control.typed(change.new))
+        except (TypeError, ValueError, OverflowError):
+            self._canvas.message = (
+                f"{name} = {change.new!r} is refused: it must be {control.allowed}. "
+                f"The picture still shows {_listed({name: self._settings[name]})}."
+            )
+            self._put({name: self._wanted[name]})
+        else:
+            self._put({name: value})
+            self._want(name, value)
+
+    def _want(self, name: str, value: Any) -> None:
+        """Draw with one setting changed, or say why not."""
         self._wanted = self._wanted | {name: value}
         try:
             views = self._views_of(self._checked(self._wanted), {name: value})
@@ -286,6 +313,7 @@ class Panel(ipywidgets.VBox):
             self._refuse(name, value, error)
         else:
             self._show(self._wanted, views)
+        self._write({name: value})
 
     def _refuse(self, name: str, value: Any, error: Exception) -> None:
         """Say why nothing new is drawn; the traceback goes to the log."""
@@ -321,6 +349,23 @@ class Panel(ipywidgets.VBox):
                 self._widgets[name].value = value
         finally:
             self._quiet = False
+        self._write(settings)
+
+    def _write(self, settings: Mapping[str, Any]) -> None:
+        """Write values beside their sliders, without drawing."""
+        self._quiet = True
+        try:
+            for name in settings.keys() & self._fields.keys():
+                self._fields[name].value = written(settings[name])
+        finally:
+            self._quiet = False
+
+    def _place(self, name: str) -> ipywidgets.DOMWidget:
+        """A control as it stands in the panel: a slider has its field beside it."""
+        if name not in self._fields:
+            return self._widgets[name]
+        layout = ipywidgets.Layout(min_width="260px", flex="0 1 340px", align_items="center")
+        return ipywidgets.HBox([self._widgets[name], self._fields[name]], layout=layout)
 
 
 def _listed(settings: Mapping[str, Any]) -> str:

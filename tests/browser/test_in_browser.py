@@ -44,6 +44,8 @@ def panel_moves(visit: Visit, index: int) -> bool:
     visit.wait_until_idle()
     before = pixels(canvas)
     assert before.count("A") < len(before) * 0.99, "the canvas is blank"
+    assert "abc" in refusal(visit, cell, "abc")
+    assert pixels(canvas) == before, "the last good picture went away"
     slider = cell.locator(SLIDER).first
     at_the_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
     slider.focus()
@@ -53,6 +55,18 @@ def panel_moves(visit: Visit, index: int) -> bool:
         "([canvas, before]) => canvas.toDataURL() !== before", arg=[handle, before], timeout=20_000
     )
     return True
+
+
+def refusal(visit: Visit, cell, text: str) -> str:
+    """What the panel says when this is typed beside its first slider."""
+    field = cell.locator(".widget-slider + .widget-text input").first
+    field.fill(text)
+    field.press("Enter")
+    message = cell.locator(".posenc-message").first
+    message.filter(has_text=text).wait_for(timeout=20_000)
+    said = message.inner_text()
+    visit.wait_until_idle()
+    return said
 
 
 def pixels(canvas) -> str:
