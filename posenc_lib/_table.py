@@ -17,7 +17,7 @@ def as_table(function: str, value: Any, *, rows: int = 1) -> np.ndarray:
     """
     if hasattr(value, "detach"):  # a torch tensor, without importing torch
         value = value.detach().cpu()
-        value = (value.float() if value.is_floating_point() else value).numpy()
+        value = (value.double() if value.is_floating_point() else value).numpy()
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
         kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
         raise _validate.refuse(

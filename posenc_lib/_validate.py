@@ -144,6 +144,14 @@ def last_axis(function: str, argument: str, value: Any, name: str, expected: int
         )
 
 
+def autocast_on(value: Any) -> bool:
+    """Whether autocast is in force on the device of this tensor."""
+    import torch
+
+    kind = value.device.type
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
 def same_dtype(function: str, **tensors: Any) -> None:
     """Refuse tensors of different dtypes."""
     dtypes = {argument: value.dtype for argument, value in tensors.items()}

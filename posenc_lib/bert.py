@@ -3,7 +3,8 @@
     h = dropout(LayerNorm(word[id] + position[p] + token_type[segment]))
 
 Source: Devlin et al. 2018, "BERT", section 3 and figure 2; the released code for LayerNorm's
-epsilon (1e-12), the N(0, 0.02) start and padding id 0.
+epsilon (1e-12) and the N(0, 0.02) start; the port in Hugging Face's transformers for the padding
+row (id 0: zero, without gradient).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _PREFIXES = ("bert.embeddings.", "embeddings.", "")
 
 class BertEmbeddings(nn.Module):
     """Word + position + token type embeddings, LayerNorm, dropout.
+
+    h = dropout(LayerNorm(word[id] + position[p] + token_type[segment])), (batch, length, dim).
 
     The parameters carry the names of the Hugging Face checkpoints, so that a published state
     dict loads by name: see `from_huggingface`. Row `padding_idx` of the word table starts at
@@ -80,8 +83,12 @@ class BertEmbeddings(nn.Module):
         """Build the module from a Hugging Face BERT state dict, its sizes read from the tables.
 
         Accepts the names of `BertModel`, of `BertForMaskedLM` (prefix "bert.") and of the
-        embeddings alone. Entries of other layers are left aside. Raises ValueError when one of
-        the five tensors is missing.
+        embeddings alone. Entries of other layers are left aside. The module is in training mode
+        and in float32: call .eval() and .to(dtype) as you need. BERT only: RoBERTa uses the same
+        names, but counts positions from padding_idx + 1.
+
+        Raises ValueError when one of the five tensors is missing or of another size, TypeError
+        for something else than a mapping of names to tensors.
 
         >>> source = BertEmbeddings(vocab_size=50, dim=4, length=16)
         >>> names = {f"bert.embeddings.{k}": v for k, v in source.state_dict().items()}

@@ -6,7 +6,7 @@
    (and, for Shaw and NEZHA, to the values: `at_values`)
 
 A new encoding is a subclass of `PositionEncoding` that overrides what its door needs; the
-other methods do nothing. `MultiHeadAttention`, the plots and the panels take any of them.
+other methods do nothing. `MultiHeadAttention` and the attention panel take any of them.
 Positions are always passed in, never guessed from an axis.
 """
 

@@ -58,9 +58,7 @@ def attention(
     _check_shapes(query, key, value)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scale = _validate.real("attention", "scale", scale, above=0.0)
-    if query.dtype in (torch.float16, torch.bfloat16):
-        query, key = query.float(), key.float()  # 200 * 200 * 4 overflows float16
-    scores = query @ key.transpose(-1, -2) * scale  # (..., query, key)
+    scores = _scores(query, key) * scale  # (..., query, key)
 
     allowed = []
     if bias is not None:
@@ -78,6 +76,16 @@ def attention(
 
     weights = _masked_softmax(scores, allowed).to(value.dtype)
     return weights @ value, weights
+
+
+def _scores(query: Tensor, key: Tensor) -> Tensor:
+    """query key^T in float32 at least, also under autocast: 200 * 200 * 4 overflows float16."""
+    if query.dtype != torch.float64:
+        query, key = query.float(), key.float()
+    if not _validate.autocast_on(query):
+        return query @ key.transpose(-1, -2)
+    with torch.autocast(query.device.type, enabled=False):
+        return query @ key.transpose(-1, -2)
 
 
 def _masked_softmax(scores: Tensor, allowed: list[Tensor]) -> Tensor:

@@ -3,7 +3,8 @@
     h = x + W[p],     W of shape (length, dim), every entry a parameter
 
 Source: Gehring et al. 2017, "Convolutional Sequence to Sequence Learning", section 3.1;
-Devlin et al. 2018, "BERT", section 3 (512 rows, initialised N(0, 0.02)).
+Devlin et al. 2018, "BERT", section 3 (the sum) and appendix A.2 (512 rows); BERT's released code
+for the N(0, 0.02) start.
 
 The trap: `nn.Embedding` initialises N(0, 1), fifty times too wide for BERT. And a row whose
 position never occurs in training gets no gradient: it keeps its initial noise.
@@ -43,25 +44,37 @@ class LearnedEncoding(PositionEncoding):
         self.dim = _validate.size("LearnedEncoding", "dim", dim)
         std = _validate.real("LearnedEncoding", "std", std, at_least=0.0)
         self.dropout = nn.Dropout(_validate.probability("LearnedEncoding", "dropout", dropout))
-        self.weight = nn.Parameter(torch.randn(self.length, self.dim) * std)
+        start = torch.randn(self.length, self.dim) * std if std else torch.zeros(length, dim)
+        self.weight = nn.Parameter(start)
 
     @classmethod
-    def from_table(cls, table: Float[Tensor, "length dim"], **options: float) -> LearnedEncoding:
+    def from_table(
+        cls, table: Float[Tensor, "length dim"], *, dropout: float = 0.0
+    ) -> LearnedEncoding:
         """A module that starts from a copy of a given (length, dim) table.
+
+        Raises like the class.
 
         >>> LearnedEncoding.from_table(torch.eye(3)).weight.shape
         torch.Size([3, 3])
         """
         _validate.floating("LearnedEncoding.from_table", "table", table, axes="length dim")
-        encoding = cls(*table.shape, **options)
+        encoding = cls(1, 1, std=0.0, dropout=dropout)
+        encoding.length, encoding.dim = (
+            _validate.size("LearnedEncoding.from_table", f"table.shape[{n}]", size)
+            for n, size in enumerate(table.shape)
+        )
         encoding.weight = nn.Parameter(table.detach().clone())
         return encoding
 
     def extended(self, length: int) -> LearnedEncoding:
         """A new module of another length, its rows interpolated linearly between the old ones.
 
-        The first and the last row stay what they were; row p of the new table is read at
-        p (old - 1) / (new - 1) of the old one. The same length gives the same table.
+        The first and the last row stay what they were (a new table of one row keeps the first);
+        row p of the new table is read at p (old - 1) / (new - 1) of the old one. The same length
+        gives the same table.
+
+        Raises TypeError for a length that is not an integer, ValueError for one below 1.
 
         >>> short = LearnedEncoding.from_table(torch.tensor([[0.0], [1.0]]))
         >>> short.extended(3).weight.flatten().tolist()
@@ -71,7 +84,7 @@ class LearnedEncoding(PositionEncoding):
         columns = self.weight.detach().T[None]  # (1, dim, length)
         table = F.interpolate(columns, size=length, mode="linear", align_corners=True)[0].T
         longer = LearnedEncoding.from_table(table, dropout=self.dropout.p)
-        return longer.train(self.training)
+        return longer.train(self.training).requires_grad_(self.weight.requires_grad)
 
     def forward(
         self, x: Float[Tensor, "batch length dim"], positions: Positions | None = None

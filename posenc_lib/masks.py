@@ -51,13 +51,17 @@ def padding_mask(
 ) -> Bool[Tensor, "batch {length}"]:
     """True for the real tokens of each right-padded row, shape (batch, length).
 
-    Raises ValueError for a row longer than `length` or a negative one.
+    It stands on the device of `lengths`.
+
+    Raises TypeError for lengths that are not integers, ValueError for length < 1, for a row
+    longer than `length` and for a negative one.
 
     >>> padding_mask([3, 1], 4).int()
     tensor([[1, 1, 1, 0],
             [1, 0, 0, 0]], dtype=torch.int32)
     """
     length = _validate.size("padding_mask", "length", length)
+    device = lengths.device if isinstance(lengths, Tensor) else None
     if isinstance(lengths, Tensor):
         _validate.rank("padding_mask", "lengths", lengths, axes="batch")
         lengths = lengths.tolist()
@@ -72,4 +76,5 @@ def padding_mask(
             ValueError, "padding_mask", "lengths", max(rows), f"at most length = {length}",
             "Pad to the longest row or cut it.",
         )  # fmt: skip
-    return torch.arange(length)[None, :] < torch.tensor(rows, dtype=torch.long)[:, None]
+    ends = torch.tensor(rows, dtype=torch.long, device=device)
+    return torch.arange(length, device=device)[None, :] < ends[:, None]

@@ -24,12 +24,15 @@ from posenc_lib.masks import causal_mask
 class MultiHeadAttention(nn.Module):
     """Self- or cross-attention over `heads` heads; a position encoding plugs into any door.
 
+    head_h = attention(x W_q^h, x W_k^h, x W_v^h), output = concat(head_1 .. head_H) W_o.
+
     `encoding` is any `PositionEncoding`; None means no position. `causal` masks the keys whose
     position lies after that of the query. Dropout acts on the output, not on the weights, so
     that the weights returned are the weights used.
 
     Raises ValueError for sizes below 1, a number of heads that does not divide `dim`, or input
-    of another rank or dim; TypeError for an encoding that is not a `PositionEncoding`.
+    of another rank or dim; TypeError for an encoding that is not a `PositionEncoding`, for input
+    of another dtype than the weights, and for a mask that is not boolean.
 
     Source: Vaswani et al. 2017, section 3.2.2.
 
@@ -81,8 +84,9 @@ class MultiHeadAttention(nn.Module):
         """Return output (batch, query, dim) and weights (batch, heads, query, key).
 
         Queries come from `x`, keys and values from `context` (from `x` when it is None).
-        Positions are (length,) or (batch, length), 0 .. length - 1 unless given; `mask` and
-        `padding` are those of `attention`.
+        Positions are (length,) or (batch, length), 0 .. length - 1 unless given; a causal layer
+        with a context needs both. `mask` is (query, key) or (batch, heads, query, key), True may
+        be seen; `padding` is (batch, key), True for a real token.
         """
         positions, key_positions = self._positions(x, context, positions, context_positions)
         x = self._door("at_embeddings", x, positions)  # door 1
@@ -93,6 +97,7 @@ class MultiHeadAttention(nn.Module):
         value = self._split(self.to_value(context))  # (batch, heads, key, head_dim)
 
         bias = self.encoding.at_scores(query, key, positions, key_positions)  # door 3
+        self._check_rows(bias, positions, key_positions)
         mask = self._mask(mask, query, key, positions, key_positions)
         output, weights = attention(query, key, value, bias=bias, mask=mask, padding=padding)
         extra = self.encoding.at_values(weights, positions, key_positions)
@@ -116,18 +121,30 @@ class MultiHeadAttention(nn.Module):
                 ValueError, function, "result.shape", tuple(result.shape),
                 f"{tuple(like.shape)}, the shape it was given", "Keep every axis.",
             )  # fmt: skip
-        if result.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
+        if result.dtype != like.dtype and _validate.autocast_on(like):
+            return result.to(like.dtype)
+        if result.dtype != like.dtype:
             raise _validate.refuse(
                 TypeError, function, "result.dtype", result.dtype,
                 f"{like.dtype}, the dtype it was given", "End with .to(x.dtype).",
             )  # fmt: skip
         return result
 
+    def _check_rows(self, bias: Tensor | None, *positions: Tensor) -> None:
+        """Refuse (batch, query, key), which would be read as (heads, query, key)."""
+        rows = any(p.ndim == 2 for p in positions)
+        if rows and bias is not None and bias.ndim == 3 and bias.shape[0] != 1:
+            raise _validate.refuse(
+                ValueError, f"{type(self.encoding).__name__}.at_scores", "result.shape",
+                tuple(bias.shape), "(batch, heads, query, key) where positions have a batch axis",
+                "Add the heads axis: result.unsqueeze(-3).",
+            )  # fmt: skip
+
     def _positions(
         self, x: Tensor, context: Tensor | None, positions: Tensor | None, others: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The positions of queries and keys, counted from 0 where none are given."""
-        positions = self._checked("x", x, "positions", positions)
+        given, positions = positions, self._checked("x", x, "positions", positions)
         if context is None:
             if others is not None:
                 raise _validate.refuse(
@@ -135,6 +152,12 @@ class MultiHeadAttention(nn.Module):
                     "None without a context", "Pass the context too, or use positions=.",
                 )  # fmt: skip
             return positions, positions
+        if self.causal and (given is None or others is None):
+            raise _validate.refuse(
+                ValueError, "MultiHeadAttention", "positions, context_positions", "None",
+                "both, for a causal layer with a context",
+                "Lengths alone do not say where the queries stand among the keys.",
+            )  # fmt: skip
         others = self._checked("context", context, "context_positions", others)
         if context.shape[0] != x.shape[0]:
             raise _validate.refuse(
@@ -149,7 +172,7 @@ class MultiHeadAttention(nn.Module):
         """The positions of one input, after checking both."""
         _validate.floating("MultiHeadAttention", name, x, axes="batch length dim")
         _validate.last_axis("MultiHeadAttention", name, x, "dim", self.dim)
-        if not torch.is_autocast_enabled(x.device.type):
+        if not _validate.autocast_on(x):
             _validate.same_dtype("MultiHeadAttention", **{name: x, "weight": self.to_query.weight})
         if positions is None:
             return torch.arange(x.shape[1], device=x.device)
@@ -170,6 +193,12 @@ class MultiHeadAttention(nn.Module):
         if mask is not None:
             _validate.boolean("MultiHeadAttention", "mask", mask)
             scores = torch.Size([*query.shape[:3], key.shape[2]])
+            if mask.ndim == 3:
+                raise _validate.refuse(
+                    ValueError, "MultiHeadAttention", "mask.shape", tuple(mask.shape),
+                    "(query, key) or (batch, heads, query, key), with 1 where one serves all",
+                    "One mask a batch row is mask[:, None], one a head is mask[None].",
+                )  # fmt: skip
             broadcastable("MultiHeadAttention", "mask", mask, scores)
         if not self.causal:
             return mask

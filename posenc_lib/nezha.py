@@ -1,9 +1,11 @@
 """NEZHA: Shaw's form with fixed sinusoidal vectors in place of trained ones. Door 3.
 
-    a_ij[2k]   = sin((j - i) * w_k)
-    a_ij[2k+1] = cos((j - i) * w_k),     w_k = base ** (-2k / head_dim)
+    a_ij[2k]   = sin(clip(j - i, -K, K) * w_k)
+    a_ij[2k+1] = cos(clip(j - i, -K, K) * w_k),     w_k = base ** (-2k / head_dim)
 
 Source: Wei et al. 2019, "NEZHA", section 2.2, equations 6 and 7.
+
+The paper has no clip: choose K of at least length - 1 for its form.
 
 The trap: the published code looks up PE(clip(j - i) + K), the paper writes PE(j - i). The
 outputs differ, though the two model classes are the same: a fixed rotation of the projections
@@ -52,6 +54,9 @@ def nezha_table(
 class NezhaRelative(TableRelative):
     """Shaw's scores and values with `nezha_table` for both: nothing is trained.
 
+    e_ij = q_i . (k_j + a_ij) / sqrt(head_dim), o_i = sum_j alpha_ij (v_j + a_ij), with
+    a_ij = PE(clip(j - i, -K, K)) for `form="paper"`. The table is (2K + 1, head_dim).
+
     Raises like `nezha_table`.
 
     Source: Wei et al. 2019, equations 6 and 7.
@@ -73,3 +78,6 @@ class NezhaRelative(TableRelative):
             nezha_table(self.max_distance, self.head_dim, base=self.base, form=self.form)
         )
         return table, table
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, base={self.base:g}, form={self.form!r}"

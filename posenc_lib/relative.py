@@ -5,7 +5,7 @@
 Always key minus query: negative means the past. Shape (query, key).
 
 Source: Shaw et al. 2018, "Self-Attention with Relative Position Representations",
-section 3.2 (clipping, equation 4's index set).
+section 3.2 (clipping).
 
 The traps: `arange(n) - arange(m)` without an extra axis is a vector of zeros, or an error;
 and i - j in code under text that says j - i turns past into future.

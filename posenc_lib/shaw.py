@@ -173,6 +173,9 @@ class TableRelative(PositionEncoding):
 class ShawRelative(TableRelative):
     """Trained vectors for the distances -K .. K, for keys and (unless `values=False`) values.
 
+    e_ij = q_i . (k_j + a^K_ij) / sqrt(head_dim), o_i = sum_j alpha_ij (v_j + a^V_ij), with
+    a_ij = table[clip(j - i, -K, K) + K].
+
     `key_table` and `value_table` have shape (2K + 1, head_dim), are shared by the heads of a
     layer and start as N(0, std).
 

@@ -115,7 +115,8 @@ def sinusoidal_textbook(
 
     The readable reference that `sinusoidal_table` is tested against.
 
-    Raises TypeError for sizes that are not integers, ValueError for sizes below 1.
+    Raises TypeError for sizes that are not integers, ValueError for sizes below 1, base <= 1 or
+    positions beyond 2**53.
 
     Source: Vaswani et al. 2017, section 3.5.
 
@@ -149,7 +150,8 @@ def sinusoidal_table(
     are made in float64, so the result stays within 2e-7 of the true value even at position
     1,000,000, where float32 angles are wrong in the second digit.
 
-    Raises TypeError for sizes that are not integers, ValueError for sizes below 1 or base <= 1.
+    Raises TypeError for sizes that are not integers, ValueError for sizes below 1, base <= 1 or
+    positions beyond 2**53.
 
     Source: Vaswani et al. 2017, section 3.5 (the formula); its remark that PE(p + k) is a
     linear function of PE(p) (the method).
@@ -180,7 +182,8 @@ def shift_rotation(
     Block-diagonal: pair i is turned by the angle offset * w_i. It depends on the offset
     alone, not on p. Orthogonal, shape (dim, dim), float64.
 
-    Raises ValueError for an odd `dim`: its last sine has no cosine to turn with.
+    Raises ValueError for an odd `dim`, whose last sine has no cosine to turn with, and like
+    `frequencies`.
 
     Source: Vaswani et al. 2017, section 3.5 ("for any fixed offset k").
 

@@ -61,7 +61,7 @@ class SinusoidalEncoding(PositionEncoding):
                 "SinusoidalEncoding", "positions", positions, length=length, batch=x.shape[0]
             )
             table = sinusoidal_at(
-                positions.detach().double().cpu().numpy(), self.dim, base=self.base
+                positions.detach().cpu().double().numpy(), self.dim, base=self.base
             )
         # (length, dim) or (batch, length, dim): the batch axis is never the position axis.
         return self.dropout(x + torch.from_numpy(table).to(device=x.device, dtype=x.dtype))

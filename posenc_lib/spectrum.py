@@ -21,8 +21,8 @@ def wave_spectrum(
 ) -> tuple[Float64[np.ndarray, " waves"], Float64[np.ndarray, " waves"]]:
     """Wavelengths, in positions, and the share of the table's variance that each one holds.
 
-    Both of shape (length // 2,), wavelengths falling from `length` to 2; the shares add up to 1.
-    The mean row is taken out first.
+    Both of shape (length // 2,), wavelengths falling from `length` to 2 or just above; the shares
+    add up to 1. The mean row is taken out first.
 
     Raises TypeError for anything but real numbers, ValueError for a table that is not finite, has
     fewer than two rows or the same row everywhere.
@@ -33,12 +33,13 @@ def wave_spectrum(
     4.0
     """
     rows = as_table("wave_spectrum", table, rows=2)
+    size = float((rows**2).sum())
     rows = rows - rows.mean(axis=0)
     power = (np.abs(np.fft.rfft(rows, axis=0)) ** 2).sum(axis=1)[1:]
     if len(rows) % 2 == 0:
         power[-1] /= 2  # every other wave counts twice, for k and -k
     total = power.sum()
-    if total <= 1e-24 * max(1.0, float((np.abs(table) ** 2).sum())):
+    if total <= 1e-24 * max(1.0, size):
         raise _validate.refuse(
             ValueError, "wave_spectrum", "table", "the same row everywhere", "rows that differ",
             "A constant holds no wave.",

@@ -100,20 +100,24 @@ def _run(function: Callable[..., Any], case: tuple) -> Any:
     """The result as a list of arrays, or None, or the exception raised."""
     try:
         result = function(*copy.deepcopy(case))
+        if result is None or result is Ellipsis:
+            return None
+        parts = result if isinstance(result, tuple) else (result,)
+        return [_array(part) for part in parts]
     except Exception as error:
         return error
-    if result is None or result is Ellipsis:
-        return None
-    parts = result if isinstance(result, tuple) else (result,)
-    return [_array(part) for part in parts]
 
 
 def _array(value: Any) -> np.ndarray:
     if hasattr(value, "detach"):  # a torch tensor, without importing torch
-        value = value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        value = (value.double() if value.is_floating_point() else value).numpy()
     if isinstance(value, list):
         value = [_array(part) for part in value]
-    return np.asarray(value)
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufO":
+        raise TypeError(f"the answer holds {array.dtype}, not numbers")
+    return array
 
 
 def _same(left: Any, right: Any, tolerance: float) -> bool:

@@ -129,8 +129,8 @@ def hands(
     return figure
 
 
-def similarity(offsets: int, dim: int, *, base: float = 10000.0) -> Float[np.ndarray, " offsets"]:
-    """PE(p) . PE(p + k) / PE(p) . PE(p) for k = -offsets .. offsets; the same for every p.
+def similarity(offsets: int, dim: int, *, base: float = 10000.0) -> Float[np.ndarray, " points"]:
+    """PE(p) . PE(p + k) / PE(p) . PE(p) for k = -offsets .. offsets; for an even dim, every p.
 
     >>> similarity(1, 2).round(2)
     array([0.54, 1.  , 0.54])
@@ -179,16 +179,16 @@ def first_upturn(curve: Float[np.ndarray, " points"] | Sequence[float]) -> int |
 
 
 def angle_errors(positions: Sequence[int], dim: int) -> dict[str, Float[np.ndarray, " positions"]]:
-    """Largest error over the dimensions, at each position, of four ways to make the table.
+    """Largest error over the dimensions, near each position, of three ways to make the table.
 
-    float16 and float32 compute the angle in that precision; "angle addition" is
-    `sinusoidal_table`. The truth is float64.
+    float16 and float32 compute the angle in that precision; "angle addition" is the worst entry
+    of a `sinusoidal_table` of 1,000 rows around the position. The truth is float64.
 
     >>> float(angle_errors([1000], 64)["float32"][0]) < 1e-3
     True
     """
     w = frequencies(dim)
-    truth = [np.stack([np.sin(p * w), np.cos(p * w)], 1).ravel() for p in positions]
+    truth = [_float64_rows(np.array([p]), w, dim)[0] for p in positions]
     made = {"float16 angles": np.float16, "float32 angles": np.float32}
     errors = {}
     for name, kind in made.items():
@@ -196,14 +196,22 @@ def angle_errors(positions: Sequence[int], dim: int) -> dict[str, Float[np.ndarr
         for p, true in zip(positions, truth, strict=True):
             with np.errstate(over="ignore", invalid="ignore"):
                 angle = (kind(p) * w.astype(kind)).astype(kind)
-                row = np.stack([np.sin(angle), np.cos(angle)], 1).ravel().astype(np.float64)
-            rows.append(np.abs(row - true[: len(row)]).max())
+                row = np.stack([np.sin(angle), np.cos(angle)], 1).ravel()[:dim].astype(np.float64)
+            rows.append(np.abs(row - true).max())
         errors[name.split()[0]] = np.array(rows)
+    around = np.arange(-500, 500)
     ours = [
-        np.abs(sinusoidal_table(1, dim, start=p)[0] - t).max()
-        for p, t in zip(positions, truth, strict=True)
+        np.abs(sinusoidal_table(1000, dim, start=p - 500) - _float64_rows(p + around, w, dim)).max()
+        for p in positions
     ]
     return {**errors, "angle addition": np.array(ours)}
+
+
+def _float64_rows(
+    positions: Int[np.ndarray, " length"], w: Float[np.ndarray, " pairs"], dim: int
+) -> Float[np.ndarray, "length {dim}"]:
+    angle = np.multiply.outer(positions.astype(float), w)
+    return np.stack([np.sin(angle), np.cos(angle)], -1).reshape(len(positions), -1)[:, :dim]
 
 
 def precision(positions: Sequence[int], dim: int) -> TeachingFigure:

@@ -1,0 +1,121 @@
+"""Faults that a reader of the code found: each silent once, each with a test of its own."""
+
+import numpy as np
+import pytest
+import torch
+
+from posenc_lib import (
+    Door,
+    LearnedEncoding,
+    MultiHeadAttention,
+    PositionEncoding,
+    attention,
+    cosine_matrix,
+    padding_mask,
+    plots,
+    wave_spectrum,
+)
+from posenc_lib.checks.exercise import Exercise
+
+
+class FloatDoor(PositionEncoding):
+    """A rotary-like door whose factors are float32 whatever the input is."""
+
+    door = Door.QUERIES_KEYS
+
+    def at_query(self, x, positions):
+        return x * torch.cos(positions.float())[:, None]
+
+    at_key = at_query
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("given", [torch.float32, None])
+def test_scores_are_made_in_float32_under_autocast_too(dtype, given):
+    q = torch.full((1, 1, 3, 4), 200.0, dtype=given or dtype)
+    with torch.autocast("cpu", dtype=dtype):
+        _, weights = attention(q, q, q, causal=True)
+    torch.testing.assert_close(weights.float()[0, 0, 2], torch.full((3,), 1 / 3), atol=2e-3, rtol=0)
+
+
+def test_a_door_may_answer_in_float32_under_autocast():
+    layer = MultiHeadAttention(8, 2, encoding=FloatDoor())
+    x = torch.randn(2, 5, 8)
+    exact = layer(x)[1]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(layer(x)[1].float(), exact, atol=0.05, rtol=0)
+
+
+@pytest.mark.bad_input
+def test_a_mask_of_three_axes_is_refused_since_it_could_mean_two_things():
+    layer, x = MultiHeadAttention(8, 2), torch.randn(2, 3, 8)
+    mask = torch.ones(2, 3, 3, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"mask.shape = \(2, 3, 3\).*mask\[:, None\]"):
+        layer(x, mask=mask)
+    assert layer(x, mask=mask[:, None])[0].shape == x.shape
+
+
+@pytest.mark.bad_input
+def test_a_term_for_each_row_without_a_heads_axis_is_refused():
+    class Rows(PositionEncoding):
+        door = Door.SCORES
+
+        def at_scores(self, query, key, query_positions, key_positions):
+            return -(key_positions[:, None, :] - query_positions[:, :, None]).abs().float()
+
+    layer, x = MultiHeadAttention(8, 2, encoding=Rows()), torch.randn(2, 3, 8)
+    with pytest.raises(ValueError, match=r"Rows.at_scores: result.shape.*unsqueeze"):
+        layer(x, positions=torch.arange(3).expand(2, 3))
+
+
+@pytest.mark.bad_input
+def test_a_causal_layer_with_a_context_asks_where_the_queries_stand():
+    layer, x = MultiHeadAttention(8, 2, causal=True), torch.randn(1, 3, 8)
+    with pytest.raises(ValueError, match=r"positions, context_positions"):
+        layer(x[:, -1:], x)
+    whole = layer(x)[0]
+    last = layer(x[:, -1:], x, positions=torch.tensor([2]), context_positions=torch.arange(3))[0]
+    torch.testing.assert_close(last, whole[:, -1:])
+
+
+def test_the_error_of_angle_addition_is_that_of_a_whole_table():
+    errors = plots.sinusoidal.angle_errors([1_000, 1_000_000], 64)["angle addition"]
+    assert (errors > 8e-8).all() and (errors < 2e-7).all()  # rounding alone would be 3e-8
+    assert plots.sinusoidal.angle_errors([10], 7)["float32"].shape == (1,)
+
+
+@pytest.mark.bad_input
+def test_tables_keep_float64_and_take_parameters():
+    exact = torch.randn(6, 4, dtype=torch.float64)
+    np.testing.assert_array_equal(cosine_matrix(exact), cosine_matrix(exact.numpy()))
+    encoding = LearnedEncoding(40, 8)
+    given, wanted = wave_spectrum(encoding.weight), wave_spectrum(encoding.weight.detach().numpy())
+    np.testing.assert_array_equal(given, wanted)
+    assert np.isclose(wave_spectrum(encoding.weight.bfloat16())[1].sum(), 1.0)
+
+
+def test_a_table_given_draws_no_random_numbers_and_stays_frozen():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    frozen = LearnedEncoding.from_table(torch.eye(3)).requires_grad_(False)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not frozen.extended(5).weight.requires_grad
+
+
+def test_a_padding_mask_stands_where_its_lengths_stand():
+    assert padding_mask(torch.tensor([2, 1]), 3).device == torch.tensor([2, 1]).device
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda n: [[1, 2], [3]],
+        lambda n: "text",
+        lambda n: np.array(["a", "b"]),
+        lambda n: torch.eye(2).to_sparse(),
+        lambda n: torch.ones(n, dtype=torch.bfloat16),
+    ],
+)
+def test_no_answer_breaks_a_checker(answer):
+    exercise = Exercise("ones", np.zeros, lambda: [(2,)], mistakes=())
+    assert not exercise(answer).correct
