@@ -558,7 +558,7 @@ ACCEPTED = [  # unusual, and right: the checks must not refuse these
     lambda: with_bias(-INF),
     lambda: causal(x[:0]),
     lambda: causal(x, mask=torch.ones(2, 1, 3, 3).bool(), padding=whole),
-    lambda: causal(x, x[:, :1], positions=torch.arange(3) + 5.5),
+    lambda: causal(x, x[:, :1], positions=torch.arange(3) + 5.5, context_positions=torch.zeros(1)),
 ]
 
 
