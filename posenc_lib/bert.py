@@ -133,7 +133,7 @@ class BertEmbeddings(nn.Module):
         self,
         input_ids: Integer[Tensor, "batch length"],
         token_type_ids: Integer[Tensor, "batch length"] | None = None,
-        positions: Integer[Tensor, "batch length"] | Integer[Tensor, " length"] | None = None,
+        positions: Integer[Tensor, "#batch length"] | Integer[Tensor, " length"] | None = None,
     ) -> Float[Tensor, "batch length dim"]:
         """Return the embedded tokens. Token types are 0 and positions 0 .. length - 1 unless
         given."""

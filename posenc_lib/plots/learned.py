@@ -32,7 +32,7 @@ def lookup(table: Float[np.ndarray, "rows dim"], positions: Sequence[int]) -> Te
     one_hot = np.eye(len(table))[list(positions)]
     named = ", ".join(map(str, positions))
     ticks = [str(p) for p in positions]
-    figure = _figure(
+    figure = TeachingFigure(
         f"Three matrices: one-hot rows for positions {named}, times a table of "
         f"{len(table)} x {table.shape[1]}, is table rows {named}.",
         (9.5, 3.1),
@@ -64,7 +64,7 @@ def training(
     """
     position = np.arange(len(moved))
     seen, rest = accuracy[:trained].min(), accuracy[trained:].mean()
-    figure = _figure(
+    figure = TeachingFigure(
         f"Training reached rows 0 to {trained - 1}: they moved, and the accuracy is at least "
         f"{math.floor(seen * 100)} % there. Rows {trained} to {len(moved) - 1} moved by "
         f"{moved[trained:].max():g} at most, and the mean accuracy is below "
@@ -106,7 +106,7 @@ def norms(table: Float[np.ndarray, "length dim"]) -> TeachingFigure:
     size = np.linalg.norm(table.astype(float), axis=1)
     rows = standing_out(table)
     words = ", ".join(f"{row} ({size[row]:.2f})" for row in rows) or "none"
-    figure = _figure(
+    figure = TeachingFigure(
         f"Norms of {len(size)} rows, median {np.median(size):.2f}. Rows that stand out: {words}.",
         (11, 3.8),
     )
@@ -140,7 +140,7 @@ def similarity(
     first = next(iter(tables))
     means = {name: cosine_by_offset(table, largest) for name, table in tables.items()}
     words = ", ".join(f"{name} {_two(curve[1])}" for name, curve in means.items())
-    figure = _figure(
+    figure = TeachingFigure(
         f"Left, the cosine similarity of the rows of {first} with each other: bands along the "
         f"diagonal. Right, its mean against the offset, for {', '.join(tables)}. Mean cosine of "
         f"neighbours: {words}.",
@@ -202,7 +202,7 @@ def spectrum(tables: Mapping[str, Float[np.ndarray, "length dim"]]) -> TeachingF
     first = next(iter(tables))
     waves = strong_waves(*spectra[first])
     words = ", ".join(f"{wave:.3g} positions ({100 * share:.0f} %)" for wave, share in waves)
-    figure = _figure(
+    figure = TeachingFigure(
         "Share of the variance held by waves up to each wavelength, a staircase. "
         f"The steps of {first}: {words or 'none'}.",
         (11, 4.2),
@@ -232,8 +232,3 @@ def spectrum(tables: Mapping[str, Float[np.ndarray, "length dim"]]) -> TeachingF
 def _two(value: float) -> str:
     """Two decimals, and 0.00 never with a sign."""
     return f"{round(float(value), 2) + 0.0:.2f}"
-
-
-def _figure(alt: str, size: tuple[float, float]) -> TeachingFigure:
-    with teaching_style():
-        return TeachingFigure(alt, size=size)

@@ -36,7 +36,7 @@ def forms(queries: int, keys: int, *, clip: int) -> TeachingFigure:
     far = float(relative.abs().max())
     panels = {"j − i": relative, f"clipped, K = {clip}": clipped, f"band of {clip}": band}
     labels = ("query i", "key j", "key minus query (positions)")
-    figure = _figure(
+    figure = TeachingFigure(
         f"Three matrices of {queries} queries by {keys} keys: key minus query from "
         f"{int(relative.min())} to {int(relative.max())}, constant along diagonals; the same "
         f"clipped to {int(clipped.min())} .. {int(clipped.max())}; and a band of {clip} to "
@@ -107,7 +107,7 @@ def memory(
     counts = element_counts(lengths, **sizes)
     found = measured_elements(tried, **sizes)
     at_end = ", ".join(f"{name} {values[-1]:.2g}" for name, values in counts.items())
-    figure = _figure(
+    figure = TeachingFigure(
         f"Elements built for one sequence against length, both axes logarithmic, {heads} heads, "
         f"head_dim {head_dim}, {2 * max_distance + 1} table rows. At length {lengths[-1]}: "
         f"{at_end}. The largest tensors found by running up to length {tried[-1]} lie on the "
@@ -159,7 +159,7 @@ def invariance(
         f"{name} {'below 1e-6' if value < 1e-6 else f'up to {value:.2f}'}"
         for name, value in largest.items()
     )
-    figure = _figure(
+    figure = TeachingFigure(
         f"Largest change of the attention output when all positions move by m, for m from "
         f"{shifts[0]} to {shifts[-1]}: {words}.",
         (10.0, 4.4),
@@ -174,8 +174,3 @@ def invariance(
         moved, ys = np.array(shifts), np.array(list(drawn.values()))
         draw_curves(axes, Curves("Move everything", moved, ys, list(drawn), x_label, y_label))
     return figure
-
-
-def _figure(alt: str, size: tuple[float, float]) -> TeachingFigure:
-    with teaching_style():
-        return TeachingFigure(alt, size=size)
