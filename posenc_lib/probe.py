@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from posenc_lib import _validate
-from posenc_lib._table import as_table
+from posenc_lib._arrays import as_table
 
 
 def index_probe(table: Float[np.ndarray, "length dim"], *, folds: int = 5, seed: int = 0) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from posenc_lib import _validate
-from posenc_lib._table import as_table
+from posenc_lib._arrays import as_table
 
 
 def wave_spectrum(

@@ -183,7 +183,7 @@ def test_arguments_out_of_range_are_refused(call, error, said):
 
 def test_torch_tables_are_read_too():
     torch = pytest.importorskip("torch")
-    from posenc_lib._table import as_table
+    from posenc_lib._arrays import as_table
 
     weight = torch.nn.Parameter(torch.eye(3, dtype=torch.bfloat16))
     np.testing.assert_array_equal(as_table("test", weight), np.eye(3))

@@ -119,3 +119,13 @@ def test_a_padding_mask_stands_where_its_lengths_stand():
 def test_no_answer_breaks_a_checker(answer):
     exercise = Exercise("ones", np.zeros, lambda: [(2,)], mistakes=())
     assert not exercise(answer).correct
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_pictures_take_weights_of_every_dtype(dtype):
+    weights = torch.full((2, 2), 0.5, dtype=dtype, requires_grad=True)
+    wanted = plots.attention.weight_maps({"map": np.full((2, 2), 0.5)}, ["a", "b"]).alt
+    assert plots.attention.weight_maps({"map": weights}, ["a", "b"]).alt == wanted
+    assert (
+        plots.Heatmap("map", weights, "query", "key", "weight").values.tolist() == [[0.5] * 2] * 2
+    )

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from posenc_lib._arrays import to_numpy
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -109,12 +111,9 @@ def _run(function: Callable[..., Any], case: tuple) -> Any:
 
 
 def _array(value: Any) -> np.ndarray:
-    if hasattr(value, "detach"):  # a torch tensor, without importing torch
-        value = value.detach().cpu()
-        value = (value.double() if value.is_floating_point() else value).numpy()
     if isinstance(value, list):
         value = [_array(part) for part in value]
-    array = np.asarray(value)
+    array = np.asarray(to_numpy(value))
     if array.dtype.kind not in "biufO":
         raise TypeError(f"the answer holds {array.dtype}, not numbers")
     return array

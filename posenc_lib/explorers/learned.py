@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from posenc_lib._table import as_table
+from posenc_lib._arrays import as_table
 from posenc_lib.explorers.panel import Choice, Panel, Slider
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.similarity import cosine_matrix

@@ -11,6 +11,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
+from posenc_lib._arrays import to_numpy
 from posenc_lib.plots._figure import CYCLE, TeachingFigure, colour_map, teaching_style
 
 FRAME = {"fill": False, "edgecolor": CYCLE[1], "linewidth": 3, "clip_on": False}
@@ -84,8 +85,7 @@ def _draw(
 
 
 def _array(name: str, values: ArrayLike, length: int) -> np.ndarray:
-    values = values.detach().cpu() if hasattr(values, "detach") else values
-    array = np.asarray(values, dtype=float)
+    array = np.asarray(to_numpy(values), dtype=float)
     if array.shape != (length, length):
         raise ValueError(
             f"weight_maps: maps[{name!r}] must have shape (query, key) = ({length}, {length}), one "

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from posenc_lib._arrays import to_numpy
+
 LARGEST_HEATMAP = 4_194_304
 """Cells in the largest heat map (2,048 x 2,048)."""
 
@@ -239,12 +241,8 @@ View = Heatmap | Curves
 
 def _numbers(where: str, argument: str, values: Any) -> NDArray[Any]:
     """A read-only copy in float32 or float64; a torch tensor is taken off its graph and device."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()
-        if str(values.dtype) in ("torch.bfloat16", "torch.float16"):
-            values = values.float()
     try:
-        array = np.asarray(values)
+        array = np.asarray(to_numpy(values))
     except ValueError as error:
         raise ValueError(
             f"{where}: {argument} is ragged: its rows differ in length. Pad them with NaN."

@@ -1,4 +1,4 @@
-"""The check that a position table passes before anything is read from it."""
+"""Arrays from what callers pass: tensors taken off their graph, tables checked before use."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ import numpy as np
 from posenc_lib import _validate
 
 
+def to_numpy(value: Any) -> Any:
+    """A torch tensor as an array, off its graph and device; anything else as it is.
+
+    NumPy has no bfloat16, so that becomes float32, which holds it exactly. Other dtypes stay.
+    Torch is not imported.
+    """
+    if not hasattr(value, "detach"):
+        return value
+    value = value.detach().cpu()
+    return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+
+
 def as_table(function: str, value: Any, *, rows: int = 1) -> np.ndarray:
     """Return `value`, an array or tensor of shape (length, dim), as a finite float64 array.
 
     Raises TypeError for anything but real numbers, ValueError for another rank, an empty axis,
     fewer than `rows` rows, NaN or infinity.
     """
-    if hasattr(value, "detach"):  # a torch tensor, without importing torch
-        value = value.detach().cpu()
-        value = (value.double() if value.is_floating_point() else value).numpy()
+    value = to_numpy(value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
         kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
         raise _validate.refuse(
