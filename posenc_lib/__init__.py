@@ -40,6 +40,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "masks": ["causal_mask", "padding_mask"],
         "dot_product": ["attention"],
         "multihead": ["MultiHeadAttention"],
+        "distance": ["toeplitz", "skew", "DistanceBias"],
+        "rope": ["rotate", "RotaryEncoding"],
         "source": ["show_source"],
     },
 )  # fmt: skip

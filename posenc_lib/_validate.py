@@ -162,6 +162,21 @@ def same_dtype(function: str, **tensors: Any) -> None:
         )  # fmt: skip
 
 
+def readable(value: Any) -> bool:
+    """Whether the numbers of a tensor can be looked at: not while a graph is being traced, not on
+    the meta device and not inside torch.func. Checks of values are left out there; checks of
+    shapes and dtypes never are.
+    """
+    import torch
+
+    return not (
+        torch.compiler.is_compiling()
+        or value.is_meta
+        or isinstance(value, torch._subclasses.FakeTensor)
+        or torch._C._functorch.is_functorch_wrapped_tensor(value)
+    )
+
+
 def boolean(function: str, argument: str, value: Any) -> None:
     """Refuse anything but a boolean tensor."""
     import torch
@@ -184,7 +199,7 @@ def indices(function: str, argument: str, value: Any, *, rows: int, remedy: str)
             "Look-ups need whole numbers: convert with .long().",
         )  # fmt: skip
     value = value.long()
-    if value.numel() == 0:
+    if value.numel() == 0 or not readable(value):
         return value
     low, high = int(value.min()), int(value.max())
     if low < 0 or high >= rows:
@@ -219,7 +234,7 @@ def positions(
         allowed = f"shape ({length},) or ({'batch' if batch is None else batch}, {length})"
         remedy = "Give one position for each token, for example torch.arange(length)."
         raise refuse(ValueError, function, f"{argument}.shape", shape, allowed, remedy)
-    if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+    if value.is_floating_point() and readable(value) and not bool(torch.isfinite(value).all()):
         raise refuse(
             ValueError, function, argument, "NaN or infinity", "finite positions",
             "Fill the gaps first.",

@@ -132,7 +132,7 @@ def _checked_bias(bias: Tensor, scores: Tensor) -> Tensor:
     _validate.floating("attention", "bias", bias, axes="... query key")
     broadcastable("attention", "bias", bias, scores.shape)
     bias = bias.to(scores.dtype)  # first: -1e300 becomes -inf in float32
-    if bool((bias.isnan() | (bias == math.inf)).any()):
+    if _validate.readable(bias) and bool((bias.isnan() | (bias == math.inf)).any()):
         raise _validate.refuse(
             ValueError, "attention", "bias", "NaN or +inf", "finite numbers or -inf",
             "Look for 0 * inf or log of a negative number where the bias is made.",

@@ -21,6 +21,7 @@ HEAVY = ("torch", "numpy", "matplotlib", "ipywidgets", "anywidget", "IPython")
 NO_SOURCE = {  # public names that rest on no paper, each with its reason
     "Door": "our own vocabulary",
     "PositionEncoding": "our own protocol",
+    "DistanceBias": "our own protocol",
     "padding_mask": "bookkeeping, not an idea from a paper",
     "toy_relative": "tutorials without an author; the module says what they got wrong",
     "show_source": "a tool for notebooks",
@@ -80,7 +81,7 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
 
 def test_everything_public_in_a_file_is_a_flat_name():
     """No function is left behind in its file: what has no underscore is public or imported."""
-    internal = {"table_rows", "broadcastable", "Source"}  # shared between files
+    internal = {"table_rows", "broadcastable", "are_consecutive", "Source"}  # shared between files
     for module in top_level_modules():
         if not module.__name__.split(".")[-1].startswith("_"):
             own = {

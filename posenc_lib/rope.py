@@ -1,0 +1,142 @@
+"""Rotary position embedding (RoPE): door 2, queries and keys are turned.
+
+    (x_2i, x_2i+1)  ->  (x_2i cos a - x_2i+1 sin a,  x_2i sin a + x_2i+1 cos a)
+    a = p * w_i,    w_i = base ** (-2i / rotary_dim),   i = 0 .. rotary_dim / 2 - 1
+
+Turning q by i w and k by j w leaves q.k with a function of j - i. Norms are kept, position 0
+changes nothing, values are never turned.
+
+Source: Su et al. 2021, "RoFormer", equations 14, 15 and 34.
+
+The traps: two layouts are in use. "interleaved" pairs x_2i with x_2i+1 (the paper, GPT-J),
+"half" pairs x_i with x_i+d/2 (GPT-NeoX, Llama in transformers); weights made for one give
+nonsense with the other. And angles made in half precision are wrong: float16 knows no whole
+numbers past 2,048.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from posenc_lib import _validate
+from posenc_lib.doors import Door, KeyPositions, PositionEncoding, Positions, QueryPositions
+
+LAYOUTS = ("interleaved", "half")
+
+
+def rotate(
+    x: Float[Tensor, "*batch length head_dim"],
+    angles: Float[Tensor, "*#batch length pairs"],
+    *,
+    layout: str = "interleaved",
+    magnitude: float = 1.0,
+) -> Float[Tensor, "*batch length head_dim"]:
+    """Turn the first 2 * pairs features by the angles (radians); the rest pass unchanged.
+
+    `magnitude` multiplies what is turned (YaRN). Sines and cosines are made in the dtype of
+    the angles; the product is computed in float32 at least and rounded once, to the dtype of x.
+
+    Raises ValueError for an unknown layout or more pairs than head_dim has, TypeError for
+    integer input.
+
+    Source: Su et al. 2021, equation 34; the half layout: Black et al. 2022, "GPT-NeoX-20B".
+
+    >>> rotate(torch.tensor([[1.0, 0.0]]), torch.tensor([[torch.pi / 2]])).round(decimals=3) + 0
+    tensor([[0., 1.]])
+    """
+    layout = _validate.choice("rotate", "layout", layout, LAYOUTS)
+    turned = 2 * angles.shape[-1]
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    cos, sin = (part.mul(magnitude).to(dtype) for part in (angles.cos(), angles.sin()))
+    part, rest = x[..., :turned].to(dtype), x[..., turned:]
+    if layout == "interleaved":
+        even, odd = part[..., 0::2], part[..., 1::2]
+        pairs = torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
+    else:
+        first, second = part.chunk(2, -1)
+        pairs = torch.cat((first * cos - second * sin, first * sin + second * cos), -1)
+    return torch.cat((pairs.to(x.dtype), rest), -1)
+
+
+class RotaryEncoding(PositionEncoding):
+    """RoPE: turns pair i of queries and keys by position * w_i, w_i = base ** (-2i / rotary_dim).
+
+    `rotary_dim` features are turned, the first ones; the rest pass unchanged (partial rotation,
+    as in GPT-NeoX). Positions may start anywhere, repeat (packed batches) and differ by row
+    (left padding). Nothing is cached, so nothing can go stale.
+
+    A scaling method is a subclass that overrides `frequencies`, `angles` or `magnitude`.
+
+    Raises ValueError for an odd or too large rotary_dim, base <= 1 or an unknown layout.
+
+    Source: Su et al. 2021, "RoFormer", equations 14, 15 and 34.
+
+    >>> rope = RotaryEncoding(head_dim=2)
+    >>> rope.at_query(torch.ones(1, 1, 1, 2), torch.tensor([0]))
+    tensor([[[[1., 1.]]]])
+    """
+
+    door = Door.QUERIES_KEYS
+    magnitude: float = 1.0
+
+    def __init__(
+        self,
+        head_dim: int,
+        *,
+        base: float = 10000.0,
+        layout: str = "interleaved",
+        rotary_dim: int | None = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        self.head_dim = _validate.size(name, "head_dim", head_dim)
+        self.base = _validate.real(name, "base", base, above=1.0)
+        self.layout = _validate.choice(name, "layout", layout, LAYOUTS)
+        rotary_dim = self.head_dim if rotary_dim is None else rotary_dim
+        self.rotary_dim = _validate.size(name, "rotary_dim", rotary_dim, minimum=2)
+        if self.rotary_dim % 2 or self.rotary_dim > self.head_dim:
+            raise _validate.refuse(
+                ValueError, name, "rotary_dim", self.rotary_dim,
+                f"an even integer of at most head_dim = {self.head_dim}",
+                "Two features make one pair.",
+            )  # fmt: skip
+
+    def frequencies(self) -> Float64[Tensor, " pairs"]:
+        """w_i in radians per position, float64, falling from 1."""
+        exponent = torch.arange(0, self.rotary_dim, 2, dtype=torch.float64) / self.rotary_dim
+        return self.base**-exponent
+
+    def angles(self, positions: Positions) -> Float64[Tensor, "*batch length pairs"]:
+        """position * w_i, in radians, made in float64 from whole positions."""
+        return positions.double()[..., None] * self.frequencies().to(positions.device)
+
+    def turn(
+        self, x: Float[Tensor, "batch heads length head_dim"], positions: Positions
+    ) -> Float[Tensor, "batch heads length head_dim"]:
+        """Turn (batch, heads, length, head_dim) by its positions, (length,) or (batch, length)."""
+        name = type(self).__name__
+        _validate.floating(name, "x", x, axes="batch heads length head_dim")
+        _validate.last_axis(name, "x", x, "head_dim", self.head_dim)
+        _validate.positions(name, "positions", positions, length=x.shape[-2], batch=x.shape[0])
+        angles = self.angles(positions).unsqueeze(-3)  # an axis for the heads
+        return rotate(x, angles, layout=self.layout, magnitude=self.magnitude)
+
+    def at_query(
+        self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions
+    ) -> Float[Tensor, "batch heads query head_dim"]:
+        """Door 2: R(i) q_i."""
+        return self.turn(query, positions)
+
+    def at_key(
+        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions
+    ) -> Float[Tensor, "batch heads key head_dim"]:
+        """Door 2: R(j) k_j."""
+        return self.turn(key, positions)
+
+    def extra_repr(self) -> str:
+        return (
+            f"head_dim={self.head_dim}, base={self.base:g}, layout={self.layout!r}, "
+            f"rotary_dim={self.rotary_dim}"
+        )
