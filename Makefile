@@ -6,6 +6,7 @@ JOBS ?= 2
 LAB_ARGS ?=
 LAB_ROOT ?= $(CURDIR)
 BINDER_ARGS ?=
+BENCH_ARGS ?=
 
 # With PY=/path/to/python nothing is installed: the environment is then yours to keep.
 ifeq ($(PY),.venv/bin/python)
@@ -17,13 +18,13 @@ PIP := $(PY) -m pip install --disable-pip-version-check
 TITLE = @printf '\n== %s ==\n'
 
 # One thread each: at these sizes two threads on a busy machine are slower, and sums keep one order.
-test test-% notebooks notebooks-compare binder-check: export OMP_NUM_THREADS = 1
-test test-% notebooks notebooks-compare binder-check: export MKL_NUM_THREADS = 1
+test test-% notebooks notebooks-compare parity binder-check: export OMP_NUM_THREADS = 1
+test test-% notebooks notebooks-compare parity binder-check: export MKL_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install test test-lint test-library test-bad-input test-notebooks test-browser
-.PHONY: notebooks notebooks-compare format binder-check clean
+.PHONY: notebooks notebooks-compare parity bench format binder-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -70,13 +71,14 @@ test-lint: $(TEST_TOOLS)  ## ruff, and the notebooks are normalised
 
 test-library: $(TEST_TOOLS)  ## laws, parity, doctests and notebook lint, with shapes checked at run time
 	$(TITLE) 'Library, doctests and notebook lint, with shape checks'
-	$(PY) -m pytest posenc_lib tests --doctest-modules -n $(JOBS) -m 'not bad_input and not browser' \
+	$(PY) -m pytest posenc_lib tests --doctest-modules -n $(JOBS) \
+	  -m 'not bad_input and not unchecked and not browser' \
 	  --jaxtyping-packages=posenc_lib,tests.typechecker.typechecker
 
-# The shape checker would answer before our own errors do, so these run without it.
-test-bad-input: $(TEST_TOOLS)  ## bad input is refused with errors that help
-	$(TITLE) 'Bad input, without shape checks'
-	$(PY) -m pytest tests -m bad_input
+# The shape checker would answer before our own errors do, and torch.compile cannot trace it.
+test-bad-input: $(TEST_TOOLS)  ## bad input is refused with errors that help; compiled graphs
+	$(TITLE) 'Bad input and compiled graphs, without shape checks'
+	$(PY) -m pytest tests -n $(JOBS) -m 'bad_input or unchecked'
 
 test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again (nbval, strict)
 	$(TITLE) 'Notebooks against their stored outputs'
@@ -92,6 +94,12 @@ notebooks: $(TEST_TOOLS)  ## run every notebook again and store its outputs, nor
 # nbval never compares pictures. On the machine that made them, this does.
 notebooks-compare: $(TEST_TOOLS)  ## run every notebook, write nothing; fail if a byte would change
 	$(PY) -m tests.tools.notebooks --compare
+
+parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the table
+	$(PY) -m tests.parity.table
+
+bench: $(TEST_TOOLS)  ## time every encoding beside its peers, write benchmarks/README.md
+	$(PY) -m benchmarks $(BENCH_ARGS)
 
 format: $(TEST_TOOLS)  ## ruff: mend and format
 	$(PY) -m ruff check --fix .

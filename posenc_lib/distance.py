@@ -19,6 +19,7 @@ from jaxtyping import Float, Num, Shaped
 from torch import Tensor
 
 from posenc_lib import _validate
+from posenc_lib._precision import wide
 from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
 from posenc_lib.relative import relative_positions
 
@@ -29,7 +30,8 @@ def toeplitz(
     """The matrix with entry (i, j) = by_distance[j - i + queries - 1].
 
     `by_distance` holds one number for each distance, the most negative one first: n queries and
-    m keys have n + m - 1. One write of the result, no index matrix.
+    m keys have n + m - 1. One write of the result, no index matrix; gradients are sums along
+    the diagonals.
 
     Raises ValueError for fewer distances than queries, TypeError for a size that is no integer.
 
@@ -39,6 +41,7 @@ def toeplitz(
     tensor([[ 0,  1,  2],
             [-1,  0,  1]])
     """
+    _validate.tensor("toeplitz", "by_distance", by_distance)
     _validate.rank("toeplitz", "by_distance", by_distance, axes="... distances")
     queries = _validate.size("toeplitz", "queries", queries)
     keys = by_distance.shape[-1] - queries + 1
@@ -48,7 +51,9 @@ def toeplitz(
             f"at most the number of distances, {by_distance.shape[-1]}",
             "n queries and m keys have n + m - 1 distances.",
         )  # fmt: skip
-    return by_distance.unfold(-1, keys, 1).flip(-2)  # window w holds the row of query n - 1 - w
+    # From the back, window i is the row of query i in reverse. Turning rows round is faster than
+    # turning the order of the rows: each row is written in one go.
+    return by_distance.flip(-1).unfold(-1, keys, 1).flip(-1)
 
 
 def skew(
@@ -68,6 +73,7 @@ def skew(
     tensor([[ 0.,  1.],
             [-1.,  0.]])
     """
+    _validate.tensor("skew", "by_distance", by_distance)
     _validate.rank("skew", "by_distance", by_distance, axes="... query distances")
     queries, distances = by_distance.shape[-2:]
     keys = distances - queries + 1
@@ -95,9 +101,14 @@ def are_consecutive(positions: Shaped[Tensor, "..."]) -> bool:
     (True, False)
     """
     _validate.tensor("are_consecutive", "positions", positions)
-    if positions.ndim != 1 or positions.is_floating_point() or not len(positions):
+    return positions.ndim == 1 and _rows_consecutive(positions)
+
+
+def _rows_consecutive(positions: Tensor) -> bool:
+    """The same for each row of (length,) or (batch, length)."""
+    if positions.is_floating_point() or not positions.numel():
         return False
-    return _validate.readable(positions) and bool((positions.diff() == 1).all())
+    return _validate.readable(positions) and bool((positions.long().diff() == 1).all())
 
 
 class DistanceBias(PositionEncoding):
@@ -106,7 +117,8 @@ class DistanceBias(PositionEncoding):
     A subclass says which number, in `by_distance`. Consecutive positions cost
     query + key - 1 evaluations; any others, packed or with gaps, one for each pair.
 
-    Raises NotImplementedError until a subclass says which number.
+    Raises NotImplementedError until a subclass says which number; ValueError for positions of
+    another length than the queries or keys, and for queries with another number of heads.
 
     >>> class Recency(DistanceBias):
     ...     def by_distance(self, distance):
@@ -123,6 +135,18 @@ class DistanceBias(PositionEncoding):
         """The bias of each head at each distance key - query (negative: the past)."""
         raise NotImplementedError
 
+    def by_pair(
+        self, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Float[Tensor, "#heads *batch query key"]:
+        """The bias of each head for each pair, where positions are not consecutive."""
+        return self.by_distance(relative_positions(query_positions, key_positions))
+
+    def follows_diagonals(
+        self, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> bool:
+        """Whether distances alone are enough: positions are consecutive and can be read."""
+        return _rows_consecutive(query_positions) and _rows_consecutive(key_positions)
+
     def at_scores(
         self,
         query: Float[Tensor, "batch heads query head_dim"],
@@ -130,16 +154,42 @@ class DistanceBias(PositionEncoding):
         query_positions: QueryPositions,
         key_positions: KeyPositions,
     ) -> Float[Tensor, "#heads query key"] | Float[Tensor, "#batch #heads query key"]:
-        """f_h(j - i), (heads, query, key); (batch, heads, query, key) for batched positions.
+        """f_h(j - i), (heads, query, key); (batch, heads, query, key) for batched positions, with
+        1 for the batch where every row has the same distances.
 
         float32, or float64 for float64 queries: a bias in half precision loses far distances.
         """
-        dtype = torch.promote_types(query.dtype, torch.float32)
-        if are_consecutive(query_positions) and are_consecutive(key_positions):
-            low = key_positions[0] - query_positions[-1]
-            steps = len(query_positions) + len(key_positions) - 1
-            distance = low + torch.arange(steps, device=low.device)
-            return toeplitz(self.by_distance(distance).to(dtype), len(query_positions))
-        relative = relative_positions(query_positions, key_positions)
-        bias = self.by_distance(relative).to(dtype)  # (heads, query, key), (heads, batch, ...)
-        return bias.movedim(0, -3)
+        self._check(query, key, query_positions, key_positions)
+        dtype = wide(query)
+        if self.follows_diagonals(query_positions, key_positions):
+            queries, keys = query_positions.shape[-1], key_positions.shape[-1]
+            low = key_positions[..., :1].long() - query_positions[..., -1:].long()
+            if low.ndim == 2 and bool((low == low[0]).all()):
+                low = low[:1]  # all rows count alike, wherever they start
+            distance = low + torch.arange(queries + keys - 1, device=low.device)
+            bias = toeplitz(self.by_distance(distance).to(dtype), queries)
+        else:
+            bias = self.by_pair(query_positions, key_positions).to(dtype)
+        return self._one_for_each_head(bias, query).movedim(0, -3)
+
+    def _check(
+        self, query: Tensor, key: Tensor, query_positions: Tensor, key_positions: Tensor
+    ) -> None:
+        """Refuse positions that are not one for each query and one for each key."""
+        name = type(self).__name__
+        for argument, x, positions in (
+            ("query", query, query_positions), ("key", key, key_positions)
+        ):  # fmt: skip
+            _validate.floating(name, argument, x, axes=f"batch heads {argument} head_dim")
+            _validate.positions(
+                name, f"{argument}_positions", positions, length=x.shape[-2], batch=x.shape[0]
+            )
+
+    def _one_for_each_head(self, bias: Tensor, query: Tensor) -> Tensor:
+        """Refuse a bias for another number of heads than the queries have."""
+        if bias.shape[0] not in (1, query.shape[1]):
+            raise _validate.refuse(
+                ValueError, type(self).__name__, "heads", bias.shape[0],
+                f"the heads of the queries, {query.shape[1]}", "Build both with the same heads.",
+            )  # fmt: skip
+        return bias

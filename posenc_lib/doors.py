@@ -52,6 +52,12 @@ class PositionEncoding(nn.Module):
     """
 
     door: ClassVar[Door] = Door.NONE
+    causal_only: bool = False  # True where the encoding means nothing for keys after the query
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether `at_values` has to see the attention weights: so if a subclass overrides it."""
+        return type(self).at_values is not PositionEncoding.at_values
 
     def at_embeddings(
         self, x: Float[Tensor, "batch length dim"], positions: Positions

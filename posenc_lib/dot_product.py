@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from posenc_lib import _validate
+from posenc_lib._precision import product
 from posenc_lib.masks import causal_mask
 
 
@@ -55,86 +56,96 @@ def attention(
     >>> weights.numpy().round(3), output.numpy().round(3)
     (array([[0.731, 0.269]], dtype=float32), array([[12.689]], dtype=float32))
     """
-    _check_shapes(query, key, value)
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scale = _validate.real("attention", "scale", scale, above=0.0)
-    scores = _scores(query, key) * scale  # (..., query, key)
-
-    allowed = []
+    scale = checked_scale("attention", query, key, value, scale)
+    scores = product(query, key) * scale  # (..., query, key)
     if bias is not None:
-        bias = _checked_bias(bias, scores)
-        allowed.append(bias != -math.inf)
+        bias = checked_bias("attention", bias, scores.shape, scores.dtype)
         scores = scores + bias.masked_fill(bias == -math.inf, 0.0)
-    if mask is not None:
-        _validate.boolean("attention", "mask", mask)
-        broadcastable("attention", "mask", mask, scores.shape)
-        allowed.append(mask)
-    if _validate.flag("attention", "causal", causal):
-        allowed.append(causal_mask(*scores.shape[-2:]).to(scores.device))
-    if padding is not None:
-        allowed.append(_padding(padding, scores))
+    seen = seen_pairs("attention", scores.shape, scores.device, mask, causal, padding)
+    if bias is not None:
+        finite = bias != -math.inf
+        seen = finite if seen is None else seen & finite
 
-    weights = _masked_softmax(scores, allowed).to(value.dtype)
+    weights = _masked_softmax(scores, seen).to(value.dtype)
     return weights @ value, weights
 
 
-def _scores(query: Tensor, key: Tensor) -> Tensor:
-    """query key^T in float32 at least, also under autocast: 200 * 200 * 4 overflows float16."""
-    if query.dtype != torch.float64:
-        query, key = query.float(), key.float()
-    if not _validate.autocast_on(query):
-        return query @ key.transpose(-1, -2)
-    with torch.autocast(query.device.type, enabled=False):
-        return query @ key.transpose(-1, -2)
-
-
-def _masked_softmax(scores: Tensor, allowed: list[Tensor]) -> Tensor:
+def _masked_softmax(scores: Tensor, seen: Tensor | None) -> Tensor:
     """Softmax over the last axis; masked entries are exactly 0, fully masked rows too."""
-    if not allowed:
+    if seen is None:
         return scores.softmax(-1)
-    seen = allowed[0]
-    for mask in allowed[1:]:
-        seen = seen & mask
     # A finite floor, not -inf: the gradient of softmax over a row of -inf is NaN as well.
     floor = torch.finfo(scores.dtype).min
     return scores.masked_fill(~seen, floor).softmax(-1).masked_fill(~seen, 0.0)
 
 
-def _check_shapes(query: Tensor, key: Tensor, value: Tensor) -> None:
+def seen_pairs(
+    function: str,
+    shape: torch.Size,
+    device: torch.device,
+    mask: Tensor | None,
+    causal: bool,
+    padding: Tensor | None,
+) -> Tensor | None:
+    """Which keys each query may see, from everything that shuts keys out; None: all of them."""
+    allowed = []
+    if mask is not None:
+        _validate.boolean(function, "mask", mask)
+        broadcastable(function, "mask", mask, shape)
+        allowed.append(mask)
+    if _validate.flag(function, "causal", causal):
+        allowed.append(causal_mask(*shape[-2:]).to(device))
+    if padding is not None:
+        allowed.append(_padding(function, padding, shape))
+    if not allowed:
+        return None
+    seen = allowed[0]
+    for other in allowed[1:]:
+        seen = seen & other
+    return seen
+
+
+def checked_scale(
+    function: str, query: Tensor, key: Tensor, value: Tensor, scale: float | None
+) -> float:
+    """Refuse tensors that do not fit together; return the scale, 1 / sqrt(head_dim) if None."""
     for name, operand, axes in (
         ("query", query, "... query head_dim"),
         ("key", key, "... key head_dim"),
         ("value", value, "... key value_dim"),
     ):
-        _validate.floating("attention", name, operand, axes=axes)
-    _validate.same_dtype("attention", query=query, key=key, value=value)
-    _validate.last_axis("attention", "key", key, "head_dim", query.shape[-1])
+        _validate.floating(function, name, operand, axes=axes)
+    _validate.same_dtype(function, query=query, key=key, value=value)
+    _validate.last_axis(function, "key", key, "head_dim", query.shape[-1])
     if query.shape[-1] == 0:
         raise _validate.refuse(
-            ValueError, "attention", "query.shape[-1]", 0, "a head_dim of at least 1",
+            ValueError, function, "query.shape[-1]", 0, "a head_dim of at least 1",
             "Without features there is nothing to compare.",
         )  # fmt: skip
     if key.shape[-2] != value.shape[-2] or key.shape[-2] == 0:
         raise _validate.refuse(
-            ValueError, "attention", "value.shape[-2]", value.shape[-2],
+            ValueError, function, "value.shape[-2]", value.shape[-2],
             f"the number of keys, {key.shape[-2]}, and at least 1", "Each key carries one value.",
         )  # fmt: skip
     if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
         shapes = [tuple(operand.shape[:-2]) for operand in (query, key, value)]
         raise _validate.refuse(
-            ValueError, "attention", "leading axes of query, key, value", shapes,
+            ValueError, function, "leading axes of query, key, value", shapes,
             "the same (batch, heads) for all three", "Expand the shared ones first.",
         )  # fmt: skip
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    return _validate.real(function, "scale", scale, above=0.0)
 
 
-def _checked_bias(bias: Tensor, scores: Tensor) -> Tensor:
+def checked_bias(function: str, bias: Tensor, shape: torch.Size, dtype: torch.dtype) -> Tensor:
     """The bias in the dtype of the scores, -inf for what it shuts out; no NaN and no +inf."""
-    _validate.floating("attention", "bias", bias, axes="... query key")
-    broadcastable("attention", "bias", bias, scores.shape)
-    bias = bias.to(scores.dtype)  # first: -1e300 becomes -inf in float32
-    if _validate.readable(bias) and bool((bias.isnan() | (bias == math.inf)).any()):
+    _validate.floating(function, "bias", bias, axes="... query key")
+    broadcastable(function, "bias", bias, shape)
+    bias = bias.to(dtype)  # first: -1e300 becomes -inf in float32
+    # NaN and +inf are the only ones for which this comparison fails; max keeps a NaN.
+    if _validate.readable(bias) and bias.numel() and not bool(bias.max() < math.inf):
         raise _validate.refuse(
-            ValueError, "attention", "bias", "NaN or +inf", "finite numbers or -inf",
+            ValueError, function, "bias", "NaN or +inf", "finite numbers or -inf",
             "Look for 0 * inf or log of a negative number where the bias is made.",
         )  # fmt: skip
     return bias
@@ -154,14 +165,14 @@ def broadcastable(function: str, argument: str, value: Tensor, scores: torch.Siz
         )  # fmt: skip
 
 
-def _padding(padding: Tensor, scores: Tensor) -> Tensor:
+def _padding(function: str, padding: Tensor, shape: torch.Size) -> Tensor:
     """(batch, key) -> (batch, 1, ..., 1, key)."""
-    _validate.boolean("attention", "padding", padding)
-    expected = (scores.shape[0], scores.shape[-1])
-    if scores.ndim < 3 or tuple(padding.shape) != expected:
+    _validate.boolean(function, "padding", padding)
+    expected = (shape[0], shape[-1])
+    if len(shape) < 3 or tuple(padding.shape) != expected:
         raise _validate.refuse(
-            ValueError, "attention", "padding.shape", tuple(padding.shape),
+            ValueError, function, "padding.shape", tuple(padding.shape),
             f"(batch, key) = {expected} beside scores with a batch axis",
             "One row a sentence, True for real tokens.",
         )  # fmt: skip
-    return padding.reshape(expected[0], *[1] * (scores.ndim - 2), expected[1])
+    return padding.reshape(expected[0], *[1] * (len(shape) - 2), expected[1])

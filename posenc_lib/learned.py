@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib import _validate
+from posenc_lib._precision import add_once_rounded
 from posenc_lib.doors import Door, PositionEncoding, Positions
 
 
@@ -89,7 +90,11 @@ class LearnedEncoding(PositionEncoding):
     def forward(
         self, x: Float[Tensor, "batch length dim"], positions: Positions | None = None
     ) -> Float[Tensor, "batch length dim"]:
-        """Return dropout(x + weight[positions]); positions are 0 .. length - 1 unless given."""
+        """Return dropout(x + weight[positions]); positions are 0 .. length - 1 unless given.
+
+        Under mixed precision the sum is made in the wider dtype of x and weight, then rounded
+        once to that of x.
+        """
         _validate.floating("LearnedEncoding", "x", x, axes="batch length dim")
         _validate.last_axis("LearnedEncoding", "x", x, "dim", self.dim)
         if positions is None:
@@ -101,7 +106,7 @@ class LearnedEncoding(PositionEncoding):
         positions = _validate.indices(
             "LearnedEncoding", "positions", positions, rows=self.length, remedy=remedy
         )
-        return self.dropout(x + F.embedding(positions, self.weight).to(x.dtype))
+        return self.dropout(add_once_rounded(x, F.embedding(positions, self.weight)))
 
     def at_embeddings(
         self, x: Float[Tensor, "batch length dim"], positions: Positions

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from posenc_lib import _validate
 from posenc_lib.doors import KeyPositions, NoEncoding, PositionEncoding, QueryPositions
 from posenc_lib.dot_product import attention, broadcastable
+from posenc_lib.fused import attention_output
+from posenc_lib.kv_cache import KeyValueCache
 from posenc_lib.masks import causal_mask
 
 
@@ -26,13 +28,15 @@ class MultiHeadAttention(nn.Module):
 
     head_h = attention(x W_q^h, x W_k^h, x W_v^h), output = concat(head_1 .. head_H) W_o.
 
-    `encoding` is any `PositionEncoding`; None means no position. `causal` masks the keys whose
+    `encoding` is any `PositionEncoding`, or its name in the registry ("rope", "alibi" ...), with
+    `length` where that entry needs one; None means no position. `causal` masks the keys whose
     position lies after that of the query. Dropout acts on the output, not on the weights, so
     that the weights returned are the weights used.
 
-    Raises ValueError for sizes below 1, a number of heads that does not divide `dim`, or input
-    of another rank or dim; TypeError for an encoding that is not a `PositionEncoding`, for input
-    of another dtype than the weights, and for a mask that is not boolean.
+    Raises ValueError for sizes below 1, a number of heads that does not divide `dim`, an unknown
+    name, an encoding for causal layers in one that is not, or input of another rank or dim;
+    TypeError for an encoding that is not a `PositionEncoding`, for input of another dtype than
+    the weights, and for a mask that is not boolean.
 
     Source: Vaswani et al. 2017, section 3.2.2.
 
@@ -47,7 +51,8 @@ class MultiHeadAttention(nn.Module):
         dim: int,
         heads: int,
         *,
-        encoding: PositionEncoding | None = None,
+        encoding: PositionEncoding | str | None = None,
+        length: int | None = None,
         causal: bool = False,
         dropout: float = 0.0,
         bias: bool = True,
@@ -56,14 +61,9 @@ class MultiHeadAttention(nn.Module):
         self.dim = _validate.size("MultiHeadAttention", "dim", dim)
         self.heads = _validate.size("MultiHeadAttention", "heads", heads)
         _validate.divides("MultiHeadAttention", "heads", self.heads, "dim", self.dim)
-        if encoding is not None and not isinstance(encoding, PositionEncoding):
-            raise _validate.refuse(
-                TypeError, "MultiHeadAttention", "encoding", type(encoding).__name__,
-                "a PositionEncoding or None", "Subclass PositionEncoding and open a door.",
-            )  # fmt: skip
         self.head_dim = self.dim // self.heads
         self.causal = _validate.flag("MultiHeadAttention", "causal", causal)
-        self.encoding = NoEncoding() if encoding is None else encoding
+        self.encoding = self._encoding(encoding, length)
         bias = _validate.flag("MultiHeadAttention", "bias", bias)
         self.to_query = nn.Linear(self.dim, self.dim, bias=bias)
         self.to_key = nn.Linear(self.dim, self.dim, bias=bias)
@@ -80,30 +80,96 @@ class MultiHeadAttention(nn.Module):
         context_positions: KeyPositions | None = None,
         mask: Bool[Tensor, "..."] | None = None,
         padding: Bool[Tensor, "batch key"] | None = None,
-    ) -> tuple[Float[Tensor, "batch query dim"], Float[Tensor, "batch heads query key"]]:
+        cache: KeyValueCache | None = None,
+        need_weights: bool = True,
+    ) -> tuple[Float[Tensor, "batch query dim"], Float[Tensor, "batch heads query key"] | None]:
         """Return output (batch, query, dim) and weights (batch, heads, query, key).
 
         Queries come from `x`, keys and values from `context` (from `x` when it is None).
         Positions are (length,) or (batch, length), 0 .. length - 1 unless given; a causal layer
         with a context needs both. `mask` is (query, key) or (batch, heads, query, key), True may
-        be seen; `padding` is (batch, key), True for a real token.
+        be seen; `padding` is (batch, key), True for a real token. With a `cache`, x holds the new
+        tokens, the keys are all tokens so far, and positions count on from the cached ones.
+
+        With `need_weights=False` the weights are None and the fused kernel gives the output,
+        unless the encoding itself needs the weights.
         """
+        if cache is not None:
+            positions = self._continued(cache, x, context, positions)
         positions, key_positions = self._positions(x, context, positions, context_positions)
         x = self._door("at_embeddings", x, positions)  # door 1
         context = x if context is None else self._door("at_embeddings", context, key_positions)
 
+        key, value = self._split(self.to_key(context)), self._split(self.to_value(context))
+        if cache is not None:
+            key, value, key_positions = cache.append(key, value, key_positions)
         query = self._door("at_query", self._split(self.to_query(x)), positions)  # door 2
-        key = self._door("at_key", self._split(self.to_key(context)), key_positions)
-        value = self._split(self.to_value(context))  # (batch, heads, key, head_dim)
+        key = self._door("at_key", key, key_positions)  # (batch, heads, key, head_dim)
 
         bias = self.encoding.at_scores(query, key, positions, key_positions)  # door 3
         self._check_rows(bias, positions, key_positions)
         mask = self._mask(mask, query, key, positions, key_positions)
-        output, weights = attention(query, key, value, bias=bias, mask=mask, padding=padding)
-        extra = self.encoding.at_values(weights, positions, key_positions)
-        if extra is not None:
-            output = output + self._same_shape("at_values", extra, output)
-        return self.dropout(self.to_output(self._merge(output))), weights
+        given = {"bias": bias, "mask": mask, "padding": padding}
+        if not need_weights and not self.encoding.needs_weights:
+            output, weights = attention_output(query, key, value, **given), None
+        else:
+            output, weights = attention(query, key, value, **given)
+            extra = self.encoding.at_values(weights, positions, key_positions)
+            if extra is not None:
+                output = output + self._same_shape("at_values", extra, output)
+        output = self.dropout(self.to_output(self._merge(output)))
+        return output, weights if need_weights else None
+
+    def _encoding(
+        self, encoding: PositionEncoding | str | None, length: int | None
+    ) -> PositionEncoding:
+        """The encoding given, or made from its name."""
+        if encoding is None:
+            return NoEncoding()
+        if isinstance(encoding, str):
+            from posenc_lib.registry import make_encoding  # it knows every module, so not before
+
+            encoding = make_encoding(
+                encoding, dim=self.dim, heads=self.heads, length=length, causal=self.causal
+            )
+        elif length is not None:
+            raise _validate.refuse(
+                ValueError, "MultiHeadAttention", "length", length,
+                "None beside an encoding that is made already", "Give the length to the encoding.",
+            )  # fmt: skip
+        if not isinstance(encoding, PositionEncoding):
+            raise _validate.refuse(
+                TypeError, "MultiHeadAttention", "encoding", type(encoding).__name__,
+                "a PositionEncoding, a name of the registry or None",
+                "Subclass PositionEncoding and open a door.",
+            )  # fmt: skip
+        if encoding.causal_only and not self.causal:
+            raise _validate.refuse(
+                ValueError, "MultiHeadAttention", "causal", False,
+                f"True with {type(encoding).__name__}, which knows no future",
+                "Pass causal=True, or take the two-sided form of the encoding.",
+            )  # fmt: skip
+        return encoding
+
+    def _continued(
+        self, cache: KeyValueCache, x: Tensor, context: Tensor | None, positions: Tensor | None
+    ) -> Tensor | None:
+        """The positions of new tokens: those given, or counted on from the cached ones."""
+        if not isinstance(cache, KeyValueCache):
+            raise _validate.refuse(
+                TypeError, "MultiHeadAttention", "cache", type(cache).__name__,
+                "a KeyValueCache or None", "Make one a layer, before the first token.",
+            )  # fmt: skip
+        if context is not None or not self.causal:
+            raise _validate.refuse(
+                ValueError, "MultiHeadAttention", "cache", "a KeyValueCache",
+                "None with a context or without causal=True",
+                "What a token saw is final only if it never sees a later one.",
+            )  # fmt: skip
+        if positions is not None or not isinstance(x, Tensor) or x.ndim != 3:
+            return positions  # a wrong x is refused by the checks that follow
+        start = 0 if cache.positions is None else cache.positions[..., -1:] + 1
+        return start + torch.arange(x.shape[1], device=x.device)
 
     def _door(self, method: str, x: Tensor, positions: Tensor) -> Tensor:
         """Pass x through a method of the encoding, which has to return as much as it got."""

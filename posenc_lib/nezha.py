@@ -9,19 +9,19 @@ The paper has no clip: choose K of at least length - 1 for its form.
 
 The trap: the published code looks up PE(clip(j - i) + K), the paper writes PE(j - i). The
 outputs differ, though the two model classes are the same: a fixed rotation of the projections
-maps one onto the other.
+maps one onto the other (`turn_projections` in nezha_forms.py).
 """
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from posenc_lib import _validate
-from posenc_lib.shaw import TableRelative
 from posenc_lib.sinusoidal import sinusoidal_table
+from posenc_lib.table_relative import TableRelative
 
 _FORMS = ("paper", "code")
 
@@ -52,10 +52,11 @@ def nezha_table(
 
 
 class NezhaRelative(TableRelative):
-    """Shaw's scores and values with `nezha_table` for both: nothing is trained.
+    """Shaw's scores and values with the table of `nezha_table` for both: nothing is trained.
 
     e_ij = q_i . (k_j + a_ij) / sqrt(head_dim), o_i = sum_j alpha_ij (v_j + a_ij), with
-    a_ij = PE(clip(j - i, -K, K)) for `form="paper"`. The table is (2K + 1, head_dim).
+    a_ij = PE(clip(j - i, -K, K)) for `form="paper"`, PE(clip(j - i, -K, K) + K) for `form="code"`.
+    The table is (2K + 1, head_dim), made in float64 and rounded once, to the dtype of the scores.
 
     Raises like `nezha_table`.
 
@@ -72,11 +73,16 @@ class NezhaRelative(TableRelative):
         self.base = _validate.real("NezhaRelative", "base", base, above=1.0)
         self.form = _validate.choice("NezhaRelative", "form", form, _FORMS)
 
-    def tables(self) -> tuple[Tensor, Tensor]:
-        """The same fixed table for keys and values, made afresh: nothing can go stale."""
-        table = torch.from_numpy(
-            nezha_table(self.max_distance, self.head_dim, base=self.base, form=self.form)
-        )
+    def tables(
+        self, device: torch.device | None = None
+    ) -> tuple[Float64[Tensor, "rows head_dim"], Float64[Tensor, "rows head_dim"]]:
+        """The same fixed table for keys and values, made afresh in float64: nothing goes stale."""
+        start = -self.max_distance if self.form == "paper" else 0
+        rows = 2 * self.max_distance + 1
+        encoded = torch.arange(start, start + rows, dtype=torch.float64, device=device)
+        pair = torch.arange(0, self.head_dim, 2, dtype=torch.float64, device=device)
+        angle = encoded[:, None] * self.base ** (-pair / self.head_dim)  # (rows, pairs)
+        table = torch.stack((angle.sin(), angle.cos()), -1).flatten(-2)[:, : self.head_dim]
         return table, table
 
     def extra_repr(self) -> str:

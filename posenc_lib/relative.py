@@ -127,7 +127,8 @@ def _table_rows(function: str, relative: Tensor, max_distance: int) -> Tensor:
             TypeError, function, "relative.dtype", relative.dtype, "an integer dtype",
             "A table has whole rows: round real-valued distances first.",
         )  # fmt: skip
-    return relative.long().clamp(-max_distance, max_distance) + max_distance
+    rows = relative.long().clamp(-max_distance, max_distance)
+    return rows.add_(max_distance)  # in place: at length 2,048 a second copy costs as much again
 
 
 def lookup_relative(
@@ -152,8 +153,8 @@ def lookup_relative(
 
 
 def table_rows(
-    function: str, table: Float[Tensor, "rows dim"], relative: Integer[Tensor, "*batch query key"]
-) -> Integer[Tensor, "*batch query key"]:
+    function: str, table: Float[Tensor, "rows dim"], relative: Integer[Tensor, "*shape"]
+) -> Integer[Tensor, "*shape"]:
     """The row of each distance in a table of 2K + 1 rows; an even number is a ValueError."""
     rows = table.shape[0]
     if rows % 2 == 0:

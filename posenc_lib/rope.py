@@ -22,42 +22,8 @@ from torch import Tensor
 
 from posenc_lib import _validate
 from posenc_lib.doors import Door, KeyPositions, PositionEncoding, Positions, QueryPositions
-
-LAYOUTS = ("interleaved", "half")
-
-
-def rotate(
-    x: Float[Tensor, "*batch length head_dim"],
-    angles: Float[Tensor, "*#batch length pairs"],
-    *,
-    layout: str = "interleaved",
-    magnitude: float = 1.0,
-) -> Float[Tensor, "*batch length head_dim"]:
-    """Turn the first 2 * pairs features by the angles (radians); the rest pass unchanged.
-
-    `magnitude` multiplies what is turned (YaRN). Sines and cosines are made in the dtype of
-    the angles; the product is computed in float32 at least and rounded once, to the dtype of x.
-
-    Raises ValueError for an unknown layout or more pairs than head_dim has, TypeError for
-    integer input.
-
-    Source: Su et al. 2021, equation 34; the half layout: Black et al. 2022, "GPT-NeoX-20B".
-
-    >>> rotate(torch.tensor([[1.0, 0.0]]), torch.tensor([[torch.pi / 2]])).round(decimals=3) + 0
-    tensor([[0., 1.]])
-    """
-    layout = _validate.choice("rotate", "layout", layout, LAYOUTS)
-    turned = 2 * angles.shape[-1]
-    dtype = torch.promote_types(x.dtype, torch.float32)
-    cos, sin = (part.mul(magnitude).to(dtype) for part in (angles.cos(), angles.sin()))
-    part, rest = x[..., :turned].to(dtype), x[..., turned:]
-    if layout == "interleaved":
-        even, odd = part[..., 0::2], part[..., 1::2]
-        pairs = torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
-    else:
-        first, second = part.chunk(2, -1)
-        pairs = torch.cat((first * cos - second * sin, first * sin + second * cos), -1)
-    return torch.cat((pairs.to(x.dtype), rest), -1)
+from posenc_lib.rope_layout import _rotary_dim
+from posenc_lib.rotation import LAYOUTS, rotate
 
 
 class RotaryEncoding(PositionEncoding):
@@ -94,14 +60,7 @@ class RotaryEncoding(PositionEncoding):
         self.head_dim = _validate.size(name, "head_dim", head_dim)
         self.base = _validate.real(name, "base", base, above=1.0)
         self.layout = _validate.choice(name, "layout", layout, LAYOUTS)
-        rotary_dim = self.head_dim if rotary_dim is None else rotary_dim
-        self.rotary_dim = _validate.size(name, "rotary_dim", rotary_dim, minimum=2)
-        if self.rotary_dim % 2 or self.rotary_dim > self.head_dim:
-            raise _validate.refuse(
-                ValueError, name, "rotary_dim", self.rotary_dim,
-                f"an even integer of at most head_dim = {self.head_dim}",
-                "Two features make one pair.",
-            )  # fmt: skip
+        self.rotary_dim = _rotary_dim(name, self.head_dim, rotary_dim)
 
     def frequencies(self) -> Float64[Tensor, " pairs"]:
         """w_i in radians per position, float64, falling from 1."""
@@ -110,18 +69,26 @@ class RotaryEncoding(PositionEncoding):
 
     def angles(self, positions: Positions) -> Float64[Tensor, "*batch length pairs"]:
         """position * w_i, in radians, made in float64 from whole positions."""
-        return positions.double()[..., None] * self.frequencies().to(positions.device)
+        # MPS has no float64: angles are made on the CPU there, and `rotate` moves them.
+        device = "cpu" if positions.device.type == "mps" else positions.device
+        return positions.to(device).double()[..., None] * self.frequencies().to(device)
 
     def turn(
         self, x: Float[Tensor, "batch heads length head_dim"], positions: Positions
     ) -> Float[Tensor, "batch heads length head_dim"]:
         """Turn (batch, heads, length, head_dim) by its positions, (length,) or (batch, length)."""
+        self._check(x, positions)
+        return self._turned(x, positions, self.magnitude)
+
+    def _check(self, x: Tensor, positions: Tensor) -> None:
         name = type(self).__name__
         _validate.floating(name, "x", x, axes="batch heads length head_dim")
         _validate.last_axis(name, "x", x, "head_dim", self.head_dim)
         _validate.positions(name, "positions", positions, length=x.shape[-2], batch=x.shape[0])
+
+    def _turned(self, x: Tensor, positions: Tensor, magnitude: float | Tensor) -> Tensor:
         angles = self.angles(positions).unsqueeze(-3)  # an axis for the heads
-        return rotate(x, angles, layout=self.layout, magnitude=self.magnitude)
+        return rotate(x, angles, layout=self.layout, magnitude=magnitude)
 
     def at_query(
         self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions

@@ -15,15 +15,14 @@ efficient form multiplies by the table first and picks afterwards.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from posenc_lib import _validate
-from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
-from posenc_lib.relative import relative_positions, table_rows
+from posenc_lib._products import fitting_rows, weighted_rows
+from posenc_lib.relative import relative_positions, table_rows  # noqa: F401 (the doctests)
+from posenc_lib.table_relative import TableRelative
 
 
 def shaw_scores_naive(
@@ -107,67 +106,7 @@ def shaw_values(
     tensor([[[[2.5000]]]])
     """
     index = _values_index("shaw_values", weights, table, relative)
-    by_distance = weights.new_zeros(*weights.shape[:-1], table.shape[0])
-    by_distance = by_distance.scatter_add(-1, index.expand_as(weights), weights)
-    return by_distance @ table  # (batch, heads, query, rows) @ (rows, head_dim)
-
-
-class TableRelative(PositionEncoding):
-    """Door 3 for a (2K + 1, head_dim) key table and, if there is one, a value table.
-
-    `ShawRelative` trains the tables, `NezhaRelative` fixes them. Both are shared by all heads.
-    A subclass says which tables, in `tables()`.
-
-    Raises ValueError for head_dim < 1 or max_distance < 0.
-
-    Source: Shaw et al. 2018, equations 3 and 4.
-
-    >>> class Ones(TableRelative):
-    ...     def tables(self):
-    ...         return torch.ones(2 * self.max_distance + 1, self.head_dim), None
-    >>> Ones(head_dim=4, max_distance=2).tables()[0].shape
-    torch.Size([5, 4])
-    """
-
-    door = Door.SCORES
-
-    def __init__(self, head_dim: int, max_distance: int) -> None:
-        super().__init__()
-        name = type(self).__name__
-        self.head_dim = _validate.size(name, "head_dim", head_dim)
-        self.max_distance = _validate.size(name, "max_distance", max_distance, minimum=0)
-
-    def tables(self) -> tuple[Tensor, Tensor | None]:
-        """The key table and the value table or None."""
-        raise NotImplementedError
-
-    def at_scores(
-        self,
-        query: Float[Tensor, "batch heads query head_dim"],
-        key: Float[Tensor, "batch heads key head_dim"],
-        query_positions: QueryPositions,
-        key_positions: KeyPositions,
-    ) -> Float[Tensor, "batch heads query key"]:
-        """q_i . a^K_ij / sqrt(head_dim)."""
-        relative = relative_positions(query_positions, key_positions)
-        table = self.tables()[0].to(device=query.device, dtype=query.dtype)
-        return shaw_scores(query, table, relative) / math.sqrt(self.head_dim)
-
-    def at_values(
-        self,
-        weights: Float[Tensor, "batch heads query key"],
-        query_positions: QueryPositions,
-        key_positions: KeyPositions,
-    ) -> Float[Tensor, "batch heads query head_dim"] | None:
-        """sum_j alpha_ij a^V_ij, or None without a value table."""
-        table = self.tables()[1]
-        if table is None:
-            return None
-        relative = relative_positions(query_positions, key_positions)
-        return shaw_values(weights, table.to(device=weights.device, dtype=weights.dtype), relative)
-
-    def extra_repr(self) -> str:
-        return f"head_dim={self.head_dim}, max_distance={self.max_distance}"
+    return weighted_rows(weights, table, index)
 
 
 class ShawRelative(TableRelative):
@@ -197,9 +136,17 @@ class ShawRelative(TableRelative):
         self.key_table = nn.Parameter(torch.randn(rows, self.head_dim) * std)
         self.value_table = nn.Parameter(torch.randn(rows, self.head_dim) * std) if values else None
 
-    def tables(self) -> tuple[Tensor, Tensor | None]:
+    def tables(self, device: torch.device | None = None) -> tuple[Tensor, Tensor | None]:
         """The trained key table and the trained value table or None."""
         return self.key_table, self.value_table
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether `at_values` has something to add: without a value table it has not."""
+        return self.value_table is not None
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, values={self.value_table is not None}"
 
 
 def _scores_index(function: str, query: Tensor, table: Tensor, relative: Tensor) -> Tensor:
@@ -221,14 +168,4 @@ def _index(
     function: str, table: Tensor, relative: Tensor, batch: int, queries: int, keys: int | None
 ) -> Tensor:
     """The table row of each pair, (query, key) or (batch, 1, query, key)."""
-    index = table_rows(function, table, relative)
-    shape = tuple(index.shape)
-    keys = shape[-1] if keys is None and shape else keys
-    if shape[-2:] != (queries, keys) or shape[:-2] not in ((), (1,), (batch,)):
-        raise _validate.refuse(
-            ValueError, function, "relative.shape", shape,
-            f"(query, key) or (batch, query, key) with query = {queries}, batch = {batch}"
-            + ("" if keys is None else f", key = {keys}"),
-            "Make it with relative_positions(queries, keys).",
-        )  # fmt: skip
-    return index.unsqueeze(1) if index.ndim == 3 else index
+    return fitting_rows(function, table_rows(function, table, relative), batch, queries, keys)

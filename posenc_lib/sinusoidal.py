@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Float64, Real
+from jaxtyping import Complex128, Float32, Float64, Real
 
 from posenc_lib import _validate
 
@@ -126,18 +126,20 @@ def sinusoidal_textbook(
     """
     length = _validate.size("sinusoidal_textbook", "length", length)
     dim, base = _checked("sinusoidal_textbook", dim, base)
-    return sinusoidal_at(_counted("sinusoidal_textbook", start, length), dim, base=base)
+    start = _first_position("sinusoidal_textbook", start, length)
+    positions = np.arange(start, start + length, dtype=np.float64)
+    return sinusoidal_at(positions, dim, base=base)
 
 
-def _counted(function: str, start: int, length: int) -> Float64[np.ndarray, " {length}"]:
-    """The positions start .. start + length - 1, all of them exact in float64."""
+def _first_position(function: str, start: int, length: int) -> int:
+    """Return `start` if start .. start + length - 1 are all exact in float64."""
     start = _validate.integer(function, "start", start)
     if not -(2**53) <= start <= 2**53 - length:
         raise _validate.refuse(
             ValueError, function, "start", start, "positions between -2**53 and 2**53",
             "float64 cannot tell neighbouring positions apart beyond that.",
         )  # fmt: skip
-    return np.arange(start, start + length, dtype=np.float64)
+    return start
 
 
 def sinusoidal_table(
@@ -162,16 +164,30 @@ def sinusoidal_table(
     """
     length = _validate.size("sinusoidal_table", "length", length)
     dim, base = _checked("sinusoidal_table", dim, base)
-    positions = _counted("sinusoidal_table", start, length)
+    start = _first_position("sinusoidal_table", start, length)
     w = frequencies(dim, base=base)
 
-    step = max(1, math.isqrt(length))
+    step = math.isqrt(length)  # two tables of about sqrt(length) rows make all the others
+    blocks = -(-length // step)  # rounded up
     # i * exp(-i a) = sin(a) + i cos(a): a complex number in memory is then a (sin, cos) pair.
-    coarse = 1j * np.exp(-1j * np.outer(positions[::step], w))  # (blocks, pairs)
-    fine = np.exp(-1j * np.outer(np.arange(step), w))  # (step, pairs)
-    turned = coarse.astype(np.complex64)[:, None, :] * fine.astype(np.complex64)
+    first = 1j * np.exp(-1j * start * w)
+    coarse = (first * _turns(blocks, step * w)).astype(np.complex64)  # (blocks, pairs)
+    fine = _turns(step, w).astype(np.complex64)  # (step, pairs)
+    turned = coarse[:, None, :] * fine  # the one large step: (blocks, step, pairs)
     table = turned.reshape(-1, w.size)[:length].view(np.float32)  # (length, 2 * pairs)
     return table if dim % 2 == 0 else np.ascontiguousarray(table[:, :dim])
+
+
+def _turns(count: int, angle: Float64[np.ndarray, " pairs"]) -> Complex128[np.ndarray, "n pairs"]:
+    """exp(-i n angle) for n = 0 .. count - 1, by doubling: rows 0 .. n - 1 turned by n give the
+    next n, so one row of sines and cosines is enough."""
+    rows = np.ones((count, angle.size), dtype=np.complex128)
+    turn, done = np.exp(-1j * angle), 1
+    while done < count:
+        new = rows[done : 2 * done]
+        np.multiply(rows[: len(new)], turn, out=new)
+        turn, done = turn * turn, 2 * done  # exp(-i 2a) = exp(-i a) squared
+    return rows
 
 
 def shift_rotation(

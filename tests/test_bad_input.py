@@ -431,7 +431,8 @@ REFUSED = {  # function: (call, error, argument, value, remedy)
         (lambda: MultiHeadAttention(8, 16), V, "heads", "16", "dim = 8"),
         (lambda: MultiHeadAttention(0, 1), V, "dim", "0", "int >= 1"),
         (lambda: MultiHeadAttention(8, 2.0), T, "heads", "2.0", "int"),
-        (lambda: MultiHeadAttention(8, 2, encoding="rope"), T, "encoding", "str", "Subclass"),
+        (lambda: MultiHeadAttention(8, 2, encoding=7), T, "encoding", "int", "Subclass"),
+        (lambda: MultiHeadAttention(8, 2, encoding=Flat(), length=3), V, "length", "3", "to the"),
         (lambda: MultiHeadAttention(8, 2, encoding=Flat), T, "encoding", "type", "Subclass"),
         (lambda: MultiHeadAttention(8, 2, causal="yes"), T, "causal", "'yes'", "bool"),
         (lambda: MultiHeadAttention(8, 2, bias=None), T, "bias", "None", "bool"),
@@ -569,9 +570,12 @@ def test_unusual_input_that_is_right_is_taken(call):
         assert not isinstance(part, torch.Tensor) or part.isfinite().all()
 
 
-def test_the_table_covers_every_public_function():
-    source = Path(__file__).read_text(encoding="utf-8")
-    no_input = {"Door", "NoEncoding", "PositionEncoding", "TableRelative", "minilm_position_table"}
+def test_every_public_function_is_given_bad_input_somewhere():
+    files = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
+    source = "\n".join(text for text in files if "bad_input" in text)
+    abstract = {"Door", "PositionEncoding", "TableRelative", "DistanceBias", "RegistryEntry"}
+    no_input = {"NoEncoding", "minilm_position_table", "encodings"}
     passed_on = {"largest_tensor"}  # it calls what it is given and raises what that raises
-    for name in set(posenc_lib.__all__) - {"plots", "explorers", "checks"} - no_input - passed_on:
-        assert f"lambda: {name}(" in source, name
+    public = set(posenc_lib.__all__) - {"plots", "explorers", "checks"}
+    for name in public - abstract - no_input - passed_on:
+        assert f"{name}(" in source, name

@@ -66,11 +66,16 @@ def third_party_imports(source: str) -> set[str]:
             tops |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             tops.add(node.module.split(".")[0])
-    return tops - {"posenc_lib", "tests"} - sys.stdlib_module_names
+    return tops - {"posenc_lib", "tests", "benchmarks"} - sys.stdlib_module_names
 
 
 @pytest.mark.parametrize(
-    ("folder", "files"), [("posenc_lib", [RUN_TIME]), ("tests", [RUN_TIME, TEST])]
+    ("folder", "files"),
+    [
+        ("posenc_lib", [RUN_TIME]),
+        ("tests", [RUN_TIME, TEST]),
+        ("benchmarks", [RUN_TIME, TEST]),
+    ],
 )
 def test_every_import_is_declared(folder, files):
     declared = {

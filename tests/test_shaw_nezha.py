@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from posenc_lib import (
     MultiHeadAttention,
     NezhaRelative,
     ShawRelative,
-    TableRelative,
     attention,
     lookup_relative,
     nezha_table,
@@ -24,7 +24,7 @@ from posenc_lib import (
     shift_rotation,
     sinusoidal_at,
 )
-from tests.reference import LargestStorage, randomise, shaw_attention_loop
+from tests.reference import LargestStorage, randomise, shaw_attention_loop, sinusoidal_loop
 
 sizes = st.integers(1, 6)
 
@@ -178,14 +178,21 @@ def test_the_codes_rows_are_the_papers_rows_turned_by_one_rotation(k, pairs, bas
     np.testing.assert_allclose(paper @ turn.T, code, rtol=0, atol=1e-6)
 
 
-def test_nothing_is_trained_or_saved_and_both_tables_are_the_same():
-    nezha = NezhaRelative(8, 5, base=100.0)
-    assert not nezha.state_dict()
-    keys, values = nezha.tables()
+@given(
+    st.integers(0, 40), st.integers(1, 17), st.floats(1.5, 1e5), st.sampled_from(["paper", "code"])
+)
+def test_the_layers_table_is_the_formula_in_float64(k, dim, base, form):
+    keys, values = NezhaRelative(dim, k, base=base, form=form).tables()
     assert torch.equal(keys, values)
-    np.testing.assert_array_equal(keys, nezha_table(5, 8, base=100.0))
-    code = NezhaRelative(8, 5, form="code").tables()[0]
-    np.testing.assert_array_equal(code, nezha_table(5, 8, form="code"))
+    first = -k if form == "paper" else 0
+    exact = sinusoidal_loop(range(first, first + 2 * k + 1), dim, base)
+    np.testing.assert_allclose(keys, exact, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(keys, nezha_table(k, dim, base=base, form=form), rtol=0, atol=2e-7)
+
+
+def test_nezha_trains_and_saves_nothing():
+    nezha = NezhaRelative(8, 5)
+    assert not nezha.state_dict() and not list(nezha.parameters())
 
 
 def test_another_base_or_form_gives_another_table_in_any_call_order():
@@ -206,52 +213,162 @@ def test_the_two_forms_differ_in_output():
     assert (layer(x)[0] - paper).abs().max() > 0.3
 
 
-class Float64Nezha(TableRelative):
-    """NEZHA with tables that never pass through float32."""
-
-    def __init__(self, head_dim, max_distance, form):
-        super().__init__(head_dim, max_distance)
-        start = -max_distance if form == "paper" else 0
-        at = torch.arange(start, start + 2 * max_distance + 1).double()
-        angle = at[:, None] * 10000.0 ** (-torch.arange(0, head_dim, 2).double() / head_dim)
-        self.table = torch.stack([angle.sin(), angle.cos()], -1).flatten(-2)
-
-    def tables(self):
-        return self.table, self.table
-
-
-def float32_nezha(head_dim, max_distance, form):
-    return NezhaRelative(head_dim, max_distance, form=form)
-
-
-@pytest.mark.parametrize("encoding", [Float64Nezha, float32_nezha])
-def test_turning_the_projections_maps_one_form_onto_the_other(encoding):
-    """q.(k + Ra) = (R'q).(R'k + a) and sum w (v + Ra) = R sum w (R'v + a): the same model class."""
-    heads, head_dim, k = 3, 8, 4
-    dim = heads * head_dim
-    code = randomise(MultiHeadAttention(dim, heads, encoding=encoding(head_dim, k, "code")), seed=1)
-    paper = MultiHeadAttention(dim, heads, encoding=encoding(head_dim, k, "paper"))
-    code, paper = code.double(), paper.double()
-    back = torch.from_numpy(np.kron(np.eye(heads), shift_rotation(k, head_dim).T))  # R', each head
-    with torch.no_grad():
-        for name in ("to_query", "to_key", "to_value"):
-            turned, given_ = getattr(paper, name), getattr(code, name)
-            turned.weight.copy_(back @ given_.weight)
-            turned.bias.copy_(back @ given_.bias)
-        paper.to_output.weight.copy_(code.to_output.weight @ back.T)
-        paper.to_output.bias.copy_(code.to_output.bias)
-    x = torch.randn(2, 11, dim, dtype=torch.float64)
-    exact = encoding is Float64Nezha
-    torch.testing.assert_close(paper(x), code(x), rtol=0, atol=1e-13 if exact else 1e-5)
-    paper.encoding = encoding(head_dim, k, "code")  # without turning they are not the same
-    assert (paper(x)[0] - code(x)[0]).abs().max() > 0.1
-
-
 def test_scores_of_nezha_are_scaled_like_the_rest():
     nezha = NezhaRelative(16, 3)
     q = torch.randn(1, 1, 5, 16)
     positions = torch.arange(5)
     found = nezha.at_scores(q, q, positions, positions)
-    vectors = lookup_relative(nezha.tables()[0], relative_positions(5, 5))
+    vectors = lookup_relative(nezha.tables()[0].float(), relative_positions(5, 5))
     expected = torch.einsum("id,ijd->ij", q[0, 0], vectors) / math.sqrt(16)
     torch.testing.assert_close(found[0, 0], expected)
+
+
+# What both share: positions, precision, graphs
+
+
+def both(head_dim=4, k=3):
+    return [randomise(ShawRelative(head_dim, k), seed=3), NezhaRelative(head_dim, k)]
+
+
+def layers(dtype=torch.float64, **options):
+    for encoding in both():
+        yield randomise(MultiHeadAttention(8, 2, encoding=encoding, **options), seed=1).to(dtype)
+
+
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 200), st.booleans())
+def test_positions_in_a_row_take_the_short_way_to_the_same_numbers(queries, keys, start, small):
+    """The same positions as a batch of one row go the long way, through the whole matrix."""
+    dtype = torch.uint8 if small else torch.int64  # uint8 would wrap below 0
+    at_query, at_key = start + torch.arange(queries), torch.arange(keys)
+    at_query, at_key = at_query.to(dtype), at_key.to(dtype)
+    q, w, _, _ = random_shaw(2, 3, queries, keys, 4, 0, batched=False)
+    for encoding in both():
+        short = encoding.at_scores(q, q[:, :, :1].expand(-1, -1, keys, -1), at_query, at_key)
+        long = encoding.at_scores(q, q[:, :, :1].expand(-1, -1, keys, -1), at_query[None], at_key)
+        assert torch.equal(short, long)
+        short = encoding.at_values(w, at_query, at_key)
+        assert torch.equal(short, encoding.at_values(w, at_query[None], at_key[None]))
+
+
+class IndexMatrices(TorchDispatchMode):
+    """Counts the (query, key) matrices of whole numbers that are made; views do not count."""
+
+    made: set
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        whole = isinstance(result, torch.Tensor) and result.dtype == torch.int64
+        if whole and result.untyped_storage().nbytes() > 8 * 1000:
+            self.made.add(result)  # kept, so that no memory is used twice
+        return result
+
+    def count(self):
+        return len({matrix.untyped_storage().data_ptr() for matrix in self.made})
+
+
+def test_positions_in_a_row_cost_one_index_matrix():
+    at, counted = torch.arange(64), []
+    q = torch.randn(1, 1, 64, 4)
+    for positions in (at, at[None]):
+        with IndexMatrices() as matrices:
+            matrices.made = set()
+            ShawRelative(4, 2).at_scores(q, q, positions, positions)
+        counted.append(matrices.count())
+    assert counted == [1, 2]  # the rows; the distances and the clipped rows
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_thousands_of_small_weights_add_up_in_half_precision(dtype):
+    """2,048 weights of 1/2048 beyond K make 1. A running sum in bfloat16 would stop at 1/8."""
+    length = 2048
+    shaw = ShawRelative(2, 1).to(dtype)
+    torch.nn.init.ones_(shaw.value_table)
+    weights = torch.full((1, 1, 1, length), 1 / length, dtype=dtype)
+    found = shaw.at_values(weights, torch.tensor([length + 5]), torch.arange(length))
+    assert found.dtype == dtype
+    assert found.flatten().tolist() == [1.0, 1.0]
+    public = shaw_values(weights, shaw.value_table, relative_positions(1, length, offset=length))
+    assert torch.equal(public, found)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_values_in_half_precision_are_the_float64_answer_rounded_once(dtype):
+    """Past and future pull in opposite directions: sums rounded before that would show."""
+    shaw, at = ShawRelative(1, 1).to(dtype), torch.arange(301)
+    shaw.value_table.data = torch.tensor([[1.0], [0.0], [-1.0]], dtype=dtype)
+    weights = torch.rand(1, 1, 301, 301, generator=torch.manual_seed(0)).to(dtype)
+    exact = shaw_values(weights.double(), shaw.value_table.double(), relative_positions(at, at))
+    found = shaw.at_values(weights, at, at)
+    assert torch.equal(found, exact.to(dtype))
+    sums = torch.stack([weights.tril(-1).sum(-1), weights.triu(1).sum(-1)], -1)  # rounded early
+    assert (sums @ shaw.value_table[[0, 2]] != found).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_scores_are_float32_at_least_and_one_rounding_from_float64(dtype):
+    at = 100_000 + torch.arange(6)
+    q = torch.randn(1, 2, 6, 16, generator=torch.manual_seed(0)).to(dtype)
+    for encoding in both(16, 9):
+        encoding = encoding.to(dtype)
+        found = encoding.at_scores(q, q, at, at)
+        table = encoding.tables()[0].double()
+        exact = shaw_scores(q.double(), table, relative_positions(at, at)) / 4
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), exact, rtol=0, atol=2e-6)
+
+
+def test_scores_do_not_overflow_under_autocast():
+    q, at = torch.full((1, 1, 3, 4), 200.0), torch.arange(3)
+    shaw = ShawRelative(4, 2)
+    torch.nn.init.constant_(shaw.key_table, 200.0)  # 4 * 200 * 200 is more than float16 holds
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert (shaw.at_scores(q, q, at, at) == 80_000).all()
+
+
+def test_moving_dtype_leaves_no_stale_table():
+    for encoding in both():
+        at, q = torch.arange(5), torch.randn(1, 1, 5, 4, generator=torch.manual_seed(0))
+        before = encoding.at_scores(q, q, at, at)
+        encoding.double().at_scores(q.double(), q.double(), at, at)
+        assert torch.equal(encoding.float().at_scores(q, q, at, at), before)
+
+
+def test_the_repr_shows_every_setting():
+    assert repr(ShawRelative(4, 2)) == "ShawRelative(head_dim=4, max_distance=2, values=True)"
+    assert repr(ShawRelative(4, 2, values=False)).endswith("values=False)")
+    expected = "NezhaRelative(head_dim=4, max_distance=2, base=100, form='code')"
+    assert repr(NezhaRelative(4, 2, base=100, form="code")) == expected
+
+
+def test_without_a_value_table_the_weights_are_not_needed():
+    assert ShawRelative(4, 2).needs_weights and NezhaRelative(4, 2).needs_weights
+    shaw = ShawRelative(4, 2, values=False)
+    assert not shaw.needs_weights
+    layer, x = MultiHeadAttention(8, 2, encoding=shaw), torch.randn(2, 5, 8)
+    torch.testing.assert_close(layer(x, need_weights=False)[0], layer(x)[0])
+
+
+@pytest.mark.bad_input  # no graph can be traced through the run-time shape checker
+def test_compiled_and_exported_layers_give_the_same_numbers():
+    x, at = torch.randn(2, 7, 8, generator=torch.manual_seed(0)), torch.arange(7)
+    for layer in layers(torch.float32, causal=True):
+        torch._dynamo.reset()
+        compiled = torch.compile(layer, fullgraph=True, backend="eager")
+        program = torch.export.export(layer, (x,), {"positions": at}).module()
+        for positions in (at, at * 2 + 5):
+            expected = layer(x, positions=positions)
+            torch.testing.assert_close(compiled(x, positions=positions), expected)
+            torch.testing.assert_close(program(x, positions=positions), expected)
+
+
+@pytest.mark.bad_input
+def test_the_meta_device_and_vmap_work():
+    for encoding in both():
+        q = torch.randn(3, 1, 2, 5, 4, generator=torch.manual_seed(0))
+        at = torch.stack([torch.arange(5), torch.arange(5) * 2, torch.arange(5) + 9])
+        found = torch.func.vmap(encoding.at_scores)(q, q, at, at)
+        for row in range(3):
+            expected = encoding.at_scores(q[row], q[row], at[row], at[row])
+            torch.testing.assert_close(found[row], expected)
+        layer = MultiHeadAttention(8, 2, encoding=encoding).to("meta")
+        assert layer(torch.zeros(1, 5, 8, device="meta"))[0].shape == (1, 5, 8)

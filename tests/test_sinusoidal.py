@@ -46,6 +46,14 @@ def test_no_length_falls_between_the_coarse_and_the_fine_table(length, start):
     np.testing.assert_allclose(table, expected, rtol=0, atol=2e-7)
 
 
+def test_doubling_does_not_add_up_to_an_error():
+    length, base = 1_000_000, 3.0  # 1,000 rows of each small table, ten doublings
+    table = sinusoidal_table(length, 4, base=base)
+    for start in (0, 500_000, 999_000):
+        expected = sinusoidal_textbook(1_000, 4, base=base, start=start)
+        np.testing.assert_allclose(table[start : start + 1_000], expected, rtol=0, atol=2e-7)
+
+
 def test_against_extended_precision_at_a_million():
     if np.finfo(np.longdouble).eps >= np.finfo(np.float64).eps:
         pytest.skip("long double is float64 here")

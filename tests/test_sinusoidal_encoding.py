@@ -89,20 +89,100 @@ def test_fractional_and_negative_positions_are_kept():
     np.testing.assert_array_equal(found, sinusoidal_at([-1.5, 0.25, 3.0], 6))
 
 
+# Precision: the table in float64, one rounding of the sum
+
+
+def exact_rows(positions, dim):
+    """sin and cos of float64 angles, interleaved."""
+    angle = positions.double()[..., None] * 10000.0 ** (-torch.arange(0, dim, 2).double() / dim)
+    return torch.stack([angle.sin(), angle.cos()], -1).flatten(-2)
+
+
+def half_a_step(exact, dtype):
+    """Half the distance between neighbours of this dtype, at each number."""
+    return torch.finfo(dtype).eps * 2.0 ** torch.frexp(exact)[1].double().sub(2)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_dtype_is_kept_and_far_angles_are_made_in_float64(dtype):
-    positions = torch.arange(100_000, 100_050)
-    found = SinusoidalEncoding(16)(torch.zeros(1, 50, 16, dtype=dtype), positions)
+@pytest.mark.parametrize("gap", [1, 2])  # consecutive: angle addition; with gaps: sine by sine
+def test_a_far_sum_is_within_one_rounding_of_float64(dtype, gap):
+    positions = 100_000 + gap * torch.arange(50)
+    x = torch.randn(1, 50, 16, generator=torch.manual_seed(0)).to(dtype)
+    found = SinusoidalEncoding(16)(x, positions)
     assert found.dtype == dtype
-    angle = positions.double()[:, None] * 10000.0 ** (-torch.arange(0, 16, 2).double() / 16)
-    true = torch.stack([angle.sin(), angle.cos()], -1).flatten(-2)
-    one_rounding = max(torch.finfo(dtype).eps / 2, 2**-24)
-    assert (found[0].double() - true).abs().max() <= one_rounding * 1.01
+    exact = x[0].double() + exact_rows(positions, 16)
+    table = {torch.float64: 1e-10}.get(dtype, 1.2e-7 if gap == 1 else 2**-25)
+    assert ((found[0].double() - exact).abs() <= half_a_step(exact, dtype) + table).all()
+
+
+def test_rounding_the_table_before_the_sum_would_be_seen():
+    positions = 100_000 + 2 * torch.arange(50)
+    x = torch.randn(50, 16, generator=torch.manual_seed(0)).bfloat16()
+    exact = x.double() + exact_rows(positions, 16)
+    twice = x + exact_rows(positions, 16).bfloat16()
+    assert ((twice.double() - exact).abs() > half_a_step(exact, x.dtype) + 1.2e-7).any()
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(1, 40), st.integers(1, 17), st.floats(1.5, 1e6))
+def test_both_ways_to_the_table_agree(start, length, dim, base):
+    encode, x = SinusoidalEncoding(dim, base=base), torch.zeros(1, length, dim)
+    counted = torch.arange(start, start + length)
+    quick, by_sine = encode(x, counted), encode(x, counted.double())
+    torch.testing.assert_close(quick, by_sine, rtol=0, atol=1.2e-7)
+    assert (encode(x.double(), counted) - by_sine).abs().max() <= 2**-25
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int32])
+def test_small_integers_do_not_wrap(dtype):
+    encode, x = SinusoidalEncoding(4), torch.zeros(1, 3, 4)
+    top = torch.iinfo(dtype).max
+    wrapped = torch.tensor([top, torch.iinfo(dtype).min, torch.iinfo(dtype).min + 1], dtype=dtype)
+    torch.testing.assert_close(encode(x, wrapped), encode(x, wrapped.double()), rtol=0, atol=1.2e-7)
+
+
+# Graphs and transforms
+
+
+@pytest.mark.bad_input  # no graph can be traced through the run-time shape checker
+@pytest.mark.parametrize("positions", [None, torch.arange(7), torch.rand(3, 7) * 1e5])
+def test_compiled_and_exported_it_gives_the_same_numbers(positions):
+    torch._dynamo.reset()
+    encode, x = SinusoidalEncoding(5), torch.randn(3, 7, 5)
+    expected = encode(x, positions)
+    compiled = torch.compile(encode, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x, positions), expected, rtol=0, atol=3e-7)
+    exported = torch.export.export(encode, (x, positions)).module()
+    torch.testing.assert_close(exported(x, positions), expected, rtol=0, atol=3e-7)
+
+
+@pytest.mark.bad_input
+def test_exported_with_any_length():
+    lengths = ({0: torch.export.Dim("batch"), 1: torch.export.Dim("length")},)
+    exported = torch.export.export(
+        SinusoidalEncoding(4), (torch.zeros(2, 5, 4),), dynamic_shapes=lengths
+    )
+    x = torch.randn(3, 900, 4)
+    torch.testing.assert_close(exported.module()(x), SinusoidalEncoding(4)(x), rtol=0, atol=5e-7)
+
+
+def test_vmap_over_input_and_positions():
+    encode, x = SinusoidalEncoding(6), torch.randn(4, 2, 3, 6)
+    positions = torch.randint(0, 9_000, (4, 3))
+    mapped = torch.func.vmap(encode)(x, positions)
+    for one, at, found in zip(x, positions, mapped, strict=True):
+        torch.testing.assert_close(found, encode(one, at))
+
+
+def test_gradients_reach_fractional_positions():
+    encode, x = SinusoidalEncoding(2), torch.zeros(1, 1, 2)
+    slope = torch.func.grad(lambda p: encode(x, p).sum())(torch.tensor([0.5]))
+    assert float(slope) == pytest.approx(np.cos(0.5) - np.sin(0.5), abs=1e-6)
 
 
 def test_the_device_of_the_input_is_kept():
     x = torch.zeros(2, 3, 4, device="meta")
-    assert SinusoidalEncoding(4)(x).device.type == "meta"
+    for positions in (None, torch.arange(3), torch.arange(3.0, device="meta")):
+        assert SinusoidalEncoding(4)(x, positions).device.type == "meta"
 
 
 def test_nothing_to_train_nothing_to_load():

@@ -12,7 +12,6 @@ from torch import Tensor
 from posenc_lib.doors import NoEncoding, PositionEncoding
 from posenc_lib.explorers.attention_layer import (
     DIM,
-    ENCODINGS,
     LENGTH,
     Factory,
     attend,
@@ -21,6 +20,7 @@ from posenc_lib.explorers.attention_layer import (
 )
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, Text
 from posenc_lib.plots.views import Curves, Heatmap, View
+from posenc_lib.registry import encodings as registry
 from posenc_lib.relative import band_mask, relative_positions
 
 HEADS, WINDOW = 8, 2
@@ -28,23 +28,25 @@ MASKS = {"none": "none", "causal": "causal", f"window ({WINDOW} on each side)": 
 
 
 def attention_explorer(
-    *, encodings: Mapping[str, Factory] | None = None, **settings: object
+    *, encodings: Mapping[str, Factory | PositionEncoding | str] | None = None, **settings: object
 ) -> Panel:
     """Weights, scores and their spread, for a sentence, a mask and a position encoding.
 
     The sentence is split at spaces, then repeated or cut to `length` tokens. The weights are
-    random and never trained. `encodings` adds your own: a name and a function of (dim, heads,
-    length) that returns a `PositionEncoding`. `settings` are first values of the controls:
-    sentence, length, dim, heads, head, scale, mask, encoding.
+    random and never trained. Every encoding of the registry can be chosen, by its name.
+    `encodings` adds your own: a name and a `PositionEncoding`, a name of the registry, or a
+    function of (dim, heads, length) that returns an encoding. `settings` are first values of the
+    controls: sentence, length, dim, heads, head, scale, mask, encoding.
 
-    Raises TypeError for an encoding that is not a function, ValueError for a name that is taken
+    Raises TypeError for an encoding that is none of these, ValueError for a name that is taken
     and for settings out of range.
 
-    >>> panel = attention_explorer(encoding="NEZHA", length=7)
+    >>> panel = attention_explorer(encoding="nezha", length=7)
     >>> panel.views[0].values.shape
     (7, 7)
     """
-    factories = ENCODINGS | _checked(encodings or {})
+    own = _checked(encodings or {})
+    choices = {entry.title: name for name, entry in registry().items()} | {n: n for n in own}
 
     @torch.no_grad()
     def compute(
@@ -57,11 +59,15 @@ def attention_explorer(
             raise ValueError(f"head {head} does not exist: the heads are 0 to {heads - 1}.")
         tokens = (sentence.split() * length)[:length]
         x, seen = embeddings(tokens, dim), _seen(mask, length)
-        chosen = made(factories[encoding], encoding, dim, heads, length)
+        chosen = made(
+            own.get(encoding, encoding), dim, heads, causal=mask == "causal", length=length
+        )
         scores, weights = attend(x, heads, head, chosen, mask=seen, scale=scale)
         compared = {encoding: weights}
         if encoding != "none":
             compared["none"] = attend(x, heads, head, NoEncoding(), mask=seen, scale=scale)[1]
+        titles = {name: title for title, name in choices.items()}
+        compared = {titles[name]: found for name, found in compared.items()}
         return _maps(tokens, scores, weights, seen) + _curves(compared, seen)
 
     return Panel(
@@ -74,7 +80,7 @@ def attention_explorer(
             Slider("head", 0, 0, HEADS - 1, label="head shown"),
             LogSlider("scale", 1.0, 0.1, 20.0, label="scale (times q·k)"),
             Choice("mask", "none", MASKS),
-            Choice("encoding", "none", list(factories)),
+            Choice("encoding", "none", choices),
         ],
         compute=compute,
         settings=settings,
@@ -105,14 +111,21 @@ def keys_used(weights: Float[Tensor, "query key"]) -> Float[Tensor, " query"]:
     return torch.special.entr(weights).sum(-1).exp()
 
 
-def _checked(encodings: Mapping[str, Factory]) -> dict[str, Factory]:
-    for name, factory in encodings.items():
-        if name in ENCODINGS:
+def _checked(encodings: Mapping[str, object]) -> dict[str, object]:
+    """The reader's own encodings; a name that is taken or a thing that is none is refused."""
+    known = registry()
+    taken = {*known, *(entry.title for entry in known.values())}
+    for name, encoding in encodings.items():
+        if name in taken:
             raise ValueError(f"attention_explorer: the name {name!r} is taken. Choose another.")
-        if isinstance(factory, PositionEncoding) or not callable(factory):
+        if isinstance(encoding, str) and encoding in known:
+            continue
+        if isinstance(encoding, str) or not (
+            isinstance(encoding, PositionEncoding) or callable(encoding)
+        ):
             raise TypeError(
-                f"attention_explorer: encodings[{name!r}] must be a function of (dim, heads, "
-                f"length), but it is a {type(factory).__name__}. Use lambda dim, heads, length: ..."
+                f"attention_explorer: encodings[{name!r}] = {encoding!r} must be a "
+                "PositionEncoding, a name of the registry or a function of (dim, heads, length)."
             )
     return dict(encodings)
 
@@ -141,7 +154,7 @@ def _maps(tokens: list[str], scores: Tensor, weights: Tensor, seen: Tensor) -> l
 
 def _curves(compared: Mapping[str, Tensor], seen: Tensor) -> list[View]:
     length = len(seen)
-    labels = ["no position" if name == "none" else name for name in compared]
+    labels = list(compared)
     return [
         Curves(
             "mean weight by distance", torch.arange(1 - length, length),

@@ -15,17 +15,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from posenc_lib.doors import NoEncoding, PositionEncoding
+from posenc_lib.doors import PositionEncoding
 from posenc_lib.dot_product import attention
-from posenc_lib.learned import LearnedEncoding
-from posenc_lib.nezha import NezhaRelative
-from posenc_lib.shaw import ShawRelative
-from posenc_lib.sinusoidal_encoding import SinusoidalEncoding
+from posenc_lib.registry import make_encoding
 
 DIM, LENGTH = 256, 128
 """The largest layer and the longest sentence."""
-
-SHAW_DISTANCE = 8
 
 Factory = Callable[[int, int, int], PositionEncoding]
 """(dim, heads, length) -> encoding."""
@@ -63,6 +58,7 @@ def attend(
 
     `scale` multiplies the queries, beside the usual 1 / sqrt(head_dim).
 
+    >>> from posenc_lib import NoEncoding
     >>> x = embeddings(["the", "cat"], 8)
     >>> scores, weights = attend(x, 2, 0, NoEncoding(), mask=torch.eye(2, dtype=torch.bool))
     >>> scores.shape, weights.tolist()
@@ -86,44 +82,46 @@ def attend(
 
 
 @torch.random.fork_rng(devices=[])
-def made(factory: Factory, name: str, dim: int, heads: int, length: int) -> PositionEncoding:
-    """The encoding of a factory, from one seed and without touching the reader's.
+def made(
+    encoding: Factory | PositionEncoding | str, dim: int, heads: int, *, causal: bool, length: int
+) -> PositionEncoding:
+    """The encoding of a factory or of a name in the registry, from one seed that is not the
+    reader's; an encoding that is made already stays as it is.
 
-    Raises TypeError when the factory returns something else.
+    Trained numbers start as N(0, 1), cut from one table: as strong as the embeddings.
 
-    >>> made(ENCODINGS["NEZHA"], "NEZHA", 8, 2, 5).head_dim
+    Raises TypeError when a factory returns something else, ValueError where the encoding is for
+    causal layers only.
+
+    >>> made("nezha", 8, 2, causal=False, length=5).head_dim
     4
     """
     torch.manual_seed(0)
-    encoding = factory(dim, heads, length)
-    if not isinstance(encoding, PositionEncoding):
+    if isinstance(encoding, PositionEncoding):
+        chosen = encoding
+    elif isinstance(encoding, str):
+        chosen = _loud(make_encoding(encoding, dim=dim, heads=heads, length=LENGTH, causal=causal))
+    else:
+        chosen = encoding(dim, heads, length)
+    if not isinstance(chosen, PositionEncoding):
         raise TypeError(
-            f"attention_explorer: encodings[{name!r}] must return a PositionEncoding, "
-            f"but it returned {type(encoding).__name__}."
+            "attention_explorer: the function of an encoding must return a PositionEncoding, "
+            f"but it returned {type(chosen).__name__}."
         )
-    return encoding.eval()
+    if chosen.causal_only and not causal:
+        raise ValueError("This encoding knows no future: choose the causal mask.")
+    return chosen.eval()
+
+
+def _loud(encoding: PositionEncoding) -> PositionEncoding:
+    """Tables of trained numbers as strong as the embeddings, the same for every dim."""
+    for n, (name, parameter) in enumerate(encoding.named_parameters()):
+        if parameter.ndim == 2 and max(parameter.shape) <= DIM and "mlp" not in name:
+            rows, columns = parameter.shape
+            parameter.data = _normal(n + 1, DIM, DIM)[:rows, :columns].clone()
+    return encoding
 
 
 @lru_cache(maxsize=512)
 def _normal(seed: int, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def _learned(dim: int, heads: int, length: int) -> PositionEncoding:
-    return LearnedEncoding.from_table(_normal(1, LENGTH, DIM)[:length, :dim])
-
-
-def _shaw(dim: int, heads: int, length: int) -> PositionEncoding:
-    encoding = ShawRelative(dim // heads, SHAW_DISTANCE, values=False)
-    encoding.key_table.data = _normal(2, 2 * SHAW_DISTANCE + 1, DIM)[:, : dim // heads]
-    return encoding
-
-
-ENCODINGS: dict[str, Factory] = {
-    "none": lambda dim, heads, length: NoEncoding(),
-    "sinusoidal": lambda dim, heads, length: SinusoidalEncoding(dim),
-    "learned": _learned,
-    "Shaw": _shaw,
-    "NEZHA": lambda dim, heads, length: NezhaRelative(dim // heads, LENGTH),
-}
-"""The panel's own. Learned and Shaw tables are N(0, 1): as strong as the embeddings."""

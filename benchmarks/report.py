@@ -1,0 +1,80 @@
+"""The measured numbers as a page and a picture."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from benchmarks.cases import FLOOR
+from posenc_lib.plots._palette import CYCLE
+
+
+def table(job: dict) -> str:
+    """One job as a Markdown table: time, ratios to ours and to the floor, error, peak memory."""
+    seconds, errors, peak = job["seconds"], job["errors"], job.get("peak_bytes", {})
+    mine = next((s for name, s in seconds.items() if name.startswith("ours")), None)
+    floor = seconds.get(FLOOR)
+    head = ["", "median ms"]
+    head += ["times ours"] * (mine is not None) + ["times the floor"] * (floor is not None)
+    head += ["largest error"] * bool(errors) + ["peak extra MB"] * bool(peak)
+    rows = [head, ["---"] + ["--:"] * (len(head) - 1)]
+    for name, s in seconds.items():
+        row = [f"floor: {job['floor']}" if name == FLOOR else name, f"{1e3 * s:.3g}"]
+        row += [f"{s / mine:.2f}"] * (mine is not None)
+        row += [f"{s / floor:.2f}"] * (floor is not None)
+        row += [f"{errors[name]:.1e}" if name in errors else ""] * bool(errors)
+        bytes_used = peak.get(name)
+        row += [f"{bytes_used / 1e6:.1f}" if bytes_used is not None else ""] * bool(peak)
+        rows.append(row)
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def page(results: dict) -> str:
+    """The whole README of this folder."""
+    about = results["machine"]
+    versions = ", ".join(f"{name} {v}" for name, v in about["versions"].items())
+    parts = [
+        "# How fast, and how exact",
+        "Written by `make bench`; do not edit. One process, the ways take turns, medians. Times on "
+        "another machine differ, and on a shared machine they differ from hour to hour: read the "
+        "ratios. Errors are the largest absolute difference from float64. Peak memory is what the "
+        "process held at most during one call, its result included.",
+        f"Machine: {about['processor']}, {about['cores']} cores ({about['threads']} threads used), "
+        f"{about['memory_gib']} GiB, {about['system']}, Python {about['python']}, {versions}. "
+        f"{about['date']}, load {about['load_at_start']} at the start and "
+        f"{about['load_at_end']} at the end.",
+    ]
+    for job in results["jobs"]:
+        parts += [f"## {job['title']}", table(job)]
+    parts += [
+        "## Time and memory against length",
+        "![Median time and peak memory of ours, the peers and the floor against length, for four "
+        "jobs, on logarithmic axes.](length.png)",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def picture(sweeps: dict) -> Figure:
+    """Two rows, time and peak memory, one column a job; logarithmic axes."""
+    figure = Figure(figsize=(4.2 * len(sweeps), 7.6), layout="constrained")
+    axes = figure.subplots(2, len(sweeps), sharex=True)
+    for column, (title, by_length) in enumerate(sweeps.items()):
+        lengths = sorted(by_length, key=int)
+        names = list(by_length[lengths[0]]["seconds"])
+        for n, name in enumerate(names):
+            style = {
+                "label": name, "color": "0.5" if name == FLOOR else CYCLE[n % len(CYCLE)],
+                "marker": "o", "linestyle": ":" if name == FLOOR else "-",
+                "linewidth": 2.5 if name.startswith("ours") else 1.5,
+            }  # fmt: skip
+            at = [int(length) for length in lengths]
+            time, memory = axes[:, column]
+            time.plot(at, [1e3 * by_length[n]["seconds"][name] for n in lengths], **style)
+            peak = [by_length[n]["peak_bytes"][name] for n in lengths]
+            if None not in peak:
+                memory.plot(at, [max(p, 1e4) / 1e6 for p in peak], **style)
+        time.set(title=title, ylabel="median time (ms)", xscale="log", yscale="log")
+        memory.set(xlabel="length (positions)", ylabel="peak extra memory (MB)", yscale="log")
+        memory.set_xticks(at, [str(n) for n in at])
+        memory.minorticks_off()
+        time.legend(fontsize=8)
+    return figure

@@ -1,0 +1,38 @@
+"""What is computed in which dtype: float32 at least, float64 for float64, rounded once at the end.
+
+Scores and their terms are made in float32 at least: a product of two float16 vectors of 200s
+overflows at two features, and a table rounded to bfloat16 before a sum is rounded twice.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from posenc_lib import _validate
+
+
+def wide(*tensors: Tensor) -> torch.dtype:
+    """The dtype to compute in: the widest of the tensors, float32 at least."""
+    dtype = torch.float32
+    for tensor in tensors:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    return dtype
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """left @ right^T over the last axis, in float32 at least, also under autocast."""
+    dtype = wide(left, right)
+    left, right = left.to(dtype), right.to(dtype)
+    if not _validate.autocast_on(left):
+        return left @ right.transpose(-1, -2)
+    with torch.autocast(left.device.type, enabled=False):
+        return left @ right.transpose(-1, -2)
+
+
+def add_once_rounded(
+    x: Float[Tensor, "batch length dim"], table: Float[Tensor, "*#batch length dim"]
+) -> Float[Tensor, "batch length dim"]:
+    """x + table in the wider of the two dtypes, rounded once to that of x."""
+    return (x + table.to(x.device)).to(x.dtype)

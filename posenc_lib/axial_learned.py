@@ -1,0 +1,98 @@
+"""Learned position tables for a grid, one for each axis: door 1, added to the embeddings.
+
+    p(row, column) = [R[row], C[column]],     R of (rows, dim / 2), C of (columns, dim / 2)
+
+A full table for 224 rows and 224 columns has 50,176 vectors; two axes have 448 of half the width.
+
+Source: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", appendix D.4 (one set of
+embeddings of size D / 2 for each axis, joined side by side). The axial embeddings of Reformer's
+released code (Kitaev et al. 2020, "Reformer: The Efficient Transformer") are the same form.
+
+The trap: which axis comes first. Here, as in Reformer, the first axis of `shape` does; DETR puts
+the column before the row. Swapped halves load without complaint.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from posenc_lib import _validate
+from posenc_lib._precision import add_once_rounded
+from posenc_lib.doors import Door, PositionEncoding, Positions
+from posenc_lib.grid import _grid_shape, grid_coordinates
+
+
+class AxialLearnedEncoding(PositionEncoding):
+    """One trainable table for each axis of a grid; a cell gets one row of each, side by side.
+
+    `shape` is the grid, such as (rows, columns); positions are flat cell numbers, row * columns
+    + column. `tables[a]` has shape (shape[a], dim / axes) and starts as N(0, std).
+
+    Raises ValueError for a `dim` that the number of axes does not divide, a shape without axes,
+    std < 0, dropout outside [0, 1), or input of another rank or dim; TypeError for positions that
+    are no integers; IndexError for a cell past the grid.
+
+    Source: Dosovitskiy et al. 2021, appendix D.4.
+
+    >>> encode = AxialLearnedEncoding(8, shape=(2, 3))
+    >>> encode(torch.zeros(1, 6, 8)).shape, [tuple(table.shape) for table in encode.tables]
+    (torch.Size([1, 6, 8]), [(2, 4), (3, 4)])
+    """
+
+    door = Door.EMBEDDINGS
+
+    def __init__(
+        self, dim: int, shape: Sequence[int], *, std: float = 0.02, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        name = "AxialLearnedEncoding"
+        self.shape = _grid_shape(name, shape)
+        self.dim = _validate.size(name, "dim", dim)
+        axes = len(self.shape)
+        if self.dim % axes:
+            raise _validate.refuse(
+                ValueError, name, "dim", self.dim, f"a multiple of the number of axes, {axes}",
+                "Each axis gets dim / axes columns.",
+            )  # fmt: skip
+        std = _validate.real(name, "std", std, at_least=0.0)
+        self.dropout = nn.Dropout(_validate.probability(name, "dropout", dropout))
+        self.tables = nn.ParameterList(
+            nn.Parameter(torch.randn(size, self.dim // axes) * std) for size in self.shape
+        )
+
+    def forward(
+        self, x: Float[Tensor, "batch length dim"], positions: Positions | None = None
+    ) -> Float[Tensor, "batch length dim"]:
+        """Return dropout(x + [R[row], C[column]]); cells are 0 .. length - 1 unless given.
+
+        Under mixed precision the sum is made in the wider dtype of x and the tables, then rounded
+        once to that of x.
+        """
+        name = "AxialLearnedEncoding"
+        _validate.floating(name, "x", x, axes="batch length dim")
+        _validate.last_axis(name, "x", x, "dim", self.dim)
+        if positions is None:
+            positions = torch.arange(x.shape[1], device=x.device)
+        _validate.positions(name, "positions", positions, length=x.shape[1], batch=x.shape[0])
+        remedy = "Cells past the grid were never learned: build the encoding with a larger shape."
+        cells = _validate.indices(
+            name, "positions", positions, rows=math.prod(self.shape), remedy=remedy
+        )
+        coordinates = grid_coordinates(cells, self.shape).unbind(-1)  # rows, columns, ...
+        parts = [F.embedding(at, table) for at, table in zip(coordinates, self.tables, strict=True)]
+        return self.dropout(add_once_rounded(x, torch.cat(parts, -1)))
+
+    def at_embeddings(
+        self, x: Float[Tensor, "batch length dim"], positions: Positions
+    ) -> Float[Tensor, "batch length dim"]:
+        """Door 1: the same as calling the module."""
+        return self(x, positions)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, shape={self.shape}"

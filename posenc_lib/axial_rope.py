@@ -1,0 +1,92 @@
+"""Axial RoPE: rotary encoding of the cells of a grid, such as the patches of an image.
+
+    cell = row * columns + column,     m = head_dim / axes features for each axis
+    angle of pair i of axis a  =  coordinate_a * base ** (-2i / m),    i = 0 .. m / 2 - 1
+
+The pairs are shared out evenly: the first ones turn with the row, the next ones with the column.
+Each axis is RoPE for itself, so the score depends on the difference of rows and the difference
+of columns, and on nothing else.
+
+Source: Su et al. 2021, "RoFormer", equation 34, for each axis; Heo et al. 2024, "Rotary
+Position Embedding for Vision Transformer", the variant RoPE-Axial, for base 100.
+
+The traps: RoPE over the flat cell number, which puts the last cell of a row beside the first of
+the next. And base 10,000 from language: a picture is some dozen cells wide, and most pairs would
+hardly turn on it. Published models with 10,000 exist (Qwen2-VL); the base belongs to the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from posenc_lib import _validate
+from posenc_lib.doors import Positions
+from posenc_lib.grid import _grid_shape, grid_coordinates
+from posenc_lib.rope import RotaryEncoding
+
+
+class AxialRotary(RotaryEncoding):
+    """RoPE on a grid: pairs of the first axis turn with the row, of the second with the column.
+
+    angle of pair i of axis a = coordinate_a * base ** (-2i / m), m = head_dim / axes.
+
+    Positions are cell numbers in row-major order, row * columns + column for a `shape` of
+    (rows, columns); any number of axes will do. More rows than the shape's are allowed, other
+    columns are another grid. Layout "interleaved" keeps the features of an axis together;
+    "half" puts the firsts of all pairs before the seconds, as Qwen2-VL does.
+
+    Raises ValueError for a head_dim that 2 * axes does not divide and for negative positions,
+    TypeError for positions that are no integers, and like `RotaryEncoding`.
+
+    Source: Su et al. 2021, "RoFormer", equation 34, for each axis; Heo et al. 2024, "Rotary
+    Position Embedding for Vision Transformer", RoPE-Axial.
+
+    >>> rope = AxialRotary(head_dim=4, shape=(2, 3))
+    >>> rope.angles(torch.tensor([0, 2, 3, 5]))  # (0, 0), (0, 2), (1, 0), (1, 2)
+    tensor([[0., 0.],
+            [0., 2.],
+            [1., 0.],
+            [1., 2.]], dtype=torch.float64)
+    """
+
+    def __init__(
+        self,
+        head_dim: int,
+        shape: Sequence[int],
+        *,
+        base: float = 100.0,
+        layout: str = "interleaved",
+    ) -> None:
+        name = type(self).__name__
+        shape = _grid_shape(name, shape)
+        head_dim = _validate.size(name, "head_dim", head_dim)
+        if head_dim % (2 * len(shape)):
+            raise _validate.refuse(
+                ValueError, name, "head_dim", head_dim,
+                f"a multiple of {2 * len(shape)}, two features a pair for {len(shape)} axes",
+                "Each axis gets the same whole number of pairs.",
+            )  # fmt: skip
+        super().__init__(head_dim, base=base, layout=layout)
+        self.shape = shape
+
+    def frequencies(self) -> Float64[Tensor, " pairs"]:
+        """w_i of one axis, in radians per cell, float64, falling from 1."""
+        features = self.head_dim // len(self.shape)
+        exponent = torch.arange(0, features, 2, dtype=torch.float64) / features
+        return self.base**-exponent
+
+    def angles(self, positions: Positions) -> Float64[Tensor, "*batch length pairs"]:
+        """coordinate_a * w_i, in radians, the pairs of the first axis first."""
+        coordinates = grid_coordinates(positions, self.shape)  # (*batch, length, axes)
+        one_axis = super().angles
+        return torch.cat([one_axis(axis) for axis in coordinates.unbind(-1)], -1)
+
+    def extra_repr(self) -> str:
+        return (
+            f"head_dim={self.head_dim}, shape={self.shape}, base={self.base:g}, "
+            f"layout={self.layout!r}"
+        )

@@ -1,0 +1,126 @@
+"""Sinusoidal encoding of a place with several coordinates, such as (row, column): door 1.
+
+    PE(c_1, .., c_n) = [PE(c_1), .., PE(c_n)],     each PE of dim / n columns, as in 1-D
+
+A shift of one coordinate turns its own part of the vector and leaves the others, so the dot
+product of two places is a sum over the axes, each term a function of one difference.
+
+Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.5, for each axis; the two
+axes side by side: Wang and Liu 2019, "Translating Math Formula Images to LaTeX Sequences".
+
+The trap: each part has its own frequencies, base ** (-2i / (dim / n)). Cutting the columns of
+one 1-D table of width dim in two gives one axis the high frequencies and the other the low ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Num
+from torch import Tensor, nn
+
+from posenc_lib import _validate
+from posenc_lib._precision import add_once_rounded, wide
+from posenc_lib._waves import frequencies64, in_float64, wave_pairs
+from posenc_lib.doors import Door, PositionEncoding, Positions
+from posenc_lib.grid import _grid_shape, grid_coordinates
+
+
+def axial_sinusoidal_at(
+    coordinates: Num[Tensor, "*batch axes"],
+    dim: int,
+    *,
+    base: float = 10000.0,
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, "*batch {dim}"]:
+    """Encode places given by their coordinates, (..., axes), as (..., dim): first axis first.
+
+    Each axis gets dim / axes columns, sin(c w_i) and cos(c w_i) in turn, w_i = base ** (-2i axes
+    / dim). Coordinates are any real numbers. Angles and sines are computed in float64 and
+    rounded once, to `dtype`.
+
+    Raises TypeError for anything but a tensor of numbers, ValueError for NaN or infinity, for a
+    `dim` that is no multiple of 2 * axes and for base <= 1.
+
+    Source: Vaswani et al. 2017, section 3.5, for each axis; Wang and Liu 2019.
+
+    >>> axial_sinusoidal_at(torch.tensor([[0, 1]]), 4)
+    tensor([[0.0000, 1.0000, 0.8415, 0.5403]])
+    """
+    function = "axial_sinusoidal_at"
+    _validate.tensor(function, "coordinates", coordinates)
+    _validate.rank(function, "coordinates", coordinates, axes="... axes")
+    # One row of positions for each axis: the check refuses booleans, complex numbers and NaN.
+    _validate.positions(function, "coordinates", coordinates.flatten(), length=coordinates.numel())
+    dim = _columns(function, dim, coordinates.shape[-1])
+    base = _validate.real(function, "base", base, above=1.0)
+    at = in_float64(coordinates)
+    frequency = frequencies64(dim // coordinates.shape[-1], base, at.device)
+    angle = at[..., None] * frequency  # (..., axes, pairs)
+    return wave_pairs(angle, dtype).flatten(-2)
+
+
+def _columns(function: str, dim: int, axes: int) -> int:
+    """Return `dim` if each axis gets the same whole number of (sin, cos) pairs."""
+    dim = _validate.size(function, "dim", dim)
+    if not axes or dim % (2 * axes):
+        raise _validate.refuse(
+            ValueError, function, "dim", dim, f"a multiple of 2 * axes = {2 * axes}",
+            "Each axis gets dim / axes columns, in pairs of a sine and a cosine.",
+        )  # fmt: skip
+    return dim
+
+
+class AxialSinusoidalEncoding(PositionEncoding):
+    """Adds the sinusoid of (row, column, ...) to the cells of a grid, fed row after row.
+
+    `shape` is the grid, such as (rows, columns); positions are flat cell numbers, row * columns
+    + column. More rows than shape[0] are allowed, another number of columns is another encoding.
+    Nothing to train, nothing to load. Angles are made in float64, the sum is rounded once.
+
+    Raises ValueError for a `dim` that is no multiple of 2 * axes, a shape without axes, base <= 1,
+    dropout outside [0, 1), input of another rank or dim, or negative positions; TypeError for
+    positions that are no integers.
+
+    Source: Vaswani et al. 2017, section 3.5, for each axis; Wang and Liu 2019.
+
+    >>> encode = AxialSinusoidalEncoding(4, shape=(2, 3))
+    >>> encode(torch.zeros(1, 6, 4))[0, 4]  # row 1, column 1
+    tensor([0.8415, 0.5403, 0.8415, 0.5403])
+    """
+
+    door = Door.EMBEDDINGS
+
+    def __init__(
+        self, dim: int, shape: Sequence[int], *, base: float = 10000.0, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        name = "AxialSinusoidalEncoding"
+        self.shape = _grid_shape(name, shape)
+        self.dim = _columns(name, dim, len(self.shape))
+        self.base = _validate.real(name, "base", base, above=1.0)
+        self.dropout = nn.Dropout(_validate.probability(name, "dropout", dropout))
+
+    def forward(
+        self, x: Float[Tensor, "batch length dim"], positions: Positions | None = None
+    ) -> Float[Tensor, "batch length dim"]:
+        """Return dropout(x + PE(row, column)); cells are 0 .. length - 1 unless given."""
+        name = "AxialSinusoidalEncoding"
+        _validate.floating(name, "x", x, axes="batch length dim")
+        _validate.last_axis(name, "x", x, "dim", self.dim)
+        if positions is None:
+            positions = torch.arange(x.shape[1], device=x.device)
+        _validate.positions(name, "positions", positions, length=x.shape[1], batch=x.shape[0])
+        coordinates = grid_coordinates(positions, self.shape)
+        table = axial_sinusoidal_at(coordinates, self.dim, base=self.base, dtype=wide(x))
+        return self.dropout(add_once_rounded(x, table))
+
+    def at_embeddings(
+        self, x: Float[Tensor, "batch length dim"], positions: Positions
+    ) -> Float[Tensor, "batch length dim"]:
+        """Door 1: the same as calling the module."""
+        return self(x, positions)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, shape={self.shape}, base={self.base:g}"

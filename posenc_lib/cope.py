@@ -1,0 +1,138 @@
+"""CoPE: positions that count what the query finds worth counting, not tokens.
+
+    g_ij = sigmoid(q_i . k_j / sqrt(head_dim))              does token j count?
+    p_ij = g_ij + g_i,j+1 + ... + g_ii                      counted back from the query
+    scores_ij = q_i . k_j / sqrt(head_dim) + q_i . e[p_ij]
+
+p is a real number between 0 and i - j + 1. Between whole positions, q_i . e is interpolated:
+e[p] = (p - floor p) e[ceil p] + (1 - p + floor p) e[floor p]. Counts above `max_position` are cut
+to it.
+
+Source: Golovneva et al. 2024, "Contextual Position Encoding: Learning to Count What's
+Important", section 4; the scaling is that of the listing in appendix B.
+
+The traps: future keys have to be kept out of the count before it is summed, or the past knows
+the future; the position of the query's own token is g_ii, not 0. And the scale: in appendix B the
+gates see the scaled scores and q . e is added undivided, as here; the training code published
+with the paper divides q . e by sqrt(head_dim) too, unless told not to.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from posenc_lib import _validate
+from posenc_lib._precision import wide
+from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
+from posenc_lib.masks import causal_mask
+
+
+def cope_positions(
+    scores: Float[Tensor, "batch heads query key"],
+    query_positions: QueryPositions,
+    key_positions: KeyPositions,
+) -> Float[Tensor, "batch heads query key"]:
+    """p_ij = sum of sigmoid(scores_ik) over the keys k from j up to the query; 0 for the future.
+
+    `scores` are q . k / sqrt(head_dim). Keys come in the order of their texts; a key counts where
+    its position is at most the query's. In packed rows a text ends where positions fall, and
+    nothing past that end is counted (the mask between texts is yours to give). With a cache,
+    keys are all tokens so far.
+
+    Raises ValueError for positions that do not fit the scores, TypeError for integer scores.
+
+    Source: Golovneva et al. 2024, section 4, and the listing in appendix B.
+
+    >>> scores, positions = torch.zeros(1, 1, 3, 3), torch.arange(3)
+    >>> cope_positions(scores, positions, positions)[0, 0]
+    tensor([[0.5000, 0.0000, 0.0000],
+            [1.0000, 0.5000, 0.0000],
+            [1.5000, 1.0000, 0.5000]])
+    """
+    name = "cope_positions"
+    _validate.floating(name, "scores", scores, axes="batch heads query key")
+    batch, _, queries, keys = scores.shape
+    _validate.positions(name, "query_positions", query_positions, length=queries, batch=batch)
+    _validate.positions(name, "key_positions", key_positions, length=keys, batch=batch)
+    past = causal_mask(query_positions, key_positions)
+    past = past.unsqueeze(1) if past.ndim == 3 else past  # an axis for the heads
+    gates = scores.sigmoid().masked_fill(~past, 0.0)
+    counts = gates.flip(-1).cumsum(-1).flip(-1)  # from key j to the last key
+    ends = _text_ends(key_positions)
+    if ends is None:
+        return counts
+    ends = ends.unsqueeze(-2).unsqueeze(-2) if ends.ndim == 2 else ends
+    return counts - F.pad(counts, (0, 1)).gather(-1, ends.expand_as(counts))
+
+
+class CopeBias(PositionEncoding):
+    """q_i . e[p_ij] added to the scaled scores, p_ij counted by gates (`cope_positions`).
+
+    `table` is e, (max_position + 1, head_dim), shared by the heads, trained, and starts as
+    N(0, std): at 0, as in the published code. For causal layers only. A decoder has to keep all
+    keys: p is counted over them. Counts above `max_position` stay there, so
+    longer texts need no new vectors.
+
+    Raises ValueError for head_dim < 1, max_position < 1, std < 0 or queries of another head_dim.
+
+    Source: Golovneva et al. 2024, section 4 and appendix B.
+
+    >>> cope = CopeBias(head_dim=1, max_position=2)
+    >>> _ = cope.table.data.copy_(torch.tensor([[0.0], [1.0], [2.0]]))
+    >>> q, k, positions = torch.ones(1, 1, 3, 1), torch.zeros(1, 1, 3, 1), torch.arange(3)
+    >>> cope.at_scores(q, k, positions, positions)[0, 0, 2].tolist()
+    [1.5, 1.0, 0.5]
+    """
+
+    door = Door.SCORES
+    causal_only = True
+
+    def __init__(self, head_dim: int, max_position: int = 64, *, std: float = 0.0) -> None:
+        super().__init__()
+        self.head_dim = _validate.size("CopeBias", "head_dim", head_dim)
+        self.max_position = _validate.size("CopeBias", "max_position", max_position)
+        std = _validate.real("CopeBias", "std", std, at_least=0.0)
+        self.table = nn.Parameter(torch.randn(self.max_position + 1, self.head_dim) * std)
+
+    def at_scores(
+        self,
+        query: Float[Tensor, "batch heads query head_dim"],
+        key: Float[Tensor, "batch heads key head_dim"],
+        query_positions: QueryPositions,
+        key_positions: KeyPositions,
+    ) -> Float[Tensor, "batch heads query key"]:
+        """q_i . e[p_ij], in float32 at least, also under autocast."""
+        for argument, x in (("query", query), ("key", key)):
+            _validate.floating("CopeBias", argument, x, axes="batch heads length head_dim")
+            _validate.last_axis("CopeBias", argument, x, "head_dim", self.head_dim)
+        dtype = wide(query)
+        query, key, table = query.to(dtype), key.to(dtype), self.table.to(dtype)
+        autocast = _validate.autocast_on(query)
+        with torch.autocast(query.device.type, enabled=False) if autocast else nullcontext():
+            scores = query @ key.transpose(-1, -2) / math.sqrt(self.head_dim)
+            by_position = query @ table.T  # (batch, heads, query, max_position + 1)
+        positions = cope_positions(scores, query_positions, key_positions)
+        positions = positions.clamp(max=self.max_position)
+        low, high = positions.floor(), positions.ceil()
+        share = positions - low
+        at_low, at_high = by_position.gather(-1, low.long()), by_position.gather(-1, high.long())
+        return share * at_high + (1 - share) * at_low
+
+    def extra_repr(self) -> str:
+        return f"head_dim={self.head_dim}, max_position={self.max_position}"
+
+
+def _text_ends(positions: Tensor) -> Tensor | None:
+    """For each key, the index after the last key of its text; None where a row is one text."""
+    positions = positions if positions.is_floating_point() else positions.long()
+    falls = positions.diff() < 0
+    if _validate.readable(falls) and not bool(falls.any()):
+        return None
+    text = F.pad(falls.long().cumsum(-1), (1, 0))
+    return (text[..., None, :] <= text[..., :, None]).sum(-1)

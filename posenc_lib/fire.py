@@ -1,0 +1,145 @@
+"""FIRE: a small network reads the distance as a share of the text so far, and gives the bias.
+
+    x_ij = psi(i - j) / psi(max(i, L)),     psi(x) = log(1 + c x)
+    scores_ij = q_i . k_j / sqrt(head_dim) + f_h(x_ij),     f = Linear(1, 32), ReLU, Linear(32, H)
+
+for j <= i. The farthest key a query can see has x = 1 whatever the length, so a longer text
+brings no input the network has not met ("progressive interpolation"). The threshold L keeps
+short texts from being stretched over the whole range. c, L and f are trained.
+
+Source: Li et al. 2023, "Functional Interpolation for Relative Positions Improves Long Context
+Transformers", section 3 and the code in its appendix.
+
+The traps: FIRE is not a function of distance. It is while i <= L, and stops being one where
+i > L: move the whole text and the scores change. i is the position, from 0. And c or L that
+training takes below zero: here both are a start times exp(a trained number), which stays positive
+(the published code takes the absolute value, and adds 1e-6 to the divisor, which cannot be zero
+here).
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+from jaxtyping import Float, Float64, Num
+from torch import Tensor, nn
+
+from posenc_lib import _validate
+from posenc_lib._precision import wide
+from posenc_lib.distance import DistanceBias
+from posenc_lib.doors import KeyPositions, QueryPositions
+from posenc_lib.relative import relative_positions
+
+
+def fire_input(
+    query_positions: QueryPositions,
+    key_positions: KeyPositions,
+    c: float | Float[Tensor, ""],
+    threshold: float | Float[Tensor, ""],
+) -> Float64[Tensor, "*batch query key"]:
+    """log(1 + c (i - j)) / log(1 + c max(i, threshold)), (query, key), float64.
+
+    Between 0 (the query itself) and 1 for positions from 0 on. Keys after the query, which a
+    causal mask shuts out, count as distance 0.
+
+    Raises ValueError for c or threshold not above 0.
+
+    Source: Li et al. 2023, section 3.
+
+    >>> fire_input(torch.tensor([0, 3]), torch.tensor([0, 3]), c=1.0, threshold=1.0)
+    tensor([[0., 0.],
+            [1., 0.]], dtype=torch.float64)
+    """
+    c, threshold = _positive("c", c), _positive("threshold", threshold)
+    past = (-relative_positions(query_positions, key_positions)).double()
+    longest = query_positions.double()[..., :, None].clamp(min=threshold)
+    return torch.log1p(c * past.clamp(min=0)) / torch.log1p(c * longest)
+
+
+class FireBias(DistanceBias):
+    """f_h(psi(i - j) / psi(max(i, L))) added to the scaled scores; psi(x) = log(1 + c x).
+
+    f is Linear(1, hidden), ReLU, Linear(hidden, heads). c and L start at `c` and `threshold` and
+    are these times exp(log_c), exp(log_threshold), trained from 0. For causal layers only. While
+    every query stands at a position of at most L the bias costs O(length) evaluations, past it
+    (query, key, hidden) numbers of memory. Goes on past the trained length; made for it.
+
+    Raises ValueError for sizes below 1, c or threshold not above 0.
+
+    Source: Li et al. 2023, section 3; c = 0.1 and L = 512 are the starts in its appendix.
+
+    >>> fire = FireBias(heads=2)
+    >>> fire.by_distance(torch.arange(-4, 1)).shape, fire.threshold.item()
+    (torch.Size([2, 5]), 512.0)
+    """
+
+    causal_only = True
+
+    def __init__(
+        self, heads: int, *, hidden: int = 32, c: float = 0.1, threshold: float = 512.0
+    ) -> None:
+        super().__init__()
+        self.heads = _validate.size("FireBias", "heads", heads)
+        self.hidden = _validate.size("FireBias", "hidden", hidden)
+        self.first_c = _validate.real("FireBias", "c", c, above=0.0)
+        self.first_threshold = _validate.real("FireBias", "threshold", threshold, above=0.0)
+        self.log_c = nn.Parameter(torch.zeros(()))
+        self.log_threshold = nn.Parameter(torch.zeros(()))
+        self.inner, self.outer = nn.Linear(1, self.hidden), nn.Linear(self.hidden, self.heads)
+
+    @property
+    def c(self) -> Float64[Tensor, ""]:
+        """The rate inside the logarithm, above 0."""
+        return self.first_c * self.log_c.double().exp()
+
+    @property
+    def threshold(self) -> Float64[Tensor, ""]:
+        """L, in positions, above 0."""
+        return self.first_threshold * self.log_threshold.double().exp()
+
+    def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
+        """The bias at a distance j - i for queries at positions of at most L."""
+        past = (-distance).double()
+        x = torch.log1p(self.c * past.clamp(min=0)) / torch.log1p(self.c * self.threshold)
+        return self._network(x)
+
+    def by_pair(
+        self, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Float[Tensor, "#heads *batch query key"]:
+        """The bias of each head for each pair, at any positions."""
+        return self._network(fire_input(query_positions, key_positions, self.c, self.threshold))
+
+    def follows_diagonals(
+        self, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> bool:
+        """Whether distances alone are enough: positions are consecutive and none is past L."""
+        return (
+            super().follows_diagonals(query_positions, key_positions)
+            and _validate.readable(self.log_threshold)
+            and bool((query_positions[..., -1] <= self.threshold).all())
+        )
+
+    def _network(self, x: Tensor) -> Tensor:
+        """f of numbers of any shape, the heads first; float32 at least, also under autocast."""
+        dtype = wide(self.inner.weight)
+        autocast = _validate.autocast_on(x)
+        with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
+            hidden = x.to(dtype)[..., None] * self.inner.weight[:, 0].to(dtype)
+            hidden = (hidden + self.inner.bias.to(dtype)).relu()
+            bias = hidden @ self.outer.weight.T.to(dtype) + self.outer.bias.to(dtype)
+        return bias.movedim(-1, 0)
+
+    def extra_repr(self) -> str:
+        return (
+            f"heads={self.heads}, hidden={self.hidden}, c={self.first_c:g}, "
+            f"threshold={self.first_threshold:g}"
+        )
+
+
+def _positive(argument: str, value: float | Tensor) -> float | Tensor:
+    if isinstance(value, Tensor) and not _validate.readable(value):
+        return value
+    number = value.detach() if isinstance(value, Tensor) else value
+    _validate.real("fire_input", argument, number, above=0.0)
+    return value

@@ -1,0 +1,185 @@
+"""KERPLE: a penalty that grows with distance as a logarithm or a power, trained for each head.
+
+    log:    scores_ij = q_i . k_j / sqrt(head_dim) - r1 log(1 + r2 |i - j|)      r1, r2 > 0
+    power:  scores_ij = q_i . k_j / sqrt(head_dim) - r1 |i - j| ** r2            0 < r2 <= 2
+
+Both are conditionally positive definite kernels of the distance. The power with r2 = 1 is ALiBi
+with trained slopes. The form is symmetric; the paper uses it in causal models.
+
+Source: Chi et al. 2022, "KERPLE: Kernelized Relative Positional Embedding for Length
+Extrapolation", section 4.
+
+The traps: r1 or r2 that training takes below zero, so that far keys are rewarded or a logarithm
+is NaN; and the gradient of |d| ** r2 by r2 at d = 0, where |d| ** r2 log |d| is 0 times infinity.
+
+The published code sets parameters below 0.01 back to 0.01 before each use (and the exponent to 2
+at most). Here r1 and r2 are smooth functions of what is trained, so they cannot leave the range
+and no gradient is lost: softplus(x) = log(1 + exp(x)) for r1, r2 > 0, 2 sigmoid(x) for the
+exponent, which stays below 2.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Float64, Num
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from posenc_lib import _validate
+from posenc_lib.distance import DistanceBias
+
+
+def kerple_log(
+    distance: Num[Tensor, "*shape"], r1: Float[Tensor, " heads"], r2: Float[Tensor, " heads"]
+) -> Float[Tensor, "#heads *shape"]:
+    """-r1 log(1 + r2 |distance|), the heads first: (heads, distances). Computed in float64.
+
+    Raises TypeError for parameters that are not floats; ValueError where they are not one
+    positive number for each head.
+
+    Source: Chi et al. 2022, section 4 (the logarithmic kernel).
+
+    >>> kerple_log(torch.tensor([-1, 0]), torch.tensor([2.0]), torch.tensor([1.0]))
+    tensor([[-1.3863, -0.0000]], dtype=torch.float64)
+    """
+    r1, r2 = _parameters("kerple_log", distance, r1, r2, most=math.inf)
+    return -r1 * torch.log1p(r2 * distance.abs())
+
+
+def kerple_power(
+    distance: Num[Tensor, "*shape"], r1: Float[Tensor, " heads"], r2: Float[Tensor, " heads"]
+) -> Float[Tensor, "#heads *shape"]:
+    """-r1 |distance| ** r2, the heads first: (heads, distances). Computed in float64.
+
+    Raises TypeError for parameters that are not floats; ValueError where they are not one
+    positive number for each head, or r2 > 2.
+
+    Source: Chi et al. 2022, section 4 (the power kernel).
+
+    >>> kerple_power(torch.tensor([-4, 0]), torch.tensor([2.0]), torch.tensor([0.5]))
+    tensor([[-4., -0.]], dtype=torch.float64)
+    """
+    r1, r2 = _parameters("kerple_power", distance, r1, r2, most=2.0)
+    steps = distance.abs().double()
+    # 0 ** r2 is 0 for every r2 > 0; put in by hand, no gradient meets log 0.
+    power = torch.where(steps > 0, steps, 1.0) ** r2
+    return -r1 * torch.where(steps > 0, power, 0.0)
+
+
+class KerpleLogBias(DistanceBias):
+    """-r1 log(1 + r2 |j - i|), r1 and r2 > 0 trained for each head.
+
+    r1 = softplus(raw_r1), r2 = softplus(raw_r2); 2 * heads trained numbers. `r1` and `r2` start
+    at the values given for all heads, otherwise drawn from (0.01, 2) and (0.01, 1), about as in
+    the published code. Goes on past the trained length.
+
+    Raises ValueError for heads < 1 or a start that is not above 0.
+
+    Source: Chi et al. 2022, section 4.
+
+    >>> bias = KerpleLogBias(heads=1, r1=2.0, r2=1.0)
+    >>> bias.by_distance(torch.tensor([-1, 0])).detach().numpy().round(4) + 0
+    array([[-1.3863,  0.    ]])
+    """
+
+    drawn_below: ClassVar[dict[str, float]] = {"r1": 2.0, "r2": 1.0}
+    allowed_below: ClassVar[float] = math.inf  # of r2
+
+    def __init__(self, heads: int, *, r1: float | None = None, r2: float | None = None) -> None:
+        super().__init__()
+        self.heads = _validate.size(type(self).__name__, "heads", heads)
+        start_r1, start_r2 = (
+            self._start("r1", r1, math.inf),
+            self._start("r2", r2, self.allowed_below),
+        )
+        self.raw_r1 = nn.Parameter(_softplus_inverse(start_r1).to(torch.get_default_dtype()))
+        self.raw_r2 = nn.Parameter(self._raw_r2(start_r2).to(torch.get_default_dtype()))
+
+    @property
+    def r1(self) -> Float64[Tensor, " heads"]:
+        """The factor of each head, above 0."""
+        return _softplus(self.raw_r1)
+
+    @property
+    def r2(self) -> Float64[Tensor, " heads"]:
+        """The rate inside the logarithm, above 0."""
+        return _softplus(self.raw_r2)
+
+    def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
+        """-r1 log(1 + r2 |distance|) of each head, float64."""
+        return kerple_log(distance, self.r1, self.r2)
+
+    def _raw_r2(self, r2: Tensor) -> Tensor:
+        return _softplus_inverse(r2)
+
+    def _start(self, argument: str, value: float | None, below: float) -> Tensor:
+        """The first r of each head: the value given, or drawn."""
+        if value is None:
+            top = self.drawn_below[argument]
+            return torch.empty(self.heads, dtype=torch.float64).uniform_(0.01, top - 0.01)
+        value = _validate.real(type(self).__name__, argument, value, above=0.0, below=below)
+        return torch.full((self.heads,), value, dtype=torch.float64)
+
+    def extra_repr(self) -> str:
+        return f"heads={self.heads}"
+
+
+class KerplePowerBias(KerpleLogBias):
+    """-r1 |j - i| ** r2, r1 > 0 and 0 < r2 < 2 trained for each head.
+
+    r1 = softplus(raw_r1), r2 = 2 sigmoid(raw_r2); 2 * heads trained numbers. `r1` and `r2` start
+    at the values given for all heads, otherwise drawn from (0.01, 1) and (0.01, 2), about as in
+    the published code. Goes on past the trained length.
+
+    Raises ValueError for heads < 1, or a start that is not above 0 or, for r2, not below 2.
+
+    Source: Chi et al. 2022, section 4.
+
+    >>> bias = KerplePowerBias(heads=1, r1=2.0, r2=0.5)
+    >>> bias.by_distance(torch.tensor([-4, 0])).detach().numpy().round(4) + 0
+    array([[-4.,  0.]])
+    """
+
+    drawn_below: ClassVar[dict[str, float]] = {"r1": 1.0, "r2": 2.0}
+    allowed_below: ClassVar[float] = 2.0
+
+    @property
+    def r2(self) -> Float64[Tensor, " heads"]:
+        """The exponent of each head, between 0 and 2."""
+        return 2 * self.raw_r2.double().sigmoid()
+
+    def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
+        """-r1 |distance| ** r2 of each head, float64."""
+        return kerple_power(distance, self.r1, self.r2)
+
+    def _raw_r2(self, r2: Tensor) -> Tensor:
+        return torch.logit(r2 / 2)
+
+
+def _softplus(raw: Tensor) -> Tensor:
+    return F.softplus(raw.double(), threshold=40.0)  # beyond 40 it is the identity to the last bit
+
+
+def _softplus_inverse(r: Tensor) -> Tensor:
+    return r + torch.log(-torch.expm1(-r))
+
+
+def _parameters(
+    function: str, distance: Tensor, r1: Tensor, r2: Tensor, *, most: float
+) -> tuple[Tensor, Tensor]:
+    """r1 and r2 in float64, (heads, 1, ..., 1), after checking them."""
+    _validate.tensor(function, "distance", distance)
+    for argument, r, top in (("r1", r1, math.inf), ("r2", r2, most)):
+        _validate.floating(function, argument, r, axes="heads")
+        if _validate.readable(r) and not bool(((r > 0) & (r <= top) & r.isfinite()).all()):
+            raise _validate.refuse(
+                ValueError, function, argument, r.tolist(),
+                f"numbers above 0{'' if top == math.inf else f', at most {top:g}'}",
+                "The penalty has to grow with distance.",
+            )  # fmt: skip
+    _validate.last_axis(function, "r2", r2, "heads", r1.shape[0])
+    ones = [1] * distance.ndim
+    return r1.double().view(-1, *ones), r2.double().view(-1, *ones)

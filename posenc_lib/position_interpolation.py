@@ -1,0 +1,89 @@
+"""Position interpolation (PI): RoPE with every position divided by the same factor.
+
+    R(p)  ->  R(p / s),    s = L' / L
+    the same as    w_i  ->  w_i / s
+
+A model trained on L positions is run on L' = s L of them: position L' is turned as far as
+position L was in training, so no angle is new.
+
+Source: Chen et al. 2023, "Extending Context Window of Large Language Models via Positional
+Interpolation", section 2.3.
+
+The trap: neighbours come closer too. The fastest pair turned by 1 radian a token in training
+and turns by 1 / s now, so a model has to be tuned again. NTK, YaRN and Llama 3 keep the fast
+pairs as they were.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from posenc_lib import _validate
+from posenc_lib.rope import RotaryEncoding
+
+
+def interpolated_frequencies(
+    rotary_dim: int, factor: float, *, base: float = 10000.0
+) -> Float64[Tensor, " pairs"]:
+    """w_i / factor for RoPE's w_i = base ** (-2i / rotary_dim), in radians per position.
+
+    Shape (rotary_dim / 2,), float64. Factor 1 gives RoPE's own frequencies.
+
+    Raises ValueError for an odd rotary_dim, factor < 1 or base <= 1; TypeError for a rotary_dim
+    that is not an integer.
+
+    Source: Chen et al. 2023, section 2.3.
+
+    >>> interpolated_frequencies(4, 2.0, base=100.0)
+    tensor([0.5000, 0.0500], dtype=torch.float64)
+    """
+    factor = _validate.real("interpolated_frequencies", "factor", factor, at_least=1.0)
+    return _rotary_frequencies("interpolated_frequencies", rotary_dim, base) / factor
+
+
+class InterpolatedRotary(RotaryEncoding):
+    """RoPE at position p / factor: turns pair i by p * w_i / factor.
+
+    `factor` is L' / L, the wanted length over the trained one. The other arguments are those of
+    `RotaryEncoding`.
+
+    Raises ValueError for factor < 1 and like `RotaryEncoding`.
+
+    Source: Chen et al. 2023, section 2.3.
+
+    >>> InterpolatedRotary(head_dim=4, factor=2.0).angles(torch.tensor([10])).round(decimals=4)
+    tensor([[5.0000, 0.0500]], dtype=torch.float64)
+    """
+
+    def __init__(
+        self,
+        head_dim: int,
+        factor: float,
+        *,
+        base: float = 10000.0,
+        layout: str = "interleaved",
+        rotary_dim: int | None = None,
+    ) -> None:
+        super().__init__(head_dim, base=base, layout=layout, rotary_dim=rotary_dim)
+        self.factor = _validate.real("InterpolatedRotary", "factor", factor, at_least=1.0)
+
+    def frequencies(self) -> Float64[Tensor, " pairs"]:
+        """w_i / factor, in radians per position."""
+        return interpolated_frequencies(self.rotary_dim, self.factor, base=self.base)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, factor={self.factor:g}"
+
+
+def _rotary_frequencies(function: str, rotary_dim: int, base: float) -> Tensor:
+    """RoPE's w_i in float64, checked in the name of the public function that was called."""
+    rotary_dim = _validate.size(function, "rotary_dim", rotary_dim, minimum=2)
+    base = _validate.real(function, "base", base, above=1.0)
+    if rotary_dim % 2:
+        raise _validate.refuse(
+            ValueError, function, "rotary_dim", rotary_dim, "an even integer",
+            "Two features make one pair.",
+        )  # fmt: skip
+    return base ** -(torch.arange(0, rotary_dim, 2, dtype=torch.float64) / rotary_dim)

@@ -1,0 +1,138 @@
+"""Every encoding by name: where it enters, what it depends on, what lies behind it.
+
+`encodings()` lists them, `make_encoding("rope", dim=64, heads=4)` builds one. What each entry
+says about itself (parameters, distance only, longer than trained) is tested, not only stated.
+
+The trap: a comparison of encodings that gives one of them other sizes than the rest. Here all
+are built from the same (dim, heads, length).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import posenc_lib
+from posenc_lib import _validate
+from posenc_lib.doors import Door, PositionEncoding
+
+POSITION = "position"
+DISTANCE = "distance"
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class RegistryEntry:
+    """What the library knows about one encoding.
+
+    - `name`: the key, as `MultiHeadAttention(encoding=...)` takes it; `title` is for figures.
+    - `class_name`: the class in `posenc_lib`; `sizes` and `defaults` are its arguments.
+    - `parameters`: the number of trained numbers, as a formula in the arguments.
+    - `depends_on`: "distance" means that scores depend on j - i only; "position" on where the
+      tokens stand; everything else is said in words.
+    - `longer`: what happens past the length it was made or trained for; `takes_longer` is False
+      where that is an error.
+    - `stable`: False where the answer for early tokens changes as the text grows.
+    - `causal_only`: True where it exists for causal layers only.
+    - `source`: the paper.
+
+    >>> entry = encodings()["alibi"]
+    >>> entry.door.value, entry.depends_on, entry.takes_longer
+    ('added to the scores', 'distance', True)
+    """
+
+    name: str
+    title: str
+    class_name: str
+    door: Door
+    sizes: tuple[str, ...]
+    parameters: str
+    depends_on: str
+    longer: str
+    source: str
+    defaults: dict[str, Any] = field(default_factory=dict)
+    takes_longer: bool = True
+    stable: bool = True
+    causal_only: bool = False
+
+    @property
+    def cls(self) -> type[PositionEncoding]:
+        """The class that builds it."""
+        return getattr(posenc_lib, self.class_name)
+
+    @property
+    def needs_length(self) -> bool:
+        """Whether it cannot be made without a length."""
+        return bool({"length", "trained_length", "shape"} & set(self.sizes))
+
+    @property
+    def distance_only(self) -> bool:
+        """Whether its scores depend on j - i only."""
+        return self.depends_on == DISTANCE
+
+
+def _entries() -> dict[str, RegistryEntry]:
+    from posenc_lib._registry_entries import ENTRIES
+
+    return {entry.name: entry for entry in ENTRIES}
+
+
+def encodings() -> MappingProxyType[str, RegistryEntry]:
+    """All entries, name to `RegistryEntry`, in the order of the doors. Read only.
+
+    >>> [name for name, entry in encodings().items() if entry.door is Door.NONE]
+    ['none']
+    """
+    return MappingProxyType(_entries())
+
+
+def make_encoding(
+    name: str,
+    *,
+    dim: int,
+    heads: int,
+    length: int | None = None,
+    causal: bool = False,
+    **options: Any,
+) -> PositionEncoding:
+    """Build an encoding by its name for layers of these sizes.
+
+    `dim` is the model width, `head_dim` = dim / heads; `length` the number of positions it is
+    made or trained for, needed by tables and by scaled RoPE. T5 and ALiBi have a form for
+    `causal` layers and one for both directions. `options` go to the class and replace the
+    defaults of the entry, for example `base=500000.0`.
+
+    Raises ValueError for an unknown name, heads that do not divide dim, or a missing length;
+    TypeError for an option that the class does not have.
+
+    >>> make_encoding("rope", dim=64, heads=4, base=500000.0)
+    RotaryEncoding(head_dim=16, base=500000, layout='interleaved', rotary_dim=16)
+    """
+    known = _entries()
+    entry = known[_validate.choice("make_encoding", "name", name, list(known))]
+    sizes = _sizes(dim, heads, length, causal)
+    if not set(entry.sizes) <= {*sizes, *options}:
+        raise _validate.refuse(
+            ValueError, "make_encoding", "length", None, f"an integer for {name!r}",
+            "Pass the number of positions that it is made for.",
+        )  # fmt: skip
+    arguments = {size: sizes[size] for size in entry.sizes if size not in options}
+    return entry.cls(**{**arguments, **entry.defaults, **options})
+
+
+def _sizes(dim: int, heads: int, length: int | None, causal: bool) -> dict[str, Any]:
+    """Every size that a class may ask for, by the name of its argument."""
+    dim = _validate.size("make_encoding", "dim", dim)
+    heads = _validate.size("make_encoding", "heads", heads)
+    _validate.divides("make_encoding", "heads", heads, "dim", dim)
+    causal = _validate.flag("make_encoding", "causal", causal)
+    sizes: dict[str, Any] = {"dim": dim, "heads": heads, "head_dim": dim // heads}
+    sizes |= {"causal": causal, "bidirectional": not causal}
+    if length is None:
+        return sizes
+    length = _validate.size("make_encoding", "length", length)
+    columns = math.ceil(math.sqrt(length))  # the squarest grid that holds them all
+    shape = (math.ceil(length / columns), columns)
+    return {**sizes, "length": length, "trained_length": length, "shape": shape}

@@ -1,0 +1,234 @@
+"""Laws of the encodings of a grid: a sinusoid for each axis, a learned table for each axis."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posenc_lib import (
+    AxialLearnedEncoding,
+    AxialSinusoidalEncoding,
+    LearnedEncoding,
+    MultiHeadAttention,
+    SinusoidalEncoding,
+    axial_sinusoidal_at,
+    shift_rotation,
+)
+from tests.reference import sinusoidal_loop
+
+shapes = st.lists(st.integers(1, 5), min_size=1, max_size=3)
+pairs = st.integers(1, 4)
+bases = st.floats(1.5, 1e6)
+places = st.lists(st.integers(-1000, 1000), min_size=2, max_size=2)
+
+
+def cells(shape):
+    """The coordinates of all cells in row-major order, by nested loops."""
+    found = [[]]
+    for size in shape:
+        found = [[*place, c] for place in found for c in range(size)]
+    return found
+
+
+def axial_loop(places, dim, base):
+    """Each coordinate's own 1-D sinusoid of dim / axes columns, side by side."""
+    part = dim // len(places[0])
+    rows = [[v for c in place for v in sinusoidal_loop([c], part, base)[0]] for place in places]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+# Sinusoidal
+
+
+@given(shapes, pairs, bases)
+def test_a_cell_is_the_sinusoid_of_each_coordinate_side_by_side(shape, pairs, base):
+    dim = 2 * pairs * len(shape)
+    expected = axial_loop(cells(shape), dim, base)
+    x = torch.randn(2, len(expected), dim, dtype=torch.float64)
+    found = AxialSinusoidalEncoding(dim, shape, base=base)(x)
+    torch.testing.assert_close(found, x + expected, rtol=0, atol=1e-12)
+
+
+@given(places, places, places, pairs)
+def test_the_dot_product_depends_on_the_differences_only(p, q, shift, pairs):
+    def product(a, b):
+        a, b = axial_sinusoidal_at(torch.tensor([a, b]), 4 * pairs, dtype=torch.float64)
+        return float(a @ b)
+
+    moved = [[c + s for c, s in zip(place, shift, strict=True)] for place in (p, q)]
+    assert product(p, q) == pytest.approx(product(*moved), abs=1e-9)
+    w = [10000.0 ** (-2 * i / (2 * pairs)) for i in range(pairs)]
+    by_axis = [math.cos((a - b) * f) for a, b in zip(p, q, strict=True) for f in w]
+    assert product(p, q) == pytest.approx(sum(by_axis), abs=1e-9)
+
+
+@given(places, st.integers(-50, 50), st.integers(-50, 50), pairs)
+def test_each_axis_is_turned_by_its_own_shift(place, down, right, pairs):
+    here, there = axial_sinusoidal_at(
+        torch.tensor([place, [place[0] + down, place[1] + right]]), 4 * pairs, dtype=torch.float64
+    )
+    turns = [torch.from_numpy(shift_rotation(step, 2 * pairs)) for step in (down, right)]
+    torch.testing.assert_close(torch.block_diag(*turns) @ here, there, rtol=0, atol=1e-10)
+
+
+def test_a_row_of_cells_is_the_sequence():
+    x = torch.randn(2, 9, 6)
+    line = AxialSinusoidalEncoding(6, (9,))(x)
+    torch.testing.assert_close(line, SinusoidalEncoding(6)(x), rtol=0, atol=2.4e-7)
+
+
+def test_cutting_one_wide_table_in_two_is_another_encoding():
+    both = axial_sinusoidal_at(torch.tensor([[3, 3]]), 8)[0]
+    assert torch.equal(both[:4], both[4:])  # the same frequencies for both axes
+    wide = torch.from_numpy(sinusoidal_loop([3], 8)[0]).float()
+    assert (wide[4:] - both[4:]).abs().max() > 0.1
+
+
+def test_more_rows_are_welcome_and_another_width_is_another_place():
+    x = torch.zeros(1, 12, 8)
+    known, longer = AxialSinusoidalEncoding(8, (2, 3)), AxialSinusoidalEncoding(8, (4, 3))
+    assert torch.equal(known(x), longer(x))
+    assert not torch.equal(known(x), AxialSinusoidalEncoding(8, (2, 4))(x))
+
+
+def test_cells_may_come_in_any_order_and_differ_by_row_of_the_batch():
+    encode = AxialSinusoidalEncoding(8, (3, 4))
+    whole = encode(torch.zeros(1, 12, 8))[0]
+    picked = torch.tensor([[7, 0, 7], [11, 2, 1]])
+    assert torch.equal(encode(torch.zeros(2, 3, 8), picked), whole[picked])
+
+
+def test_fractional_coordinates_lie_between():
+    steps = torch.tensor([[0.0, 0.0], [0.25, 0.0], [0.5, 0.0]], dtype=torch.float64)
+    a, b, c = axial_sinusoidal_at(steps, 8)
+    assert (a - b).norm() < (a - c).norm()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_a_far_cell_is_within_one_rounding(dtype):
+    at = torch.arange(100_000, 100_020)
+    x = torch.randn(1, 20, 8, generator=torch.manual_seed(0)).to(dtype)
+    found = AxialSinusoidalEncoding(8, (2, 3))(x, at)[0].double()
+    exact = x[0].double() + axial_loop([[p // 3, p % 3] for p in at.tolist()], 8, 10000.0)
+    step = torch.finfo(dtype).eps * 2.0 ** torch.frexp(exact)[1].double().sub(1)
+    assert ((found - exact).abs() <= step / 2 + (1e-10 if dtype == torch.float64 else 4e-8)).all()
+
+
+# Learned
+
+
+@given(shapes, pairs)
+def test_a_cell_gets_one_row_of_each_table(shape, pairs):
+    dim = pairs * len(shape)
+    encode = AxialLearnedEncoding(dim, shape, std=1.0)
+    rows = [[encode.tables[a][c] for a, c in enumerate(place)] for place in cells(shape)]
+    expected = torch.stack([torch.cat(row) for row in rows])
+    x = torch.randn(2, len(rows), dim)
+    assert torch.equal(encode(x), x + expected)
+
+
+def test_one_axis_is_the_plain_table():
+    encode = AxialLearnedEncoding(4, (5,), std=1.0)
+    plain = LearnedEncoding.from_table(encode.tables[0])
+    x, at = torch.randn(2, 3, 4), torch.tensor([4, 0, 2])
+    assert torch.equal(encode(x, at), plain(x, at))
+
+
+def test_the_parameters_are_the_sum_of_the_axes_not_their_product():
+    encode = AxialLearnedEncoding(16, (14, 10))
+    assert sum(p.numel() for p in encode.parameters()) == (14 + 10) * 16 // 2
+    assert 0.015 < torch.cat([t.flatten() for t in encode.tables]).std() < 0.025
+
+
+def test_a_cell_trains_its_row_and_its_column():
+    encode = AxialLearnedEncoding(4, (3, 5))
+    encode(torch.zeros(1, 1, 4), torch.tensor([7])).sum().backward()  # row 1, column 2
+    rows, columns = (table.grad.abs().sum(1) for table in encode.tables)
+    assert rows.nonzero().tolist() == [[1]]
+    assert columns.nonzero().tolist() == [[2]]
+
+
+def test_a_state_dict_carries_both_tables():
+    first, second = (AxialLearnedEncoding(4, (3, 5)) for _ in range(2))
+    x = torch.zeros(1, 15, 4)
+    assert not torch.equal(first(x), second(x))
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(first(x), second(x))
+
+
+@pytest.mark.parametrize(
+    "encode", [AxialLearnedEncoding(8, (4, 4), std=1.0), LearnedEncoding(16, 8, std=1.0)]
+)
+def test_half_precision_input_is_rounded_once(encode):
+    x = torch.randn(2, 16, 8, generator=torch.manual_seed(0)).bfloat16()
+    with torch.no_grad():
+        for parameter in encode.parameters():
+            parameter.normal_(generator=torch.manual_seed(1))
+        table = encode(torch.zeros(1, 16, 8))  # float32
+    assert torch.equal(encode(x), (x.float() + table).bfloat16())
+    assert not torch.equal(encode(x), x + table.bfloat16())
+
+
+# In a layer, traced and exported
+
+
+@pytest.mark.bad_input  # no graph can be traced through the run-time shape checker
+@pytest.mark.parametrize("make", [AxialSinusoidalEncoding, AxialLearnedEncoding])
+def test_a_layer_compiles_and_exports_to_the_same_numbers(make):
+    layer = MultiHeadAttention(8, 2, encoding=make(8, (3, 4)))
+    x, positions = torch.randn(2, 5, 8), torch.tensor([[0, 4, 5, 11, 2], [1, 1, 3, 9, 10]])
+    expected = layer(x, positions=positions)[0]
+    torch._dynamo.reset()
+    compiled = torch.compile(layer, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x, positions=positions)[0], expected)
+    exported = torch.export.export(layer, (x,), {"positions": positions}).module()
+    torch.testing.assert_close(exported(x, positions=positions)[0], expected)
+
+
+@pytest.mark.parametrize("make", [AxialSinusoidalEncoding, AxialLearnedEncoding])
+def test_dropout_acts_on_the_sum_and_settings_are_shown(make):
+    encode = make(8, [3, 4], dropout=0.5)
+    x = torch.full((4, 12, 8), 3.0)
+    assert (encode(x) == 0).double().mean().item() == pytest.approx(0.5, abs=0.15)
+    assert not (encode.eval()(x) == 0).any()
+    assert "dim=8, shape=(3, 4)" in repr(encode)
+    assert torch.equal(encode.at_embeddings(x, torch.arange(12)), encode(x))
+
+
+# Bad input
+
+sine, table = AxialSinusoidalEncoding(8, (2, 3)), AxialLearnedEncoding(8, (2, 3))
+x = torch.zeros(2, 6, 8)
+BAD = [
+    (lambda: AxialSinusoidalEncoding(6, (2, 3)), ValueError, "dim = 6", "2 . axes = 4"),
+    (lambda: AxialSinusoidalEncoding(8, (2, 3), base=1), ValueError, "base = 1", "above 1"),
+    (lambda: AxialSinusoidalEncoding(8, ()), ValueError, "shape", "at least one axis"),
+    (lambda: AxialSinusoidalEncoding(8, 6), TypeError, "shape = 6", "sequence"),
+    (lambda: AxialSinusoidalEncoding(8, (2, 0)), ValueError, r"shape\[1\] = 0", "int >= 1"),
+    (lambda: sine(x[0]), ValueError, "x.shape", "x.None."),
+    (lambda: sine(x[..., :4]), ValueError, "x.shape", "dim = 8"),
+    (lambda: sine(x, torch.arange(6.0)), TypeError, "positions.dtype", "integer"),
+    (lambda: sine(x, torch.arange(6) - 1), ValueError, "positions = -1", "from 0"),
+    (lambda: sine(x, torch.arange(5)), ValueError, "positions.shape", "arange"),
+    (lambda: axial_sinusoidal_at([[1, 2]], 4), TypeError, "coordinates", "as_tensor"),
+    (lambda: axial_sinusoidal_at(torch.tensor(1), 4), ValueError, "coordinates", "axes"),
+    (lambda: axial_sinusoidal_at(torch.ones(2, 2) == 1, 4), TypeError, "coordinates", "bool"),
+    (lambda: axial_sinusoidal_at(torch.ones(2, 2) / 0, 4), ValueError, "coordinates", "infinity"),
+    (lambda: axial_sinusoidal_at(torch.ones(2, 0), 4), ValueError, "dim = 4", "axes"),
+    (lambda: AxialLearnedEncoding(9, (2, 3)), ValueError, "dim = 9", "number of axes, 2"),
+    (lambda: AxialLearnedEncoding(8, (2, 3), std=-1), ValueError, "std = -1", "at least 0"),
+    (lambda: AxialLearnedEncoding(8, (2, 3), dropout=1), ValueError, "dropout = 1", "below 1"),
+    (lambda: table(torch.zeros(1, 7, 8)), IndexError, "positions = 6", "larger shape"),
+    (lambda: table(x, torch.arange(6) - 1), IndexError, "positions = -1", "0 to 5"),
+    (lambda: table(x, torch.arange(6.0)), TypeError, "positions.dtype", "long"),
+]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(("call", "error", "names", "helps"), BAD, ids=range(len(BAD)))
+def test_bad_input_is_refused_with_an_error_that_helps(call, error, names, helps):
+    with pytest.raises(error, match=names) as caught:
+        call()
+    caught.match(helps)

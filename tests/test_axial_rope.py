@@ -1,0 +1,178 @@
+"""Laws of the grid and of axial RoPE on it."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posenc_lib import AxialRotary, MultiHeadAttention, RotaryEncoding, grid_coordinates
+from tests.reference import randomise, tokens
+from tests.reference_rope import axial_rope_loop
+from tests.test_rope import both_layouts, normal
+
+shapes = st.lists(st.integers(1, 5), min_size=1, max_size=4)
+
+
+# Coordinates
+
+
+@given(shapes, st.sampled_from([torch.int64, torch.int32, torch.uint8, torch.int16]))
+def test_coordinates_are_those_of_numpy(shape, dtype):
+    cells = torch.arange(min(int(np.prod(shape)), 255)).to(dtype)
+    expected = np.stack(np.unravel_index(cells.numpy(), shape), -1)
+    found = grid_coordinates(cells, shape)
+    assert torch.equal(found, torch.from_numpy(expected))
+    assert torch.equal(grid_coordinates(cells.flip(0)[None], tuple(shape)), found.flip(0)[None])
+
+
+def test_more_rows_are_allowed_and_other_columns_are_another_grid():
+    cells = torch.tensor([5, 6, 600])
+    assert grid_coordinates(cells, (2, 3)).tolist() == [[1, 2], [2, 0], [200, 0]]
+    assert torch.equal(grid_coordinates(cells, (2, 3)), grid_coordinates(cells, (9, 3)))
+    assert grid_coordinates(cells, (2, 4)).tolist() == [[1, 1], [1, 2], [150, 0]]
+
+
+def test_no_cells_and_vmap():
+    assert grid_coordinates(torch.arange(0), (2, 3)).shape == (0, 2)
+    cells = torch.arange(6).reshape(2, 3)
+    found = torch.vmap(lambda row: grid_coordinates(row, (2, 3)))(cells)
+    assert torch.equal(found, grid_coordinates(cells, (2, 3)))
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("cells", "shape", "error"),
+    [
+        (torch.tensor([-1]), (2, 3), ValueError),
+        (torch.tensor([0.0]), (2, 3), TypeError),
+        (torch.tensor([True]), (2, 3), TypeError),
+        ([0, 1], (2, 3), TypeError),
+        (torch.tensor([0]), (), ValueError),
+        (torch.tensor([0]), (2, 0), ValueError),
+        (torch.tensor([0]), (2, 3.0), TypeError),
+        (torch.tensor([0]), 6, TypeError),
+    ],
+)
+def test_coordinates_refuse(cells, shape, error):
+    with pytest.raises(error, match="grid_coordinates: "):
+        grid_coordinates(cells, shape)
+
+
+# Axial RoPE
+
+
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.floats(1.5, 1e5))
+def test_it_is_rope_for_each_axis(pairs, rows, columns, base):
+    rope = AxialRotary(4 * pairs, (rows, columns), base=base)
+    x = normal(1, 2, rows * columns, 4 * pairs)
+    found = rope.at_query(x, torch.arange(rows * columns))
+    assert torch.equal(found, rope.at_key(x, torch.arange(rows * columns)))
+    at = [divmod(cell, columns) for cell in range(rows * columns)]
+    for h in range(2):
+        expected = axial_rope_loop(x[0, h], *zip(*at, strict=True), base=base)
+        torch.testing.assert_close(found[0, h], expected, rtol=0, atol=1e-12)
+
+
+@both_layouts
+def test_one_axis_is_plain_rope_and_the_layouts_are_one_function(layout):
+    x, positions = normal(1, 2, 5, 8), torch.arange(5) + 7
+    axial, rope = AxialRotary(8, (1,), layout=layout), RotaryEncoding(8, base=100.0, layout=layout)
+    assert torch.equal(axial.at_query(x, positions), rope.at_query(x, positions))
+    pairs = torch.arange(8).unflatten(0, (-1, 2)).T.flatten()  # firsts, then seconds
+    two = AxialRotary(8, (3, 3)).at_key(x, positions)
+    half = AxialRotary(8, (3, 3), layout="half").at_key(x[..., pairs], positions)
+    torch.testing.assert_close(two[..., pairs], half)
+
+
+@both_layouts
+@given(rows=st.integers(2, 5), columns=st.integers(2, 5))
+def test_scores_know_the_differences_of_row_and_column_only(layout, rows, columns):
+    rope, cells = AxialRotary(8, (rows, columns), layout=layout), torch.arange(rows * columns)
+    q, k = normal(1, 1, 1, 8), normal(1, 1, 1, 8, seed=1)
+    every = (1, 1, len(cells), 8)
+    score = (rope.at_query(q.expand(every), cells) @ rope.at_key(k.expand(every), cells).mT)[0, 0]
+    seen = {}
+    for i, j in itertools.product(range(len(cells)), repeat=2):
+        difference = (j // columns - i // columns, j % columns - i % columns)
+        seen.setdefault(difference, []).append(float(score[i, j]))
+    for same in seen.values():
+        assert max(same) - min(same) < 1e-12
+    representatives = [same[0] for same in seen.values()]
+    gaps = [abs(a - b) for a, b in itertools.combinations(representatives, 2)]
+    assert min(gaps) > 1e-9, "two differences are not told apart"
+
+
+def test_the_end_of_a_row_is_not_beside_the_start_of_the_next():
+    """What RoPE over the flat number gets wrong: cells 2 and 3 of a (2, 3) grid are far apart."""
+    x = normal(1, 1, 1, 8).expand(1, 1, 6, 8)
+
+    def score(rope, i, j):
+        cells = torch.arange(6)
+        return float((rope.at_query(x, cells) @ rope.at_key(x, cells).mT)[0, 0, i, j])
+
+    flat, axial = RotaryEncoding(8, base=100.0), AxialRotary(8, (2, 3))
+    assert score(flat, 2, 3) == pytest.approx(score(flat, 0, 1))
+    assert abs(score(axial, 2, 3) - score(axial, 0, 1)) > 0.1
+    assert score(axial, 0, 3) == pytest.approx(score(axial, 2, 5))  # straight down, in any column
+
+
+def test_three_axes_norms_and_the_first_cell():
+    rope, cells = AxialRotary(12, (2, 3, 4)), torch.arange(30)  # more frames than the shape's
+    x = normal(2, 2, 30, 12)
+    found = rope.at_query(x, cells)
+    torch.testing.assert_close(found.norm(dim=-1), x.norm(dim=-1))
+    assert torch.equal(found[..., 0, :], x[..., 0, :])
+    angles = rope.angles(torch.tensor([12 + 4 + 1]))  # (1, 1, 1)
+    torch.testing.assert_close(angles, torch.tensor([[1, 0.1] * 3], dtype=torch.float64))
+    rows = torch.stack([cells, cells.flip(0)])
+    batched = rope.at_query(x, rows)
+    assert torch.equal(batched[0], found[0])
+    assert torch.equal(batched[1], rope.at_query(x.flip(-2), cells)[1].flip(-2))
+
+
+@both_layouts
+@pytest.mark.unchecked
+def test_compiled_and_exported_attention_gives_the_same_numbers(layout):
+    layer = MultiHeadAttention(16, 2, encoding=AxialRotary(8, (2, 3), layout=layout))
+    layer, x = randomise(layer, seed=0), tokens(2, 6, 16, dtype=torch.float32)
+    expected = layer(x)
+    compiled = torch.compile(layer, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x), expected)
+    torch.testing.assert_close(torch.export.export(layer, (x,)).module()(x), expected)
+
+
+def test_nothing_is_stored_and_the_repr_says_all():
+    rope = AxialRotary(8, [2, 3])
+    assert not rope.state_dict()
+    assert repr(rope) == "AxialRotary(head_dim=8, shape=(2, 3), base=100, layout='interleaved')"
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"head_dim": 6, "shape": (2, 3)}, ValueError),
+        ({"head_dim": 8, "shape": (2, 3, 4)}, ValueError),
+        ({"head_dim": 8, "shape": ()}, ValueError),
+        ({"head_dim": 8, "shape": (2, -3)}, ValueError),
+        ({"head_dim": 8, "shape": 6}, TypeError),
+        ({"head_dim": 8.0, "shape": (2, 3)}, TypeError),
+        ({"head_dim": 8, "shape": (2, 3), "base": 0.5}, ValueError),
+        ({"head_dim": 8, "shape": (2, 3), "layout": "rows"}, ValueError),
+    ],
+)
+def test_it_refuses(options, error):
+    with pytest.raises(error, match="AxialRotary: "):
+        AxialRotary(**options)
+
+
+@pytest.mark.bad_input
+def test_positions_that_are_no_cells_are_refused():
+    rope, x = AxialRotary(8, (2, 3)), torch.ones(1, 1, 2, 8)
+    with pytest.raises(ValueError, match="no cell before the first"):
+        rope.at_query(x, torch.tensor([0, -1]))
+    with pytest.raises(TypeError, match="integer dtype"):
+        rope.at_key(x, torch.tensor([0.0, 1.0]))

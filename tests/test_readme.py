@@ -1,0 +1,23 @@
+"""The code of the README runs as it stands there."""
+
+import re
+from pathlib import Path
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_run(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(blocks) == 2
+    scope = {}
+    for block in blocks:
+        exec(block, scope)
+    assert scope["y"].shape == (2, 8, 10, 64)
+    assert scope["output"].shape == (2, 10, 64) and scope["weights"].shape == (2, 4, 10, 10)
+    assert len(capsys.readouterr().out.splitlines()) == len(scope["encodings"]())
+
+
+def test_the_first_example_is_five_lines():
+    first = re.search(r"```python\n(.*?)```", README, re.S).group(1)
+    code = [line for line in first.splitlines() if line and "stand-ins" not in line]
+    assert len(code) == 5
