@@ -109,7 +109,7 @@ def rope(length: int = 4096, heads: int = 32, dtype: torch.dtype = torch.float32
 
 def t5(length: int, heads: int = 8) -> Job:
     bias, positions = P.T5Bias(heads), torch.arange(length)
-    like = torch.empty(1, heads, 1, 8)
+    like = torch.empty(1, heads, length, 8)
     return Job(
         f"T5 bias, {heads} heads, {length:,} x {length:,}",
         {
@@ -125,7 +125,7 @@ def t5(length: int, heads: int = 8) -> Job:
 
 def alibi(length: int, heads: int = 8) -> Job:
     bias, positions = P.AlibiBias(heads, causal=False), torch.arange(length)
-    like = torch.empty(1, heads, 1, 8)
+    like = torch.empty(1, heads, length, 8)
     return Job(
         f"ALiBi, {heads} heads, {length:,} x {length:,}",
         {
@@ -142,12 +142,14 @@ def alibi(length: int, heads: int = 8) -> Job:
 def shaw(length: int, heads: int = 2, head_dim: int = 64, max_distance: int = 64) -> Job:
     query = torch.randn(1, heads, length, head_dim, generator=torch.Generator().manual_seed(0))
     table = torch.randn(2 * max_distance + 1, head_dim, generator=torch.Generator().manual_seed(1))
-    relative = P.relative_positions(length, length)
+    relative, positions = P.relative_positions(length, length), torch.arange(length)
+    module = P.ShawRelative(head_dim, max_distance)
     return Job(
         f"Shaw scores, {heads} heads, {length:,} x {length:,}, head_dim {head_dim}, "
         f"K = {max_distance}",
         {
-            "ours": lambda: P.shaw_scores(query, table, relative),
+            "ours": lambda: module.at_scores(query, query, positions, positions),
+            "ours, shaw_scores with a ready matrix": lambda: P.shaw_scores(query, table, relative),
             "naive, from the equation": lambda: P.shaw_scores_naive(query, table, relative),
             FLOOR: lambda: torch.empty(1, heads, length, length).fill_(1.0),
         },
@@ -157,14 +159,16 @@ def shaw(length: int, heads: int = 2, head_dim: int = 64, max_distance: int = 64
 
 def transformer_xl(length: int, heads: int = 2, head_dim: int = 64) -> Job:
     generator = torch.Generator().manual_seed(0)
-    query = torch.randn(1, heads, length, head_dim, generator=generator)
+    query, key = (torch.randn(1, heads, length, head_dim, generator=generator) for _ in range(2))
     vectors = torch.randn(heads, 2 * length - 1, head_dim, generator=generator)
+    u, v = (torch.randn(heads, head_dim, generator=generator) for _ in range(2))
+    given = (query, key, vectors, u, v)
     return Job(
         f"Transformer-XL position scores, {heads} heads, {length:,} x {length:,}, "
         f"head_dim {head_dim}",
         {
-            "ours": lambda: P.transformer_xl_scores(query, vectors),
-            "naive, from the equation": lambda: P.transformer_xl_scores_naive(query, vectors),
+            "ours": lambda: P.transformer_xl_scores(*given),
+            "naive, from the equation": lambda: P.transformer_xl_scores_naive(*given),
             FLOOR: lambda: torch.empty(1, heads, length, length).fill_(1.0),
         },
         "writing the scores",

@@ -19,8 +19,7 @@ def table(job: dict) -> str:
     rows = [head, ["---"] + ["--:"] * (len(head) - 1)]
     for name, s in seconds.items():
         row = [f"floor: {job['floor']}" if name == FLOOR else name, f"{1e3 * s:.3g}"]
-        row += [f"{s / mine:.2f}"] * (mine is not None)
-        row += [f"{s / floor:.2f}"] * (floor is not None)
+        row += [f"{s / whole:.2f}" for whole in (mine, floor) if whole is not None]
         row += [f"{errors[name]:.1e}" if name in errors else ""] * bool(errors)
         bytes_used = peak.get(name)
         row += [f"{bytes_used / 1e6:.1f}" if bytes_used is not None else ""] * bool(peak)

@@ -1,7 +1,19 @@
 """posenc_lib: position encodings you can see, move and trust.
 
 Every public name is here, flat, and loaded at first use: `import posenc_lib` alone imports
-neither torch nor matplotlib, and the sinusoidal functions need NumPy only.
+neither torch nor matplotlib, and the sinusoidal functions need NumPy only. `encodings()` lists
+every encoding; one file holds one idea:
+
+- added to the embeddings: `sinusoidal`, `sinusoidal_encoding`, `axial_sinusoidal`, `learned`,
+  `axial_learned`, `bert`, `timing`
+- applied to queries and keys: `rope`, `rotation`, `rope_layout`, `axial_rope`, `xpos`,
+  `position_interpolation`, `ntk`, `yarn`, `llama3`
+- added to the scores: `shaw`, `nezha`, `nezha_forms`, `transformer_xl`, `t5`, `alibi`, `kerple`,
+  `sandwich`, `fire`, `cope`; what they share: `relative`, `distance`, `table_relative`
+- around them: `doors`, `registry`, `multihead`, `dot_product`, `fused`, `kv_cache`, `masks`,
+  `grid`, `randomised`
+- for the notebooks: `plots`, `explorers`, `checks`, `source`, `probe`, `similarity`, `spectrum`,
+  `trained`, `toy`, `memory`
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ _FACTOR = {"factor": 4.0}
 
 ENTRIES = [
     RegistryEntry(
-        name="none", title="none (NoPE)", class_name="NoEncoding", door=Door.NONE,
+        name="none", title="no position (NoPE)", class_name="NoEncoding", door=Door.NONE,
         sizes=(), parameters="0", depends_on=NOTHING,
         longer="yes: there is nothing to run out of",
         source="Kazemnejad et al. 2023, section 2",
@@ -69,7 +69,7 @@ ENTRIES = [
     RegistryEntry(
         name="xpos", title="xPos", class_name="XposRotary", door=Door.QUERIES_KEYS,
         sizes=_ROPE_SIZES, parameters="0", depends_on=DISTANCE, longer=_UNSEEN,
-        causal_only=True, source="Sun et al. 2022, section 3",
+        causal_only=True, source="Sun et al. 2022, section 3.2",
     ),
     RegistryEntry(
         name="rope_pi", title="RoPE + PI", class_name="InterpolatedRotary",

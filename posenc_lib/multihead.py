@@ -94,29 +94,27 @@ class MultiHeadAttention(nn.Module):
         With `need_weights=False` the weights are None and the fused kernel gives the output,
         unless the encoding itself needs the weights.
         """
-        if cache is not None:
-            positions = self._continued(cache, x, context, positions)
+        positions = self._continued(cache, x, context, positions)
         positions, key_positions = self._positions(x, context, positions, context_positions)
         x = self._door("at_embeddings", x, positions)  # door 1
         context = x if context is None else self._door("at_embeddings", context, key_positions)
 
+        query = self._split(self.to_query(x))  # (batch, heads, query, head_dim)
         key, value = self._split(self.to_key(context)), self._split(self.to_value(context))
-        if cache is not None:
+        if cache is not None:  # the keys and values of earlier tokens come first
             key, value, key_positions = cache.append(key, value, key_positions)
-        query = self._door("at_query", self._split(self.to_query(x)), positions)  # door 2
-        key = self._door("at_key", key, key_positions)  # (batch, heads, key, head_dim)
+        query = self._door("at_query", query, positions)  # door 2
+        key = self._door("at_key", key, key_positions)
 
         bias = self.encoding.at_scores(query, key, positions, key_positions)  # door 3
         self._check_rows(bias, positions, key_positions)
         mask = self._mask(mask, query, key, positions, key_positions)
         given = {"bias": bias, "mask": mask, "padding": padding}
-        if not need_weights and not self.encoding.needs_weights:
-            output, weights = attention_output(query, key, value, **given), None
-        else:
+        if need_weights or self.encoding.needs_weights:
             output, weights = attention(query, key, value, **given)
-            extra = self.encoding.at_values(weights, positions, key_positions)
-            if extra is not None:
-                output = output + self._same_shape("at_values", extra, output)
+            output = self._with_values(output, weights, positions, key_positions)  # door 3
+        else:
+            output, weights = attention_output(query, key, value, **given), None
         output = self.dropout(self.to_output(self._merge(output)))
         return output, weights if need_weights else None
 
@@ -152,9 +150,15 @@ class MultiHeadAttention(nn.Module):
         return encoding
 
     def _continued(
-        self, cache: KeyValueCache, x: Tensor, context: Tensor | None, positions: Tensor | None
+        self,
+        cache: KeyValueCache | None,
+        x: Tensor,
+        context: Tensor | None,
+        positions: Tensor | None,
     ) -> Tensor | None:
         """The positions of new tokens: those given, or counted on from the cached ones."""
+        if cache is None:
+            return positions
         if not isinstance(cache, KeyValueCache):
             raise _validate.refuse(
                 TypeError, "MultiHeadAttention", "cache", type(cache).__name__,
@@ -174,6 +178,13 @@ class MultiHeadAttention(nn.Module):
     def _door(self, method: str, x: Tensor, positions: Tensor) -> Tensor:
         """Pass x through a method of the encoding, which has to return as much as it got."""
         return self._same_shape(method, getattr(self.encoding, method)(x, positions), x)
+
+    def _with_values(
+        self, output: Tensor, weights: Tensor, positions: Tensor, key_positions: Tensor
+    ) -> Tensor:
+        """The output plus what the encoding adds to the values, if it does."""
+        extra = self.encoding.at_values(weights, positions, key_positions)
+        return output if extra is None else output + self._same_shape("at_values", extra, output)
 
     def _same_shape(self, method: str, result: Tensor, like: Tensor) -> Tensor:
         function = f"{type(self.encoding).__name__}.{method}"

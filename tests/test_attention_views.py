@@ -172,7 +172,7 @@ def test_a_learner_s_encoding_is_drawn():
     mine = {"mine": lambda dim, heads, length: PerHead()}
     panel = attention_explorer(encodings=mine, encoding="mine", sentence="la", heads=2, head=1)
     np.testing.assert_allclose(np.diff(panel.views[1].values[0]), -0.5, rtol=1e-4)
-    assert panel.views[2].labels == ("mine", "none (NoPE)")
+    assert panel.views[2].labels == ("mine", "no position (NoPE)")
 
 
 @pytest.mark.parametrize("given", ["alibi", AlibiBias(2, causal=False)], ids=["name", "object"])

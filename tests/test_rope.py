@@ -224,7 +224,7 @@ def test_fractions_of_positions():
     torch.testing.assert_close(found[0, 0], rope_loop(x[0, 0], [0.5, -2.25]))
 
 
-@pytest.mark.parametrize("position", [100_000, 1_000_000])
+@pytest.mark.parametrize("position", [100_000, 1_000_000, 2**25])  # float32 is even past 2**24
 @both_layouts
 def test_far_positions_are_right_to_one_rounding(layout, position):
     rope, positions = RotaryEncoding(64, layout=layout), torch.arange(position - 20, position)

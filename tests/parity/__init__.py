@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import torch
+from packaging.version import Version
 from torch import Tensor
 
 EQUATION = "the paper's equation"
@@ -34,7 +35,7 @@ class Case:
 
     @property
     def version(self) -> str:
-        return "" if self.reference == EQUATION else version(self.reference)
+        return "" if self.reference == EQUATION else Version(version(self.reference)).public
 
     def difference(self) -> float:
         """The largest absolute difference over all pairs, in float64."""
@@ -44,7 +45,7 @@ class Case:
         for ours, theirs in pairs:
             assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
             assert ours.numel() and ours.unique().numel() > 1, "a constant proves nothing"
-            gap = (ours.double() - theirs.double()).abs()
+            gap = (ours.detach().double() - theirs.detach().double()).abs()
             assert torch.isfinite(gap).all()
             largest = max(largest, float(gap.max()))
         return largest
