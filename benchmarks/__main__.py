@@ -73,6 +73,7 @@ def main() -> None:
     makers = [
         lambda: cases.sinusoidal(5_000),
         lambda: cases.sinusoidal(50_000),
+        cases.sinusoidal_parts,
         lambda: cases.rope(),
         lambda: cases.rope(dtype=torch.bfloat16),
         lambda: cases.t5(2048),

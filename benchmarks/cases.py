@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 import posenc_lib as P
 from benchmarks import peers
 from benchmarks.measure import Way
+from posenc_lib.sinusoidal import _turns
 
 FLOOR = "floor"
 
@@ -60,6 +62,24 @@ def sinusoidal(length: int, dim: int = 512) -> Job:
             "positional-encodings": lambda table: table[0],
             "x-transformers": interleaved,
         },
+    )
+
+
+def sinusoidal_parts(length: int = 5_000, dim: int = 512) -> Job:
+    """Where the time of the small table goes."""
+    w, step = P.frequencies(dim), math.isqrt(length)
+    blocks = -(-length // step)
+    coarse, fine = _turns(blocks, step * w), _turns(step, w)
+    coarse32, fine32 = coarse.astype(np.complex64), fine.astype(np.complex64)
+    return Job(
+        f"Where the time goes: sinusoidal table, {length:,} x {dim}",
+        {
+            "ours, all of it": lambda: P.sinusoidal_table(length, dim),
+            "ours, the two small tables": lambda: (_turns(blocks, step * w), _turns(step, w)),
+            "ours, the one large product": lambda: coarse32[:, None] * fine32,
+            FLOOR: sinusoidal(length, dim).ways[FLOOR],
+        },
+        "writing as many bytes",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from matplotlib.figure import Figure
 
 from benchmarks.cases import FLOOR
@@ -27,6 +29,94 @@ def table(job: dict) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+def bars(jobs: list[dict]) -> str:
+    """Each aim, the number found and whether it was reached, as a Markdown table."""
+    rows = ["| aim | found | |", "|---|--:|---|"]
+    for text, found, limit, wanted in _aims({job["title"]: job for job in jobs}):
+        reached = found >= limit if wanted == "least" else found <= limit
+        rows.append(f"| {text} | {found:.2g} | {'reached' if reached else 'not reached'} |")
+    return "\n".join(rows)
+
+
+def _aims(jobs: dict[str, dict]) -> Iterator[tuple[str, float, float, str]]:
+    """(what, the number, the limit, "least" or "most")."""
+
+    def job(start: str) -> tuple[dict, dict]:
+        found = next(job for title, job in jobs.items() if title.startswith(start))
+        return found["seconds"], found["errors"]
+
+    def peer(seconds: dict, word: str = "") -> float:
+        ours = ("ours", FLOOR)
+        return min(s for n, s in seconds.items() if not n.startswith(ours) and word in n)
+
+    for size in ("5,000", "50,000"):
+        seconds, errors = job(f"Sinusoidal table, {size}")
+        title = f"sinusoidal table, {size} x 512"
+        yield (
+            f"{title}: at least 3 times faster than the fastest peer",
+            (peer(seconds) / seconds["ours"]),
+            3,
+            "least",
+        )
+        yield f"{title}: at most 2 times a write", seconds["ours"] / seconds[FLOOR], 2, "most"
+        yield f"{title}: largest error at most 2e-7", errors["ours"], 2e-7, "most"
+    seconds, errors = job("RoPE, queries and keys of (1, 32, 4,096, 128), float32")
+    slowest = max(seconds["ours, interleaved"], seconds["ours, half"])
+    yield "RoPE float32, slower layout: at most 2 times a copy", slowest / seconds[FLOOR], 2, "most"
+    yield (
+        "RoPE float32, slower layout: at least 2 times faster than every peer",
+        (peer(seconds) / slowest),
+        2,
+        "least",
+    )
+    seconds, errors = job("RoPE, queries and keys of (1, 32, 4,096, 128), bfloat16")
+    slowest = max(seconds["ours, interleaved"], seconds["ours, half"])
+    yield "RoPE bfloat16: not slower than the fastest peer", peer(seconds) / slowest, 1, "least"
+    ours, theirs = (
+        max(error for name, error in errors.items() if name.startswith("ours") == mine)
+        for mine in (True, False)
+    )
+    yield "RoPE bfloat16: largest error, peers' over ours", theirs / ours, 1, "least"
+    seconds, _ = job("T5 bias")
+    yield (
+        "T5 bias: at least 3 times faster than transformers",
+        (seconds["transformers"] / seconds["ours"]),
+        3,
+        "least",
+    )
+    yield "T5 bias: near one write (1.5)", seconds["ours"] / seconds[FLOOR], 1.5, "most"
+    seconds, _ = job("ALiBi")
+    yield (
+        "ALiBi: at least 3 times faster than x-transformers",
+        (seconds["x-transformers"] / seconds["ours"]),
+        3,
+        "least",
+    )
+    yield "ALiBi: near one write (1.5)", seconds["ours"] / seconds[FLOOR], 1.5, "most"
+    for name in ("Shaw scores", "Transformer-XL"):
+        seconds, _ = job(name)
+        yield (
+            f"{name}, 2,048: at least 4 times faster than naive",
+            (peer(seconds) / seconds["ours"]),
+            4,
+            "least",
+        )
+    seconds, _ = job("Attention")
+    yield (
+        "attention with a ready bias: time over torch's (1.05)",
+        (seconds["ours, attention_output"] / peer(seconds)),
+        1.05,
+        "most",
+    )
+    seconds, _ = job("A fresh")
+    yield (
+        "import posenc_lib: seconds over an empty process, at most 0.15",
+        (seconds["import posenc_lib"] - seconds[FLOOR]),
+        0.15,
+        "most",
+    )
+
+
 def page(results: dict) -> str:
     """The whole README of this folder."""
     about = results["machine"]
@@ -42,6 +132,7 @@ def page(results: dict) -> str:
         f"{about['date']}, load {about['load_at_start']} at the start and "
         f"{about['load_at_end']} at the end.",
     ]
+    parts += ["## What was aimed at, and what was found", bars(results["jobs"])]
     for job in results["jobs"]:
         parts += [f"## {job['title']}", table(job)]
     parts += [

@@ -137,13 +137,16 @@ def checked_scale(
     return _validate.real(function, "scale", scale, above=0.0)
 
 
-def checked_bias(function: str, bias: Tensor, shape: torch.Size, dtype: torch.dtype) -> Tensor:
+def checked_bias(
+    function: str, bias: Tensor, shape: torch.Size, dtype: torch.dtype, *, values: bool = True
+) -> Tensor:
     """The bias in the dtype of the scores, -inf for what it shuts out; no NaN and no +inf."""
     _validate.floating(function, "bias", bias, axes="... query key")
     broadcastable(function, "bias", bias, shape)
     bias = bias.to(dtype)  # first: -1e300 becomes -inf in float32
-    # NaN and +inf are the only ones for which this comparison fails; max keeps a NaN.
-    if _validate.readable(bias) and bias.numel() and not bool(bias.max() < math.inf):
+    if not (values and bias.numel() and _validate.readable(bias)):
+        return bias
+    if not bool(bias.max() < math.inf):  # max keeps a NaN
         raise _validate.refuse(
             ValueError, function, "bias", "NaN or +inf", "finite numbers or -inf",
             "Look for 0 * inf or log of a negative number where the bias is made.",

@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from posenc_lib import _validate
 from posenc_lib._precision import wide
 from posenc_lib.dot_product import checked_bias, checked_scale, seen_pairs
 
@@ -50,18 +51,21 @@ def attention_output(
     """
     scale = checked_scale("attention_output", query, key, value, scale)
     shape = torch.Size([*query.shape[:-1], key.shape[-2]])
-    first = causal and shape[-2] == shape[-1] and bias is mask is padding is None
-    added = seen_pairs("attention_output", shape, query.device, mask, causal and not first, padding)
+    causal = _validate.flag("attention_output", "causal", causal)
+    alone = causal and shape[-2] == shape[-1] and bias is mask is padding is None
+    added = seen_pairs("attention_output", shape, query.device, mask, causal and not alone, padding)
     if bias is not None:
-        dtype = wide(query)
-        bias = checked_bias("attention_output", bias, shape, dtype).to(query.dtype)
-        added = bias if added is None else bias.masked_fill(~added, -torch.inf)
+        bias = checked_bias("attention_output", bias, shape, wide(query), values=False)
+        shut = bias.to(query.dtype)
+        added = shut if added is None else shut.masked_fill(~added, -torch.inf)
     # The kernel wants four axes: (batch, heads, query, head_dim).
     axes = (1,) * (4 - query.ndim)
     query, key, value = (part.reshape(*axes, *part.shape) for part in (query, key, value))
     if added is not None:
         added = added.reshape(*(1,) * (query.ndim - added.ndim), *added.shape)
     output = F.scaled_dot_product_attention(
-        query, key, value, attn_mask=added, is_causal=first, scale=scale
+        query, key, value, attn_mask=added, is_causal=alone, scale=scale
     )
+    if bias is not None and _validate.readable(output) and bool(output.isnan().any()):
+        checked_bias("attention_output", bias, shape, wide(query))  # much larger than the output
     return output.reshape(*shape[:-1], value.shape[-1])

@@ -163,6 +163,8 @@ def test_keys_turned_before_they_are_cached_go_stale_with_dynamic_ntk():
          "attention_output: query and key and value"),
         (lambda: attention_output(*heads(), bias=torch.tensor([[math.nan]])), ValueError, "NaN"),
         (lambda: attention_output(*heads(), scale=-1), ValueError, "above 0"),
+        (lambda: attention_output(*heads(), causal="False"), TypeError, "causal = 'False'"),
+        (lambda: attention_output(*heads(), bias=torch.tensor([[math.inf]])), ValueError, "inf"),
         (lambda: attention_output(*heads(), mask=torch.ones(5, 5)), TypeError, "torch.bool"),
         (lambda: layer_of()(tokens(1, 2, 16), cache=[]), TypeError, "cache = 'list'"),
         (lambda: layer_of()(tokens(1, 2, 16), tokens(1, 2, 16), cache=KeyValueCache()), ValueError,
