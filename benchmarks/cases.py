@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,10 +78,21 @@ def sinusoidal_parts(length: int = 5_000, dim: int = 512) -> Job:
             "ours, all of it": lambda: P.sinusoidal_table(length, dim),
             "ours, the two small tables": lambda: (_turns(blocks, step * w), _turns(step, w)),
             "ours, the one large product": lambda: coarse32[:, None] * fine32,
+            "the same product on two threads": lambda: _on_two_threads(coarse32, fine32),
             FLOOR: sinusoidal(length, dim).ways[FLOOR],
         },
         "writing as many bytes",
     )
+
+
+def _on_two_threads(coarse: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    table = np.empty((len(coarse), *fine.shape), np.complex64)
+    half = len(coarse) // 2
+    with ThreadPoolExecutor(1) as other:
+        job = other.submit(np.multiply, coarse[:half, None], fine, out=table[:half])
+        np.multiply(coarse[half:, None], fine, out=table[half:])
+        job.result()
+    return table
 
 
 def rope(length: int = 4096, heads: int = 32, dtype: torch.dtype = torch.float32) -> Job:

@@ -72,11 +72,10 @@ def _aims(jobs: dict[str, dict]) -> Iterator[tuple[str, float, float, str]]:
     seconds, errors = job("RoPE, queries and keys of (1, 32, 4,096, 128), bfloat16")
     slowest = max(seconds["ours, interleaved"], seconds["ours, half"])
     yield "RoPE bfloat16: not slower than the fastest peer", peer(seconds) / slowest, 1, "least"
-    ours, theirs = (
-        max(error for name, error in errors.items() if name.startswith("ours") == mine)
-        for mine in (True, False)
-    )
-    yield "RoPE bfloat16: largest error, peers' over ours", theirs / ours, 1, "least"
+    ours = max(error for name, error in errors.items() if name.startswith("ours"))
+    fastest = min((n for n in errors if not n.startswith("ours")), key=seconds.get)
+    text = "RoPE bfloat16: largest error of the fastest peer over ours, more than 1"
+    yield text, errors[fastest] / ours, 1.01, "least"
     seconds, _ = job("T5 bias")
     yield (
         "T5 bias: at least 3 times faster than transformers",
@@ -117,6 +116,19 @@ def _aims(jobs: dict[str, dict]) -> Iterator[tuple[str, float, float, str]]:
     )
 
 
+def limit(jobs: list[dict]) -> str:
+    """Why the small sinusoidal table stays behind its aim, from the job that takes it apart."""
+    job = next(job for job in jobs if job["title"].startswith("Where the time goes"))
+    whole, small, product, threads, floor = (1e3 * s for s in job["seconds"].values())
+    return (
+        f"What limits the sinusoidal table of 5,000 rows: of its {whole:.2f} ms, {product:.2f} go "
+        "into one complex product, which writes the table into fresh memory, and "
+        f"{small:.2f} into the two small tables it is made from. Only writing takes {floor:.2f}. "
+        "The product is one NumPy call on one thread, where the peers use PyTorch's threads; shared "
+        f"between two threads it takes {threads:.2f}."
+    )
+
+
 def page(results: dict) -> str:
     """The whole README of this folder."""
     about = results["machine"]
@@ -133,6 +145,7 @@ def page(results: dict) -> str:
         f"{about['load_at_end']} at the end.",
     ]
     parts += ["## What was aimed at, and what was found", bars(results["jobs"])]
+    parts += [limit(results["jobs"])]
     for job in results["jobs"]:
         parts += [f"## {job['title']}", table(job)]
     parts += [
