@@ -124,8 +124,8 @@ def limit(jobs: list[dict]) -> str:
         f"What limits the sinusoidal table of 5,000 rows: of its {whole:.2f} ms, {product:.2f} go "
         "into one complex product, which writes the table into fresh memory, and "
         f"{small:.2f} into the two small tables it is made from. Only writing takes {floor:.2f}. "
-        "The product is one NumPy call on one thread, where the peers use PyTorch's threads; shared "
-        f"between two threads it takes {threads:.2f}."
+        "The product is one NumPy call on one thread, where the peers use PyTorch's threads; "
+        f"shared between two threads it takes {threads:.2f}."
     )
 
 
