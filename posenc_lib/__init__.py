@@ -63,7 +63,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "fused": ["attention_output"],
         "kv_cache": ["KeyValueCache"],
         "multihead": ["MultiHeadAttention"],
-        "registry": ["RegistryEntry", "encodings", "make_encoding"],
+        "registry": ["Registry", "RegistryEntry", "encodings", "make_encoding"],
         "distance": ["toeplitz", "skew", "DistanceBias"],
         "t5": ["t5_bucket", "T5Bias"],
         "alibi": ["alibi_slopes", "AlibiBias"],

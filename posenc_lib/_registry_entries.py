@@ -39,7 +39,7 @@ ENTRIES = [
     RegistryEntry(
         name="learned_2d", title="learned 2-D", class_name="AxialLearnedEncoding",
         door=Door.EMBEDDINGS, sizes=("dim", "shape"),
-        parameters="sum(shape) * dim // len(shape)",
+        parameters="sum(shape) * dim // 2",
         depends_on=POSITION, longer="no: IndexError past the grid", takes_longer=False,
         source="Dosovitskiy et al. 2021, appendix D.4",
     ),
@@ -75,7 +75,7 @@ ENTRIES = [
         name="rope_pi", title="RoPE + PI", class_name="InterpolatedRotary",
         door=Door.QUERIES_KEYS, sizes=_ROPE_SIZES, defaults=_FACTOR, parameters="0",
         depends_on=DISTANCE, longer="yes: up to factor times the trained length",
-        source="Chen et al. 2023, equation 3",
+        source="Chen et al. 2023, section 2.3",
     ),
     RegistryEntry(
         name="rope_ntk", title="RoPE + NTK", class_name="NtkRotary",

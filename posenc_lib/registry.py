@@ -10,8 +10,8 @@ are built from the same (dim, heads, length).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import posenc_lib
@@ -73,19 +73,50 @@ class RegistryEntry:
         return self.depends_on == DISTANCE
 
 
-def _entries() -> dict[str, RegistryEntry]:
-    from posenc_lib._registry_entries import ENTRIES
+class Registry(Mapping[str, RegistryEntry]):
+    """Name to `RegistryEntry`, read only; shown as a table, in plain text and in Jupyter.
 
-    return {entry.name: entry for entry in ENTRIES}
+    Raises KeyError for a name that is not there.
+
+    >>> "rope" in encodings(), encodings()["rope"].title
+    (True, 'RoPE')
+    """
+
+    def __init__(self, entries: Iterable[RegistryEntry]) -> None:
+        self._entries = {entry.name: entry for entry in entries}
+
+    def __getitem__(self, name: str) -> RegistryEntry:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        lines = [f"{e.name:17} {e.title:21} {e.door.value:28} {e.source}" for e in self.values()]
+        return "\n".join(lines)
+
+    def _repr_markdown_(self) -> str:
+        head = "name | encoding | door | trained numbers | depends on | past the length | source"
+        rows = [
+            f"`{e.name}` | {e.title} | {e.door.value} | {e.parameters.replace('*', '·')} | "
+            f"{e.depends_on} | {e.longer} | {e.source}"
+            for e in self.values()
+        ]
+        return "\n".join(f"| {row} |" for row in [head, " | ".join(["---"] * 7), *rows])
 
 
-def encodings() -> MappingProxyType[str, RegistryEntry]:
+def encodings() -> Registry:
     """All entries, name to `RegistryEntry`, in the order of the doors. Read only.
 
     >>> [name for name, entry in encodings().items() if entry.door is Door.NONE]
     ['none']
     """
-    return MappingProxyType(_entries())
+    from posenc_lib._registry_entries import ENTRIES
+
+    return Registry(ENTRIES)
 
 
 def make_encoding(
@@ -110,7 +141,7 @@ def make_encoding(
     >>> make_encoding("rope", dim=64, heads=4, base=500000.0)
     RotaryEncoding(head_dim=16, base=500000, layout='interleaved', rotary_dim=16)
     """
-    known = _entries()
+    known = encodings()
     entry = known[_validate.choice("make_encoding", "name", name, list(known))]
     sizes = _sizes(dim, heads, length, causal)
     if not set(entry.sizes) <= {*sizes, *options}:

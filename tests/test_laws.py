@@ -360,6 +360,17 @@ def test_a_layer_takes_the_name(name):
     assert layer(tokens(1, 4, DIM, dtype=torch.float32))[0].shape == (1, 4, DIM)
 
 
+def test_the_registry_is_a_table_that_nobody_changes():
+    table = ENTRIES._repr_markdown_().splitlines()
+    assert len(table) == len(ENTRIES) + 2
+    assert {line.count("|") for line in table} == {8}
+    assert len(repr(ENTRIES).splitlines()) == len(ENTRIES)
+    with pytest.raises(TypeError):
+        ENTRIES["mine"] = ENTRIES["rope"]
+    with pytest.raises(KeyError):
+        ENTRIES["ropey"]
+
+
 @names_that(lambda entry: entry.causal_only)
 @pytest.mark.bad_input
 def test_a_causal_encoding_is_refused_in_a_layer_that_sees_the_future(name):
