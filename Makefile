@@ -98,7 +98,7 @@ notebooks-compare: $(TEST_TOOLS)  ## run every notebook, write nothing; fail if 
 parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the table
 	$(PY) -m tests.parity.table
 
-bench: $(TEST_TOOLS)  ## time every encoding beside its peers, write benchmarks/README.md
+bench: $(TEST_TOOLS)  ## time encodings beside their peers, write benchmarks/README.md
 	$(PY) -m benchmarks $(BENCH_ARGS)
 
 format: $(TEST_TOOLS)  ## ruff: mend and format

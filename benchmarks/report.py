@@ -135,10 +135,17 @@ def page(results: dict) -> str:
     versions = ", ".join(f"{name} {v}" for name, v in about["versions"].items())
     parts = [
         "# How fast, and how exact",
-        "Written by `make bench`; do not edit. One process, the ways take turns, medians. Times on "
-        "another machine differ, and on a shared machine they differ from hour to hour: read the "
-        "ratios. Errors are the largest absolute difference from float64. Peak memory is what the "
-        "process held at most during one call, its result included.",
+        "Written by `make bench`; do not edit. All candidates run in one process, in turn; the "
+        "tables give the median of each. Times on another machine differ, and on a shared machine "
+        "they differ from hour to hour: read the ratios. The floor is the least work the result "
+        "could need: a plain write, or copy, of the same bytes into memory newly asked for. What "
+        "new memory costs changes from call to call, so a ratio near or below 1 means: no more "
+        "than the memory itself. Errors are the largest absolute difference from float64. Peak "
+        "memory is what the process held at most during one call, its result included.",
+        '"By distance" makes the n + m - 1 different numbers, not the matrix. "Usual code" is what '
+        'tutorials print. "Naive" looks up every pair. A "ready matrix" of distances is made '
+        "beforehand. rotary-embedding-torch makes its positions in the dtype of the input, and "
+        "bfloat16 knows no whole numbers past 256: hence its error there.",
         f"Machine: {about['processor']}, {about['cores']} cores ({about['threads']} threads used), "
         f"{about['memory_gib']} GiB, {about['system']}, Python {about['python']}, {versions}. "
         f"{about['date']}, load {about['load_at_start']} at the start and "

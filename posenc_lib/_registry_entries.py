@@ -7,7 +7,7 @@ from posenc_lib.registry import DISTANCE, NOTHING, POSITION, RegistryEntry
 
 _UNSEEN = "yes, with vectors or angles the model has never seen"
 _SAME = "yes: the rule goes on"
-_CLIPPED = "yes: all distances past the last share one value"
+_CLIPPED = "yes: all distances past the last share one entry"
 _ROPE_SIZES = ("head_dim",)
 _FACTOR = {"factor": 4.0}
 
@@ -68,14 +68,15 @@ ENTRIES = [
     ),
     RegistryEntry(
         name="xpos", title="xPos", class_name="XposRotary", door=Door.QUERIES_KEYS,
-        sizes=_ROPE_SIZES, parameters="0", depends_on=DISTANCE, longer=_UNSEEN,
-        causal_only=True, source="Sun et al. 2022, section 3.2",
+        sizes=_ROPE_SIZES, parameters="0", depends_on=DISTANCE, causal_only=True,
+        longer="yes, to position 18,130 in float32 and 2,266 in float16; then ValueError",
+        source="Sun et al. 2022, section 3.2, equation 9 and algorithm 1",
     ),
     RegistryEntry(
         name="rope_pi", title="RoPE + PI", class_name="InterpolatedRotary",
         door=Door.QUERIES_KEYS, sizes=_ROPE_SIZES, defaults=_FACTOR, parameters="0",
         depends_on=DISTANCE, longer="yes: up to factor times the trained length",
-        source="Chen et al. 2023, section 2.3",
+        source="Chen et al. 2023, section 2.3, equation 4",
     ),
     RegistryEntry(
         name="rope_ntk", title="RoPE + NTK", class_name="NtkRotary",
@@ -93,7 +94,7 @@ ENTRIES = [
         name="rope_yarn", title="RoPE + YaRN", class_name="YarnRotary",
         door=Door.QUERIES_KEYS, sizes=("head_dim", "trained_length"), defaults=_FACTOR,
         parameters="0", depends_on=DISTANCE,
-        longer="yes: up to factor times the trained length", source="Peng et al. 2023, section 3.4",
+        longer="yes: up to factor times the trained length", source="Peng et al. 2023, sections 3.2 and 3.4",
     ),
     RegistryEntry(
         name="rope_llama3", title="RoPE, Llama 3", class_name="Llama3Rotary",
@@ -155,7 +156,8 @@ ENTRIES = [
         name="cope", title="CoPE", class_name="CopeBias", door=Door.SCORES,
         sizes=_ROPE_SIZES, defaults={"max_position": 64},
         parameters="(max_position + 1) * head_dim",
-        depends_on="what stands between query and key", longer=_CLIPPED, causal_only=True,
+        depends_on="what stands between query and key", causal_only=True,
+        longer="yes: all counts past max_position share one vector",
         source="Golovneva et al. 2024, section 4",
     ),
 ]  # fmt: skip

@@ -3,8 +3,9 @@
     scores_ij = q_i . k_j / sqrt(head_dim) - m_h (i - j)        causal
     scores_ij = q_i . k_j / sqrt(head_dim) - m_h |i - j|        both directions
 
-For n heads, n a power of two, m_h = 2 ** (-8 h / n), h = 1 .. n. Other numbers of heads take the
-slopes of the next lower power of two, then every other slope of twice that.
+m_h is the slope of head h. For n heads, n a power of two, m_h = 2 ** (-8 h / n), h = 1 .. n. Other
+numbers of heads take the slopes for c heads, c the next lower power of two, then the first, third,
+fifth ... slope for 2 c heads.
 
 Source: Press et al. 2022, "Train Short, Test Long: Attention with Linear Biases Enables Input
 Length Extrapolation", section 3; the rule for other numbers of heads is in the authors' code.

@@ -4,7 +4,8 @@
     p_ij = g_ij + g_i,j+1 + ... + g_ii                      counted back from the query
     scores_ij = q_i . k_j / sqrt(head_dim) + q_i . e[p_ij]
 
-p is a real number between 0 and i - j + 1. Between whole positions, q_i . e is interpolated:
+p is a real number between 0 and i - j + 1. e is a trained table of
+max_position + 1 vectors, shared by the heads. Between whole positions, q_i . e is interpolated:
 e[p] = (p - floor p) e[ceil p] + (1 - p + floor p) e[floor p]. Counts above `max_position` are cut
 to it.
 

@@ -3,7 +3,7 @@
     x_ij = psi(i - j) / psi(max(i, L)),     psi(x) = log(1 + c x)
     scores_ij = q_i . k_j / sqrt(head_dim) + f_h(x_ij),     f = Linear(1, 32), ReLU, Linear(32, H)
 
-for j <= i. The farthest key a query can see has x = 1 whatever the length, so a longer text
+for j <= i, head h of H, the query at position i counted from 0, and a threshold L. The farthest key a query can see has x = 1 whatever the length, so a longer text
 brings no input the network has not met ("progressive interpolation"). The threshold L keeps
 short texts from being stretched over the whole range. c, L and f are trained.
 
@@ -61,9 +61,9 @@ class FireBias(DistanceBias):
     """f_h(psi(i - j) / psi(max(i, L))) added to the scaled scores; psi(x) = log(1 + c x).
 
     f is Linear(1, hidden), ReLU, Linear(hidden, heads). c and L start at `c` and `threshold` and
-    are these times exp(log_c), exp(log_threshold), trained from 0. For causal layers only. While
-    every query stands at a position of at most L the bias costs O(length) evaluations, past it
-    (query, key, hidden) numbers of memory. Goes on past the trained length; made for it.
+    are these times exp(log_c), exp(log_threshold), trained from 0. For causal layers only. For
+    queries at positions up to L the network runs once for each distance; past L it runs for each
+    pair and needs query * key * hidden numbers. Made to go on past the trained length.
 
     Raises ValueError for sizes below 1, c or threshold not above 0.
 
@@ -82,8 +82,8 @@ class FireBias(DistanceBias):
         super().__init__()
         self.heads = _validate.size("FireBias", "heads", heads)
         self.hidden = _validate.size("FireBias", "hidden", hidden)
-        self.first_c = _validate.real("FireBias", "c", c, above=0.0)
-        self.first_threshold = _validate.real("FireBias", "threshold", threshold, above=0.0)
+        self._first_c = _validate.real("FireBias", "c", c, above=0.0)
+        self._first_threshold = _validate.real("FireBias", "threshold", threshold, above=0.0)
         self.log_c = nn.Parameter(torch.zeros(()))
         self.log_threshold = nn.Parameter(torch.zeros(()))
         self.inner, self.outer = nn.Linear(1, self.hidden), nn.Linear(self.hidden, self.heads)
@@ -91,12 +91,12 @@ class FireBias(DistanceBias):
     @property
     def c(self) -> Float64[Tensor, ""]:
         """The rate inside the logarithm, above 0."""
-        return self.first_c * self.log_c.double().exp()
+        return self._first_c * self.log_c.double().exp()
 
     @property
     def threshold(self) -> Float64[Tensor, ""]:
         """L, in positions, above 0."""
-        return self.first_threshold * self.log_threshold.double().exp()
+        return self._first_threshold * self.log_threshold.double().exp()
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """The bias at a distance j - i for queries at positions of at most L."""
@@ -132,8 +132,8 @@ class FireBias(DistanceBias):
 
     def extra_repr(self) -> str:
         return (
-            f"heads={self.heads}, hidden={self.hidden}, c={self.first_c:g}, "
-            f"threshold={self.first_threshold:g}"
+            f"heads={self.heads}, hidden={self.hidden}, c={self._first_c:g}, "
+            f"threshold={self._first_threshold:g}"
         )
 
 

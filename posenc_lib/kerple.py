@@ -3,7 +3,9 @@
     log:    scores_ij = q_i . k_j / sqrt(head_dim) - r1 log(1 + r2 |i - j|)      r1, r2 > 0
     power:  scores_ij = q_i . k_j / sqrt(head_dim) - r1 |i - j| ** r2            0 < r2 <= 2
 
-Both are conditionally positive definite kernels of the distance. The power with r2 = 1 is ALiBi
+r1 and r2 are two trained numbers for each head. Both terms, minus sign included, are conditionally
+positive definite: for numbers c_i that sum to 0, the sum of c_i c_j b_ij over all pairs is at least
+0, so a constant added to the term makes it a kernel. The power with r2 = 1 is ALiBi
 with trained slopes. The form is symmetric; the paper uses it in causal models.
 
 Source: Chi et al. 2022, "KERPLE: Kernelized Relative Positional Embedding for Length
@@ -85,15 +87,15 @@ class KerpleLogBias(DistanceBias):
     array([[-1.3863,  0.    ]])
     """
 
-    drawn_below: ClassVar[dict[str, float]] = {"r1": 2.0, "r2": 1.0}
-    allowed_below: ClassVar[float] = math.inf  # of r2
+    _drawn_below: ClassVar[dict[str, float]] = {"r1": 2.0, "r2": 1.0}
+    _allowed_below: ClassVar[float] = math.inf  # of r2
 
     def __init__(self, heads: int, *, r1: float | None = None, r2: float | None = None) -> None:
         super().__init__()
         self.heads = _validate.size(type(self).__name__, "heads", heads)
         start_r1, start_r2 = (
             self._start("r1", r1, math.inf),
-            self._start("r2", r2, self.allowed_below),
+            self._start("r2", r2, self._allowed_below),
         )
         self.raw_r1 = nn.Parameter(_softplus_inverse(start_r1).to(torch.get_default_dtype()))
         self.raw_r2 = nn.Parameter(self._raw_r2(start_r2).to(torch.get_default_dtype()))
@@ -118,7 +120,7 @@ class KerpleLogBias(DistanceBias):
     def _start(self, argument: str, value: float | None, below: float) -> Tensor:
         """The first r of each head: the value given, or drawn."""
         if value is None:
-            top = self.drawn_below[argument]
+            top = self._drawn_below[argument]
             return torch.empty(self.heads, dtype=torch.float64).uniform_(0.01, top - 0.01)
         value = _validate.real(type(self).__name__, argument, value, above=0.0, below=below)
         return torch.full((self.heads,), value, dtype=torch.float64)
@@ -143,8 +145,8 @@ class KerplePowerBias(KerpleLogBias):
     array([[-4.,  0.]])
     """
 
-    drawn_below: ClassVar[dict[str, float]] = {"r1": 1.0, "r2": 2.0}
-    allowed_below: ClassVar[float] = 2.0
+    _drawn_below: ClassVar[dict[str, float]] = {"r1": 1.0, "r2": 2.0}
+    _allowed_below: ClassVar[float] = 2.0
 
     @property
     def r2(self) -> Float64[Tensor, " heads"]:

@@ -6,6 +6,9 @@
     between, for r = L / wavelength:    g = (r - low) / (high - low)
     w_i  ->  (1 - g) w_i / s + g w_i
 
+w_i is RoPE's frequency of pair i, L the trained length, s the factor; `low` and `high` count turns
+within L.
+
 Published settings: s = 8, low = 1, high = 4, L = 8192, base = 500,000, head_dim = 128.
 
 This is YaRN's paper form with alpha = low and beta = high, the same line over r, and without

@@ -5,6 +5,8 @@
 
 Source: Wei et al. 2019, "NEZHA", section 2.2, equations 6 and 7.
 
+K is max_distance, a_ij the vector for the distance j - i, added to keys and to values.
+
 The paper has no clip: choose K of at least length - 1 for its form.
 
 The trap: the published code looks up PE(clip(j - i) + K), the paper writes PE(j - i). The

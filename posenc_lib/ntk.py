@@ -3,7 +3,8 @@
     base' = base * s ** (d / (d - 2)),    d = rotary_dim
     the same as    w_i  ->  w_i / s ** (i / (d/2 - 1)),    i = 0 .. d/2 - 1
 
-The second line says what the exponent is for: the fastest pair is divided by 1, the slowest by
+w_i is RoPE's frequency of pair i, s the wanted length over the trained one (`factor`). The second
+line says what the exponent is for: the fastest pair is divided by 1, the slowest by
 exactly s, and those between by powers of s in even steps.
 
 Dynamic NTK lets s grow with the text and leaves short texts alone:

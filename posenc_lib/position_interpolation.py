@@ -3,11 +3,12 @@
     R(p)  ->  R(p / s),    s = L' / L
     the same as    w_i  ->  w_i / s
 
+R(p) is the rotation of RoPE, which turns pair i by p w_i; L is the trained length, s the factor.
 A model trained on L positions is run on L' = s L of them: position L' is turned as far as
 position L was in training, so no angle is new.
 
 Source: Chen et al. 2023, "Extending Context Window of Large Language Models via Positional
-Interpolation", section 2.3.
+Interpolation", section 2.3, equation 4.
 
 The trap: neighbours come closer too. The fastest pair turned by 1 radian a token in training
 and turns by 1 / s now, so a model has to be tuned again. NTK, YaRN and Llama 3 keep the fast

@@ -95,7 +95,9 @@ class Registry(Mapping[str, RegistryEntry]):
         return len(self._entries)
 
     def __repr__(self) -> str:
-        lines = [f"{e.name:17} {e.title:21} {e.door.value:28} {e.source}" for e in self.values()]
+        lines = [
+            f"{e.name:17} {e.class_name:24} {e.door.value:28} {e.source}" for e in self.values()
+        ]
         return "\n".join(lines)
 
     def _repr_markdown_(self) -> str:

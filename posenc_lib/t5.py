@@ -1,14 +1,14 @@
 """The relative bias of T5: one trained number for each bucket of distances and each head.
 
-    scores_ij = q_i . k_j + weight[bucket(j - i), head]
+    scores_ij = q_i . k_j + weight[bucket(i - j), head]
 
-Near distances have a bucket each, far ones share: with E exact buckets out of B on one side,
+Near distances have a bucket each, far ones share. For n = i - j steps into the past, with B buckets
+of which the first E = floor(B / 2) are exact:
 
-    bucket(n) = n                                                      n < E = B / 2
+    bucket(n) = n                                                      n < E
     bucket(n) = min(B - 1, E + floor((B - E) log(n / E) / log(max_distance / E)))   otherwise
 
-where n is the number of steps into the past. The bidirectional form spends half of the buckets
-on the future.
+The bidirectional form spends half of the buckets on the future.
 
 Source: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified
 Text-to-Text Transformer", section 2.1; the formula is that of the code published with it.
@@ -16,7 +16,7 @@ Text-to-Text Transformer", section 2.1; the formula is that of the code publishe
 The traps: T5 does not divide q . k by sqrt(head_dim), and never divides the bias. Buckets made
 for one direction (`bidirectional=False`) put the whole future into bucket 0. And the logarithm in
 floating point misses edges that are whole numbers: with 48 buckets and max_distance 81, causal,
-distance 54 belongs to bucket 40, float32 says 39. Published settings are free of it. Here the
+54 steps into the past belong to bucket 40, float32 says 39. Published settings are free of it. Here the
 edges are found in whole numbers.
 """
 
@@ -42,8 +42,9 @@ def t5_bucket(
     """The bucket of each distance key - query, 0 .. buckets - 1.
 
     The past counts n = -distance. Causal: the future is bucket 0. Bidirectional: the past has
-    buckets 0 .. buckets / 2 - 1, the future (n = distance) the same plus buckets / 2. Distances
-    from about `max_distance` on share the last bucket of their side.
+    buckets 0 .. buckets / 2 - 1, the future (n = distance) the same plus buckets / 2. The last
+    bucket of a side begins before `max_distance` (at 91 of 128 for the defaults, at 113 if causal);
+    all farther distances share it.
 
     Raises TypeError for distances that are not integers; ValueError for fewer buckets than 2 (4
     and an even number if bidirectional), or a `max_distance` within the exact buckets.
@@ -69,8 +70,8 @@ class T5Bias(DistanceBias):
     `...relative_attention_bias.weight`. T5 leaves q . k undivided: multiply its query weights by
     sqrt(head_dim) where attention divides.
 
-    `bidirectional=False` is for causal layers only. Past the trained length the last bucket goes
-    on for ever.
+    `bidirectional=False` is for causal layers only. All distances
+    past the start of the last bucket share it, whatever the length.
 
     Raises ValueError for heads < 1, std < 0 or settings that `t5_bucket` refuses; TypeError for
     positions that are not integers.

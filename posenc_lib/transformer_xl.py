@@ -3,7 +3,8 @@
     scores_ij = ((q_i + u) . k_j + (q_i + v) . W r_(i-j)) / sqrt(head_dim)
     r_d       = (sin(d w_0), sin(d w_1) ..., cos(d w_0), cos(d w_1) ...),  w_k = base ** (-2k / dim)
 
-u and v are one trained vector a head: how much any query likes a key's content (u) and a
+Multiplied out, these are the paper's terms (a) to (d): k_j already holds its W_k,E, and W is its
+W_k,R. u and v are one trained vector a head: how much any query likes a key's content (u) and a
 distance (v). W projects r, which is fixed, to the head_dim of each head.
 
 Two ways to the same numbers, neither builds (query, key, head_dim):

@@ -4,7 +4,8 @@
     k_j  ->  zeta ** (-j / scale_base) R(j) k_j
     zeta_n = (n / (d / 2) + gamma) / (1 + gamma),        n = 0 .. d / 2 - 1,   d = rotary_dim
 
-Pair n of the score is multiplied by zeta_n ** ((i - j) / scale_base): below 1 for the past, a
+R(i) is RoPE's rotation; gamma says how fast the fastest pair fades, scale_base (in positions) sets
+the pace of all. Pair n of the score is multiplied by zeta_n ** ((i - j) / scale_base): below 1 for the past, a
 function of the distance alone. zeta_0 = gamma / (1 + gamma) is the smallest, so the pair that
 turns fastest fades first.
 

@@ -5,15 +5,15 @@
     w_i  ->  (1 - gamma) w_i / s + gamma w_i                alpha = 1, beta = 32
     q, k ->  m q, m k,    m = 0.1 ln(s) + 1                 so scores are multiplied by m ** 2
 
-A pair that turns many times within L has been seen at every angle and tells near distances: it
-stays (gamma = 1). One that does not come round once has not, and is slowed by s as in PI.
+w_i is RoPE's frequency, s = wanted length / L. A pair that turns many times within L has been seen
+at every angle and tells near distances: it stays (gamma = 1). A pair that turns less than once
+within L has angles that were never seen: it is slowed by s, as in PI (gamma = 0).
 
 Source: Peng et al. 2023, "YaRN: Efficient Context Window Extension of Large Language Models",
 sections 3.2 (definition 2, "NTK-by-parts") and 3.4 (the magnitude). The authors' code and
 `transformers` differ from it: form="code" below.
 
-The traps: the ramp the wrong way round, which slows the fast pairs; published texts have it.
-And the two forms, which are not the same numbers: the code's ramp is a line over the pair index
+The traps: the ramp the wrong way round, which slows the fast pairs. And the two forms, which are not the same numbers: the code's ramp is a line over the pair index
 i, the paper's is a line over r, which falls like w_i. At rotary_dim 128, L = 4096 and base 10,000
 pair 33 has gamma = 0.15 in the paper and 0.5 in the code.
 """

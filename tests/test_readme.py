@@ -8,11 +8,13 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
 def test_the_examples_run(capsys):
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     scope = {}
     for block in blocks:
         exec(block, scope)
     assert scope["y"].shape == (2, 8, 10, 64)
+    exec(blocks[-1], {})  # stands on its own
+    capsys.readouterr()
     assert scope["output"].shape == (2, 10, 64) and scope["weights"].shape == (2, 4, 10, 10)
     assert len(capsys.readouterr().out.splitlines()) == len(scope["encodings"]())
 

@@ -16,7 +16,7 @@ import torch
 from packaging.version import Version
 from torch import Tensor
 
-EQUATION = "the paper's equation"
+EQUATION = "a plain loop"
 """The reference where no published implementation installs: a naive loop in tests/reference.py."""
 
 Pairs = Iterable[tuple[Tensor, Tensor]]
