@@ -94,7 +94,8 @@ ENTRIES = [
         name="rope_yarn", title="RoPE + YaRN", class_name="YarnRotary",
         door=Door.QUERIES_KEYS, sizes=("head_dim", "trained_length"), defaults=_FACTOR,
         parameters="0", depends_on=DISTANCE,
-        longer="yes: up to factor times the trained length", source="Peng et al. 2023, sections 3.2 and 3.4",
+        longer="yes: up to factor times the trained length",
+        source="Peng et al. 2023, sections 3.2 and 3.4",
     ),
     RegistryEntry(
         name="rope_llama3", title="RoPE, Llama 3", class_name="Llama3Rotary",

@@ -30,7 +30,9 @@ def integer(function: str, argument: str, value: Any, remedy: str = "Pass an int
 
 
 def _is_boolean(value: Any) -> bool:
-    return isinstance(value, bool) or "bool" in str(getattr(value, "dtype", ""))
+    if isinstance(value, (bool, int, float)):  # first: a symbolic size has no other attribute
+        return isinstance(value, bool)
+    return "bool" in str(getattr(value, "dtype", ""))
 
 
 def size(
@@ -63,7 +65,8 @@ def real(
         raise refuse(
             TypeError, function, argument, value, "a real number", "Pass one float."
         ) from None
-    if not (math.isfinite(number) and above < number < below and number >= at_least):
+    finite = abs(number) < math.inf  # math.isfinite does not take a symbolic number
+    if not (finite and above < number < below and number >= at_least):
         bounds = [f"above {above:g}"] if above > -math.inf else []
         bounds += [f"at least {at_least:g}"] if at_least > -math.inf else []
         bounds += [f"below {below:g}"] if below < math.inf else []
@@ -223,6 +226,12 @@ def positions(
         raise refuse(
             TypeError, function, f"{argument}.dtype", value.dtype, "an integer or float dtype",
             "Positions are numbers; a mask goes into mask= or padding=.",
+        )  # fmt: skip
+    if value.dtype in (torch.float16, torch.bfloat16):
+        raise refuse(
+            TypeError, function, f"{argument}.dtype", value.dtype,
+            "an integer dtype, float32 or float64",
+            "Half precision knows no whole numbers past 2,048 (bfloat16: 256).",
         )  # fmt: skip
     shape = tuple(value.shape)
     rows = (1, batch) if batch is not None else shape[:1]

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from posenc_lib import _validate
 from posenc_lib.distance import DistanceBias
+from posenc_lib.relative import whole64
 
 
 def alibi_slopes(heads: int) -> Float64[Tensor, " heads"]:
@@ -72,6 +73,7 @@ class AlibiBias(DistanceBias):
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """m_h * distance for causal, -m_h |distance| for both directions; float64."""
         slopes = alibi_slopes(self.heads).to(distance.device)
+        distance = whole64(distance)
         steps = distance if self.causal else -distance.abs()
         return slopes.view(-1, *[1] * distance.ndim) * steps
 

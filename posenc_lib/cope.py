@@ -13,9 +13,10 @@ Source: Golovneva et al. 2024, "Contextual Position Encoding: Learning to Count 
 Important", section 4; the scaling is that of the listing in appendix B.
 
 The traps: future keys have to be kept out of the count before it is summed, or the past knows
-the future; the position of the query's own token is g_ii, not 0. And the scale: in appendix B the
-gates see the scaled scores and q . e is added undivided, as here; the training code published
-with the paper divides q . e by sqrt(head_dim) too, unless told not to.
+the future; so do padding and whatever else a mask hides, or tokens nobody sees are counted; the
+position of the query's own token is g_ii, not 0. And the scale: in appendix B the gates see the
+scaled scores and q . e is added undivided, as here; the training code published with the paper
+divides q . e by sqrt(head_dim) too, unless told not to.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import math
 from contextlib import nullcontext
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,13 +39,14 @@ def cope_positions(
     scores: Float[Tensor, "batch heads query key"],
     query_positions: QueryPositions,
     key_positions: KeyPositions,
+    seen: Bool[Tensor, "..."] | None = None,
 ) -> Float[Tensor, "batch heads query key"]:
     """p_ij = sum of sigmoid(scores_ik) over the keys k from j up to the query; 0 for the future.
 
     `scores` are q . k / sqrt(head_dim). Keys come in the order of their texts; a key counts where
     its position is at most the query's. In packed rows a text ends where positions fall, and
-    nothing past that end is counted (the mask between texts is yours to give). With a cache,
-    keys are all tokens so far.
+    nothing past that end is counted. `seen` is a boolean mask that broadcasts to the scores: keys
+    that padding or a mask shuts out are not counted. With a cache, keys are all tokens so far.
 
     Raises ValueError for positions that do not fit the scores, TypeError for integer scores.
 
@@ -63,7 +65,7 @@ def cope_positions(
     _validate.positions(name, "key_positions", key_positions, length=keys, batch=batch)
     past = causal_mask(query_positions, key_positions)
     past = past.unsqueeze(1) if past.ndim == 3 else past  # an axis for the heads
-    gates = scores.sigmoid().masked_fill(~past, 0.0)
+    gates = scores.sigmoid().masked_fill(~past if seen is None else ~(past & seen), 0.0)
     counts = gates.flip(-1).cumsum(-1).flip(-1)  # from key j to the last key
     ends = _text_ends(key_positions)
     if ends is None:
@@ -76,9 +78,9 @@ class CopeBias(PositionEncoding):
     """q_i . e[p_ij] added to the scaled scores, p_ij counted by gates (`cope_positions`).
 
     `table` is e, (max_position + 1, head_dim), shared by the heads, trained, and starts as
-    N(0, std): at 0, as in the published code. For causal layers only. A decoder has to keep all
-    keys: p is counted over them. Counts above `max_position` stay there, so
-    longer texts need no new vectors.
+    N(0, std): at 0, as in the published code. For causal layers only. Keys come in the
+    order of the text, and a decoder has to keep all of them: p is counted over them. Counts above
+    `max_position` stay there, so longer texts need no new vectors.
 
     Raises ValueError for head_dim < 1, max_position < 1, std < 0 or queries of another head_dim.
 
@@ -93,6 +95,7 @@ class CopeBias(PositionEncoding):
 
     door = Door.SCORES
     causal_only = True
+    needs_seen = True
 
     def __init__(self, head_dim: int, max_position: int = 64, *, std: float = 0.0) -> None:
         super().__init__()
@@ -107,8 +110,9 @@ class CopeBias(PositionEncoding):
         key: Float[Tensor, "batch heads key head_dim"],
         query_positions: QueryPositions,
         key_positions: KeyPositions,
+        seen: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch heads query key"]:
-        """q_i . e[p_ij], in float32 at least, also under autocast."""
+        """q_i . e[p_ij], in float32 at least, also under autocast; only `seen` keys count."""
         for argument, x in (("query", query), ("key", key)):
             _validate.floating("CopeBias", argument, x, axes="batch heads length head_dim")
             _validate.last_axis("CopeBias", argument, x, "head_dim", self.head_dim)
@@ -118,7 +122,7 @@ class CopeBias(PositionEncoding):
         with torch.autocast(query.device.type, enabled=False) if autocast else nullcontext():
             scores = query @ key.transpose(-1, -2) / math.sqrt(self.head_dim)
             by_position = query @ table.T  # (batch, heads, query, max_position + 1)
-        positions = cope_positions(scores, query_positions, key_positions)
+        positions = cope_positions(scores, query_positions, key_positions, seen)
         positions = positions.clamp(max=self.max_position)
         low, high = positions.floor(), positions.ceil()
         share = positions - low

@@ -52,6 +52,7 @@ class PositionEncoding(nn.Module):
     """
 
     door: ClassVar[Door] = Door.NONE
+    needs_seen: bool = False  # True where at_scores also takes `seen`, what the masks let through
     causal_only: bool = False  # True where the encoding means nothing for keys after the query
 
     @property

@@ -3,9 +3,10 @@
     x_ij = psi(i - j) / psi(max(i, L)),     psi(x) = log(1 + c x)
     scores_ij = q_i . k_j / sqrt(head_dim) + f_h(x_ij),     f = Linear(1, 32), ReLU, Linear(32, H)
 
-for j <= i, head h of H, the query at position i counted from 0, and a threshold L. The farthest key a query can see has x = 1 whatever the length, so a longer text
-brings no input the network has not met ("progressive interpolation"). The threshold L keeps
-short texts from being stretched over the whole range. c, L and f are trained.
+for j <= i, head h of H, the query at position i counted from 0, and a threshold L. The farthest
+key a query can see has x = 1 whatever the length, so a longer text brings no input the network has
+not met ("progressive interpolation"). The threshold L keeps short texts from being stretched over
+the whole range. c, L and f are trained.
 
 Source: Li et al. 2023, "Functional Interpolation for Relative Positions Improves Long Context
 Transformers", section 3 and the code in its appendix.
@@ -100,7 +101,7 @@ class FireBias(DistanceBias):
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """The bias at a distance j - i for queries at positions of at most L."""
-        past = (-distance).double()
+        past = -distance.double()
         x = torch.log1p(self.c * past.clamp(min=0)) / torch.log1p(self.c * self.threshold)
         return self._network(x)
 

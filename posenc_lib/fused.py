@@ -15,6 +15,8 @@ but falls off the fast kernel.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -54,18 +56,22 @@ def attention_output(
     causal = _validate.flag("attention_output", "causal", causal)
     alone = causal and shape[-2] == shape[-1] and bias is mask is padding is None
     added = seen_pairs("attention_output", shape, query.device, mask, causal and not alone, padding)
+    dtype = query.dtype
     if bias is not None:
         bias = checked_bias("attention_output", bias, shape, wide(query), values=False)
-        shut = bias.to(query.dtype)
-        added = shut if added is None else shut.masked_fill(~added, -torch.inf)
+        # A bias in half precision loses far distances, so all of it is done in float32 then.
+        query, key, value = (part.to(bias.dtype) for part in (query, key, value))
+        added = bias if added is None else bias.masked_fill(~added, -torch.inf)
     # The kernel wants four axes: (batch, heads, query, head_dim).
     axes = (1,) * (4 - query.ndim)
     query, key, value = (part.reshape(*axes, *part.shape) for part in (query, key, value))
     if added is not None:
         added = added.reshape(*(1,) * (query.ndim - added.ndim), *added.shape)
-    output = F.scaled_dot_product_attention(
-        query, key, value, attn_mask=added, is_causal=alone, scale=scale
-    )
+    autocast = _validate.autocast_on(query)
+    with torch.autocast(query.device.type, enabled=False) if autocast else nullcontext():
+        output = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=added, is_causal=alone, scale=scale
+        )
     if bias is not None and _validate.readable(output) and bool(output.isnan().any()):
         checked_bias("attention_output", bias, shape, wide(query))  # much larger than the output
-    return output.reshape(*shape[:-1], value.shape[-1])
+    return output.reshape(*shape[:-1], value.shape[-1]).to(dtype)

@@ -17,7 +17,7 @@ is NaN; and the gradient of |d| ** r2 by r2 at d = 0, where |d| ** r2 log |d| is
 The published code sets parameters below 0.01 back to 0.01 before each use (and the exponent to 2
 at most). Here r1 and r2 are smooth functions of what is trained, so they cannot leave the range
 and no gradient is lost: softplus(x) = log(1 + exp(x)) for r1, r2 > 0, 2 sigmoid(x) for the
-exponent, which stays below 2.
+exponent, which is at most 2.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from torch.nn import functional as F
 
 from posenc_lib import _validate
 from posenc_lib.distance import DistanceBias
+from posenc_lib.relative import whole64
 
 
 def kerple_log(
@@ -48,7 +49,7 @@ def kerple_log(
     tensor([[-1.3863, -0.0000]], dtype=torch.float64)
     """
     r1, r2 = _parameters("kerple_log", distance, r1, r2, most=math.inf)
-    return -r1 * torch.log1p(r2 * distance.abs())
+    return -r1 * torch.log1p(r2 * whole64(distance).abs())
 
 
 def kerple_power(
@@ -65,7 +66,7 @@ def kerple_power(
     tensor([[-4., -0.]], dtype=torch.float64)
     """
     r1, r2 = _parameters("kerple_power", distance, r1, r2, most=2.0)
-    steps = distance.abs().double()
+    steps = whole64(distance).abs().double()
     # 0 ** r2 is 0 for every r2 > 0; put in by hand, no gradient meets log 0.
     power = torch.where(steps > 0, steps, 1.0) ** r2
     return -r1 * torch.where(steps > 0, power, 0.0)

@@ -41,6 +41,7 @@ class KeyValueCache:
         self.key: Tensor | None = None
         self.value: Tensor | None = None
         self.positions: Tensor | None = None
+        self._layer: int | None = None
 
     def __len__(self) -> int:
         """The number of tokens in the cache."""
@@ -57,9 +58,16 @@ class KeyValueCache:
         Raises ValueError for another batch, heads or head_dim than before, TypeError for
         another dtype.
         """
+        joined = self.joined(key, value, positions)
+        self.keep(*joined)
+        return joined
+
+    def joined(
+        self, key: Tensor, value: Tensor, positions: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """All keys, values and positions with the new ones at the end; nothing is kept yet."""
         if self.key is None:
-            self.key, self.value, self.positions = key, value, positions
-            return key, value, positions
+            return key, value, positions.clone()  # the caller may count its own tensor on
         old, new = list(self.key.shape), list(key.shape)
         old[2] = new[2] = -1
         if old != new:
@@ -69,12 +77,24 @@ class KeyValueCache:
                 "One cache serves one layer and one batch: start a new KeyValueCache().",
             )  # fmt: skip
         _validate.same_dtype("KeyValueCache.append", key=key, cached=self.key)
-        if positions.ndim != self.positions.ndim:
-            rows = key.shape[0]
-            positions, self.positions = (
-                p if p.ndim == 2 else p.expand(rows, -1) for p in (positions, self.positions)
-            )
-        self.key = torch.cat((self.key, key), -2)
-        self.value = torch.cat((self.value, value), -2)
-        self.positions = torch.cat((self.positions, positions), -1)
-        return self.key, self.value, self.positions
+        before, after = self.positions, positions
+        if before.ndim != after.ndim or before.shape[:-1] != after.shape[:-1]:
+            before, after = (p.expand(key.shape[0], -1) for p in (before, after))
+        return (
+            torch.cat((self.key, key), -2),
+            torch.cat((self.value, value), -2),
+            torch.cat((before, after), -1),
+        )
+
+    def keep(self, key: Tensor, value: Tensor, positions: Tensor) -> None:
+        """Take what `joined` returned; `MultiHeadAttention` does so when a step has succeeded."""
+        self.key, self.value, self.positions = key, value, positions
+
+    def claim(self, layer: object) -> None:
+        """Serve this layer from now on; another one is a ValueError."""
+        if self._layer not in (None, id(layer)):
+            raise _validate.refuse(
+                ValueError, type(layer).__name__, "cache", "the cache of another layer",
+                "a cache of its own for each layer", "Make a KeyValueCache() a layer.",
+            )  # fmt: skip
+        self._layer = id(layer)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from posenc_lib import _validate
 from posenc_lib.doors import KeyPositions, NoEncoding, PositionEncoding, QueryPositions
-from posenc_lib.dot_product import attention, broadcastable
+from posenc_lib.dot_product import attention, broadcastable, seen_pairs
 from posenc_lib.fused import attention_output
 from posenc_lib.kv_cache import KeyValueCache
 from posenc_lib.masks import causal_mask
@@ -102,19 +102,22 @@ class MultiHeadAttention(nn.Module):
         query = self._split(self.to_query(x))  # (batch, heads, query, head_dim)
         key, value = self._split(self.to_key(context)), self._split(self.to_value(context))
         if cache is not None:  # the keys and values of earlier tokens come first
-            key, value, key_positions = cache.append(key, value, key_positions)
+            joined = key, value, key_positions = cache.joined(key, value, key_positions)
         query = self._door("at_query", query, positions)  # door 2
         key = self._door("at_key", key, key_positions)
 
-        bias = self.encoding.at_scores(query, key, positions, key_positions)  # door 3
-        self._check_rows(bias, positions, key_positions)
         mask = self._mask(mask, query, key, positions, key_positions)
+        seen = self._seen(mask, padding, query, key)
+        bias = self.encoding.at_scores(query, key, positions, key_positions, **seen)  # door 3
+        self._check_rows(bias, positions, key_positions)
         given = {"bias": bias, "mask": mask, "padding": padding}
         if need_weights or self.encoding.needs_weights:
             output, weights = attention(query, key, value, **given)
             output = self._with_values(output, weights, positions, key_positions)  # door 3
         else:
             output, weights = attention_output(query, key, value, **given), None
+        if cache is not None:
+            cache.keep(*joined)  # only now: a call that was refused leaves the cache as it was
         output = self.dropout(self.to_output(self._merge(output)))
         return output, weights if need_weights else None
 
@@ -170,9 +173,13 @@ class MultiHeadAttention(nn.Module):
                 "None with a context or without causal=True",
                 "What a token saw is final only if it never sees a later one.",
             )  # fmt: skip
+        cache.claim(self)
         if positions is not None or not isinstance(x, Tensor) or x.ndim != 3:
             return positions  # a wrong x is refused by the checks that follow
-        start = 0 if cache.positions is None else cache.positions[..., -1:] + 1
+        if cache.positions is None:
+            return None
+        last = cache.positions[..., -1:]
+        start = (last if last.is_floating_point() else last.long()) + 1  # uint8 would wrap
         return start + torch.arange(x.shape[1], device=x.device)
 
     def _door(self, method: str, x: Tensor, positions: Tensor) -> Tensor:
@@ -257,6 +264,15 @@ class MultiHeadAttention(nn.Module):
             "MultiHeadAttention", positions_name, positions, length=x.shape[1], batch=x.shape[0]
         )
         return positions
+
+    def _seen(
+        self, mask: Tensor | None, padding: Tensor | None, query: Tensor, key: Tensor
+    ) -> dict[str, Tensor | None]:
+        """What the masks let through, for an encoding that has to know."""
+        if not self.encoding.needs_seen:
+            return {}
+        shape = torch.Size([*query.shape[:3], key.shape[2]])
+        return {"seen": seen_pairs("attention", shape, query.device, mask, False, padding)}
 
     def _mask(
         self,

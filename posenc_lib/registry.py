@@ -134,7 +134,8 @@ def make_encoding(
 
     `dim` is the model width, `head_dim` = dim / heads; `length` the number of positions it is
     made or trained for, needed by tables and by scaled RoPE. T5 and ALiBi have a form for
-    `causal` layers and one for both directions. `options` go to the class and replace the
+    `causal` layers and one for both directions; an entry with `causal_only` is right under a causal
+    mask alone, which `MultiHeadAttention` makes sure of. `options` go to the class and replace the
     defaults of the entry, for example `base=500000.0`.
 
     Raises ValueError for an unknown name, heads that do not divide dim, or a missing length;

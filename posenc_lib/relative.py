@@ -29,6 +29,11 @@ def _as_positions(function: str, argument: str, value: int | Tensor, start: int)
     return torch.arange(start, start + length)
 
 
+def whole64(distance: Tensor) -> Tensor:
+    """Whole distances as int64, in which a sign fits; uint8 would wrap. Real ones as they are."""
+    return distance if distance.is_floating_point() else distance.long()
+
+
 def relative_positions(
     queries: int | Shaped[Tensor, "*#batch query"],
     keys: int | Shaped[Tensor, "*#batch key"],
@@ -65,7 +70,10 @@ def relative_positions(
     if isinstance(queries, Tensor) != isinstance(keys, Tensor):  # one length: same device
         device = (queries if isinstance(queries, Tensor) else keys).device
         query_positions, key_positions = query_positions.to(device), key_positions.to(device)
-    if key_positions.ndim == query_positions.ndim == 2:
+    if key_positions.ndim == query_positions.ndim == 2 and 1 not in (
+        query_positions.shape[0],
+        key_positions.shape[0],
+    ):
         batch = query_positions.shape[0]
         length = key_positions.shape[-1]
         _validate.positions("relative_positions", "keys", key_positions, length=length, batch=batch)

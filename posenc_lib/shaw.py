@@ -4,7 +4,8 @@
     o_i  = sum_j alpha_ij (v_j + a^V_ij),      a_ij = table[clip(j - i, -K, K) + K]
 
 Source: Shaw et al. 2018, "Self-Attention with Relative Position Representations",
-equations 3 and 4. alpha_ij are the attention weights, K is max_distance. Section 3.3 of the paper shares a_ij among heads and batch rows; multiplying
+equations 3 and 4. alpha_ij are the attention weights, K is max_distance.
+Section 3.3 of the paper shares a_ij among heads and batch rows; multiplying
 by the table before anything is picked goes further (Huang et al. 2018, "Music Transformer",
 section 3.4).
 

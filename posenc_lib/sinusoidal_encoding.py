@@ -70,7 +70,7 @@ class SinusoidalEncoding(PositionEncoding):
     def _table(self, x: Tensor, positions: Tensor) -> Float[Tensor, "*#batch length dim"]:
         """The rows to add: by angle addition where that is faster, else sine by sine.
 
-        The two agree within 1.2e-7, one step of float32 below 1.
+        The two agree within 1.2e-7, one step of float32 below 1, up to position 1,000,000.
         """
         if self._counts_up_on_cpu(x, positions):
             start = int(positions[0])

@@ -16,8 +16,8 @@ Text-to-Text Transformer", section 2.1; the formula is that of the code publishe
 The traps: T5 does not divide q . k by sqrt(head_dim), and never divides the bias. Buckets made
 for one direction (`bidirectional=False`) put the whole future into bucket 0. And the logarithm in
 floating point misses edges that are whole numbers: with 48 buckets and max_distance 81, causal,
-54 steps into the past belong to bucket 40, float32 says 39. Published settings are free of it. Here the
-edges are found in whole numbers.
+54 steps into the past belong to bucket 40, float32 says 39. Published settings are free of it.
+Here the edges are found in whole numbers.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class T5Bias(DistanceBias):
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """weight[bucket(distance)], the heads first: (heads, distances)."""
         bucket = _bucket("T5Bias", distance, self.starts, self.bidirectional)
-        return self.weight.T.index_select(1, bucket.flatten()).reshape(-1, *bucket.shape)
+        return self.weight.T.index_select(1, bucket.flatten()).reshape(self.heads, *bucket.shape)
 
     def extra_repr(self) -> str:
         return (

@@ -34,7 +34,7 @@ from posenc_lib import _validate
 from posenc_lib._precision import product, wide
 from posenc_lib.distance import are_consecutive, skew
 from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
-from posenc_lib.relative import relative_positions
+from posenc_lib.relative import relative_positions, whole64
 
 
 def transformer_xl_scores_naive(
@@ -145,7 +145,7 @@ class TransformerXLRelative(PositionEncoding):
         self, distance: Num[Tensor, " distances"]
     ) -> Float[Tensor, "heads distances head_dim"]:
         """W r_(i-j) of each head for distances j - i (key minus query): r is taken at -distance."""
-        angle = self.angles(-distance)
+        angle = self.angles(-whole64(distance))
         weight = self.to_vectors.weight
         r = torch.cat((angle.sin(), angle.cos()), -1).to(wide(weight))  # (distances, dim)
         return product(r, weight).unflatten(-1, (self.heads, self.head_dim)).transpose(0, 1)
@@ -162,6 +162,16 @@ class TransformerXLRelative(PositionEncoding):
         for argument, x in (("query", query), ("key", key)):
             _validate.floating(name, argument, x, axes=f"batch heads {argument} head_dim")
             _validate.last_axis(name, argument, x, "head_dim", self.head_dim)
+            _validate.positions(
+                name, f"{argument}_positions",
+                query_positions if argument == "query" else key_positions,
+                length=x.shape[-2], batch=x.shape[0],
+            )  # fmt: skip
+        if query.shape[1] != self.heads:
+            raise _validate.refuse(
+                ValueError, name, "heads", self.heads,
+                f"the heads of the queries, {query.shape[1]}", "Build both with the same heads.",
+            )  # fmt: skip
         scale = 1 / math.sqrt(self.head_dim)
         content = product(self.u[:, None], key) * scale  # (batch, heads, 1, key)
         query_v = (query.to(wide(query, self.v)) + self.v[:, None]) * scale  # q_i + v

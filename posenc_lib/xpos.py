@@ -5,9 +5,9 @@
     zeta_n = (n / (d / 2) + gamma) / (1 + gamma),        n = 0 .. d / 2 - 1,   d = rotary_dim
 
 R(i) is RoPE's rotation; gamma says how fast the fastest pair fades, scale_base (in positions) sets
-the pace of all. Pair n of the score is multiplied by zeta_n ** ((i - j) / scale_base): below 1 for the past, a
-function of the distance alone. zeta_0 = gamma / (1 + gamma) is the smallest, so the pair that
-turns fastest fades first.
+the pace of all. Pair n of the score is multiplied by zeta_n ** ((i - j) / scale_base): below 1 for
+the past, a function of the distance alone. zeta_0 = gamma / (1 + gamma) is the smallest, so the
+pair that turns fastest fades first.
 
 Source: Sun et al. 2022, "A Length-Extrapolatable Transformer", section 3.2, equation 9 and
 algorithm 1. The paper prints zeta ** p; dividing p by 512, and gamma = 0.4, come from the
@@ -82,6 +82,8 @@ class XposRotary(RotaryEncoding):
     def reach(self, dtype: torch.dtype) -> int:
         """How far from 0 a position may be, for queries and keys of this dtype."""
         fastest = math.log(self.gamma / (1 + self.gamma)) / self.scale_base
+        if not fastest:
+            return math.inf  # so large a gamma that nothing fades
         return math.floor(math.log(torch.finfo(dtype).max) / 2 / -fastest)
 
     def factors(

@@ -13,9 +13,10 @@ Source: Peng et al. 2023, "YaRN: Efficient Context Window Extension of Large Lan
 sections 3.2 (definition 2, "NTK-by-parts") and 3.4 (the magnitude). The authors' code and
 `transformers` differ from it: form="code" below.
 
-The traps: the ramp the wrong way round, which slows the fast pairs. And the two forms, which are not the same numbers: the code's ramp is a line over the pair index
-i, the paper's is a line over r, which falls like w_i. At rotary_dim 128, L = 4096 and base 10,000
-pair 33 has gamma = 0.15 in the paper and 0.5 in the code.
+The traps: the ramp the wrong way round, which slows the fast pairs. And the two forms, which are
+not the same numbers: the code's ramp is a line over the pair index i, the paper's is a line over
+r, which falls like w_i. At rotary_dim 128, L = 4096 and base 10,000, pair 33 has gamma = 0.15 in
+the paper and 0.5 in the code.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ def yarn_frequencies(
         if truncate:
             first, last = math.floor(first), math.ceil(last)
         first = max(first, 0)
-        last = max(min(last, rotary_dim - 1), first + 0.001)  # the bounds of the published code
+        last = min(last, rotary_dim - 1)
+        last = last if last != first else last + 0.001  # all as in the published code
+        # Where the ends cross (L below 2 pi alpha) its ramp turns over; so does this one.
         gamma = 1.0 - ((torch.arange(len(w)) - first).double() / (last - first)).clamp(0.0, 1.0)
     return (1.0 - gamma) * w / s + gamma * w
 
@@ -126,8 +129,8 @@ class YarnRotary(RotaryEncoding):
         self,
         head_dim: int,
         factor: float,
-        trained_length: int,
         *,
+        trained_length: int,
         alpha: float = 1.0,
         beta: float = 32.0,
         form: str = "paper",

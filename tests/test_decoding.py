@@ -152,6 +152,55 @@ def test_keys_turned_before_they_are_cached_go_stale_with_dynamic_ntk():
     torch.testing.assert_close(plain.at_key(key[..., :4, :], torch.arange(4)), same)
 
 
+def test_the_cache_keeps_positions_of_its_own():
+    layer, cache, x, at = layer_of(), KeyValueCache(), tokens(1, 5, 16), torch.tensor([0])
+    for step in range(5):
+        output = layer(x[:, step : step + 1], positions=at, cache=cache)[0]
+        at += 1
+    assert cache.positions.tolist() == [0, 1, 2, 3, 4]
+    torch.testing.assert_close(output, layer(x)[0][:, -1:])
+
+
+@pytest.mark.bad_input
+def test_a_call_that_is_refused_leaves_the_cache_as_it_was():
+    layer, cache, x = layer_of(), KeyValueCache(), tokens(1, 5, 16)
+    layer(x[:, :4], cache=cache)
+    with pytest.raises(ValueError):
+        layer(x[:, 4:], padding=torch.ones(1, 3, dtype=torch.bool), cache=cache)
+    torch.testing.assert_close(layer(x[:, 4:], cache=cache)[0], layer(x)[0][:, -1:])
+    assert len(cache) == 5
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int32], ids=str)
+def test_positions_count_on_past_the_end_of_their_dtype(dtype):
+    layer, cache, top = layer_of(), KeyValueCache(), min(torch.iinfo(dtype).max, 1000)
+    layer(tokens(1, 2, 16), positions=torch.tensor([top - 1, top], dtype=dtype), cache=cache)
+    layer(tokens(1, 1, 16), cache=cache)
+    assert cache.positions.tolist() == [top - 1, top, top + 1]
+
+
+def test_one_row_of_positions_joins_rows_for_each_batch_row():
+    cache, part = KeyValueCache(), torch.zeros(2, 1, 2, 4)
+    cache.append(part, part, torch.tensor([[0, 1]]))
+    cache.append(part, part, torch.tensor([[2, 3], [5, 6]]))
+    assert cache.positions.tolist() == [[0, 1, 2, 3], [0, 1, 5, 6]]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("name", ["alibi", "t5"])
+def test_a_far_bias_survives_half_precision_without_weights(name, dtype):
+    layer = layer_of(name)
+    if name == "t5":
+        layer.encoding.weight.data += 100  # softmax does not see it, a cast to bfloat16 does
+    x, mask = tokens(1, 600, 16), torch.ones(600, 600, dtype=torch.bool)
+    mask[:, 20:] = False  # only far keys for the last queries
+    exact = layer(x, mask=mask)[0][:, -50:]
+    rough = layer.to(dtype)(x.to(dtype), mask=mask, need_weights=False)[0][:, -50:]
+    shown = layer(x.to(dtype), mask=mask)[0][:, -50:]
+    gap, allowed = (rough - exact).abs().max(), (shown - exact).abs().max()
+    assert gap <= 1.5 * allowed
+
+
 # Bad input
 
 
@@ -180,6 +229,20 @@ def test_keys_turned_before_they_are_cached_go_stale_with_dynamic_ntk():
 def test_bad_input_is_refused(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.bad_input
+def test_a_cache_refuses_another_layer():
+    one, other, cache = layer_of(), layer_of(), KeyValueCache()
+    one(tokens(1, 3, 16), cache=cache)
+    with pytest.raises(ValueError, match="MultiHeadAttention: cache = 'the cache of another"):
+        other(tokens(1, 1, 16), cache=cache)
+
+
+@pytest.mark.bad_input
+def test_positions_in_half_precision_are_refused():
+    with pytest.raises(TypeError, match="no whole numbers past 2,048"):
+        layer_of()(tokens(1, 3, 16), positions=torch.arange(3).half())
 
 
 @pytest.mark.bad_input

@@ -10,11 +10,11 @@ def test_the_examples_run(capsys):
     blocks = re.findall(r"```python\n(.*?)```", README, re.S)
     assert len(blocks) == 3
     scope = {}
+    exec(blocks[-1], {})  # stands on its own
+    capsys.readouterr()
     for block in blocks:
         exec(block, scope)
     assert scope["y"].shape == (2, 8, 10, 64)
-    exec(blocks[-1], {})  # stands on its own
-    capsys.readouterr()
     assert scope["output"].shape == (2, 10, 64) and scope["weights"].shape == (2, 4, 10, 10)
     assert len(capsys.readouterr().out.splitlines()) == len(scope["encodings"]())
 

@@ -34,11 +34,11 @@ lengths = st.integers(8, 200_000)
 FIXED = {  # one of each whose frequencies do not depend on the text, for head_dim 16
     "pi": lambda **options: InterpolatedRotary(16, 4.0, **options),
     "ntk": lambda **options: NtkRotary(16, 4.0, **options),
-    "yarn": lambda **options: YarnRotary(16, 4.0, 4096, **options),
-    "yarn code": lambda **options: YarnRotary(16, 4.0, 4096, form="code", **options),
-    "llama3": lambda **options: Llama3Rotary(16, 8.0, 8192, **options),
+    "yarn": lambda **options: YarnRotary(16, 4.0, trained_length=4096, **options),
+    "yarn code": lambda **options: YarnRotary(16, 4.0, trained_length=4096, form="code", **options),
+    "llama3": lambda **options: Llama3Rotary(16, 8.0, trained_length=8192, **options),
 }
-ALL = {**FIXED, "dynamic": lambda **options: DynamicNtkRotary(16, 32, 2.0, **options)}
+ALL = {**FIXED, "dynamic": lambda **options: DynamicNtkRotary(16, 32, factor=2.0, **options)}
 fixed = pytest.mark.parametrize("make", FIXED.values(), ids=FIXED)
 every = pytest.mark.parametrize("make", ALL.values(), ids=ALL)
 
@@ -113,7 +113,7 @@ def test_dynamic_ntk_within_the_trained_length_is_rope_to_the_last_bit(
     trained, length, factor, half
 ):
     layout = "half" if half else "interleaved"
-    dynamic = DynamicNtkRotary(16, trained, factor, layout=layout)
+    dynamic = DynamicNtkRotary(16, trained, factor=factor, layout=layout)
     rope, x = RotaryEncoding(16, layout=layout), random(2, 3, length, 16, dtype=torch.float32)
     positions = torch.arange(length)
     same = torch.equal(dynamic.at_query(x, positions), rope.at_query(x, positions))
@@ -133,12 +133,12 @@ def test_dynamic_ntk_is_ntk_at_the_factor_of_the_length(trained, length, factor)
     positions = torch.arange(length)
     s = max(1.0, factor * length / trained - (factor - 1))
     ntk = NtkRotary(12, s)
-    found = DynamicNtkRotary(12, trained, factor).angles(positions)
+    found = DynamicNtkRotary(12, trained, factor=factor).angles(positions)
     torch.testing.assert_close(found, ntk.angles(positions), rtol=1e-11, atol=0)
 
 
 def test_each_row_of_dynamic_ntk_has_its_own_length():
-    dynamic = DynamicNtkRotary(16, 8, 2.0)
+    dynamic = DynamicNtkRotary(16, 8, factor=2.0)
     rows = torch.stack([torch.arange(6), torch.arange(6) + 30, torch.arange(6).flip(0)])
     together = dynamic.angles(rows)
     for row, angles in zip(rows, together, strict=True):
@@ -306,7 +306,10 @@ def test_the_codes_form_stays_between_interpolation_and_rope(count, s, trained, 
 def test_yarn_multiplies_scores_by_the_square_of_the_magnitude(s):
     m = 0.1 * math.log(s) + 1
     assert yarn_magnitude(s) == pytest.approx(m)
-    yarn, silent = YarnRotary(8, s, 64), YarnRotary(8, s, 64, magnitude=1.0)
+    yarn, silent = (
+        YarnRotary(8, s, trained_length=64),
+        YarnRotary(8, s, trained_length=64, magnitude=1.0),
+    )
     q, k, positions = random(1, 2, 9, 8), random(1, 2, 9, 8, seed=1), torch.arange(9) + 70
     loud = scores(yarn.at_query(q, positions), yarn.at_key(k, positions))
     quiet = scores(silent.at_query(q, positions), silent.at_key(k, positions))
@@ -318,11 +321,11 @@ def test_yarn_magnitude_worked_by_hand():
     assert yarn_magnitude(1.0) == 1.0
     assert yarn_magnitude(math.exp(2)) == pytest.approx(1.2)
     assert yarn_magnitude(math.exp(2), slope=0.05) == pytest.approx(1.1)
-    assert YarnRotary(4, math.exp(2), 64).magnitude == pytest.approx(1.2)
+    assert YarnRotary(4, math.exp(2), trained_length=64).magnitude == pytest.approx(1.2)
 
 
 def test_under_partial_rotation_the_rest_keeps_its_size():
-    yarn = YarnRotary(8, 16.0, 64, rotary_dim=4)
+    yarn = YarnRotary(8, 16.0, trained_length=64, rotary_dim=4)
     x = random(1, 1, 3, 8)
     turned = yarn.at_key(x, torch.arange(3))
     assert torch.equal(turned[..., 4:], x[..., 4:])
@@ -348,7 +351,7 @@ def test_the_published_settings_of_llama_3_1():
     assert ((found < w) & (found > w / 8))[29:35].all()
     r = 8192 * 500000.0 ** (-30 / 64) / (2 * math.pi)
     assert found[30].item() == pytest.approx(w[30].item() * ((4 - r) / 3 / 8 + (r - 1) / 3))
-    model = Llama3Rotary(128, 8.0, 8192)
+    model = Llama3Rotary(128, 8.0, trained_length=8192)
     assert torch.equal(model.frequencies(), found) and model.magnitude == 1.0
 
 
@@ -369,21 +372,24 @@ def test_factor_1_is_rope():
 @pytest.mark.parametrize(
     ("cls", "function", "required", "options"),
     [
-        (InterpolatedRotary, interpolated_frequencies, [4.0], {"base": 50.0}),
-        (NtkRotary, ntk_frequencies, [4.0], {"base": 50.0}),
+        (InterpolatedRotary, interpolated_frequencies, {"factor": 4.0}, {"base": 50.0}),
+        (NtkRotary, ntk_frequencies, {"factor": 4.0}, {"base": 50.0}),
         (
-            YarnRotary, yarn_frequencies, [4.0, 4096],
+            YarnRotary, yarn_frequencies, {"factor": 4.0, "trained_length": 4096},
             {"base": 5e4, "alpha": 2.0, "beta": 9.0, "form": "code", "truncate": False},
         ),
-        (Llama3Rotary, llama3_frequencies, [4.0, 4096], {"base": 5e4, "low": 2.0, "high": 9.0}),
+        (
+            Llama3Rotary, llama3_frequencies, {"factor": 4.0, "trained_length": 4096},
+            {"base": 5e4, "low": 2.0, "high": 9.0},
+        ),
     ],
 )  # fmt: skip
 def test_a_class_hands_every_setting_to_its_function(cls, function, required, options):
-    model = cls(80, *required, rotary_dim=64, **options)
-    assert torch.equal(model.frequencies(), function(64, *required, **options))
+    model = cls(80, **required, rotary_dim=64, **options)
+    assert torch.equal(model.frequencies(), function(64, **required, **options))
     for name in options:  # and each of them matters
         fewer = {key: value for key, value in options.items() if key != name}
-        assert not torch.equal(model.frequencies(), function(64, *required, **fewer)), name
+        assert not torch.equal(model.frequencies(), function(64, **required, **fewer)), name
 
 
 @fixed
@@ -485,13 +491,16 @@ def test_a_compiled_layer_gives_the_same_numbers_at_any_length(make):
     [
         (InterpolatedRotary(8, 2.0), ["factor=2"]),
         (NtkRotary(8, 2.0, layout="half"), ["factor=2", "layout='half'", "head_dim=8"]),
-        (DynamicNtkRotary(8, 64, 2.0), ["trained_length=64", "factor=2"]),
+        (DynamicNtkRotary(8, 64, factor=2.0), ["trained_length=64", "factor=2"]),
         (
-            YarnRotary(8, 2.0, 64, form="code", truncate=False, beta=16.0),
+            YarnRotary(8, 2.0, trained_length=64, form="code", truncate=False, beta=16.0),
             ["factor=2", "trained_length=64", "alpha=1", "beta=16", "'code'", "truncate=False",
              "magnitude=1.06931"],
         ),
-        (Llama3Rotary(8, 2.0, 64), ["base=500000", "factor=2", "low=1", "high=4", "=64"]),
+        (
+            Llama3Rotary(8, 2.0, trained_length=64),
+            ["base=500000", "factor=2", "low=1", "high=4", "=64"],
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
@@ -543,7 +552,9 @@ def test_far_out_the_references_float32_angles_are_wrong_and_ours_are_not():
     exact = torch.tensor(exact, dtype=torch.float64)
     unit = torch.zeros(1, 1, 1, 128)
     unit[..., :64] = 1  # turning it leaves the cosines
-    ours = Llama3Rotary(128, 8.0, 8192, layout="half").at_query(unit, torch.tensor([at]))
+    ours = Llama3Rotary(128, 8.0, trained_length=8192, layout="half").at_query(
+        unit, torch.tensor([at])
+    )
     assert (ours[0, 0, 0, :64] - exact).abs().max() < 1e-7
     cosines = theirs(torch.zeros(1), torch.tensor([[at]]))[0]
     assert (cosines[0, 0, :64] - exact).abs().max() > 1e-3
@@ -572,7 +583,7 @@ BAD = [
     (lambda: DynamicNtkRotary(2, 8), ValueError, "DynamicNtkRotary: rotary_dim = 2"),
     (lambda: DynamicNtkRotary(8, 0), ValueError, "DynamicNtkRotary: trained_length = 0"),
     (lambda: DynamicNtkRotary(8, 8.5), TypeError, "DynamicNtkRotary: trained_length = 8.5"),
-    (lambda: DynamicNtkRotary(8, 8, 0.9), ValueError, "DynamicNtkRotary: factor = 0.9"),
+    (lambda: DynamicNtkRotary(8, 8, factor=0.9), ValueError, "DynamicNtkRotary: factor = 0.9"),
     (lambda: dynamic_ntk_factor(9, 8), TypeError, "dynamic_ntk_factor: length"),
     (lambda: dynamic_ntk_factor(torch.ones(1), 0), ValueError, "trained_length = 0"),
     (lambda: dynamic_ntk_factor(torch.ones(1), 8, factor=0.5), ValueError, "factor = 0.5"),
@@ -586,18 +597,42 @@ BAD = [
     (lambda: yarn_frequencies(8, 2.0, 64, truncate=1), TypeError, "truncate = 1"),
     (lambda: yarn_magnitude(0.5), ValueError, "yarn_magnitude: factor = 0.5"),
     (lambda: yarn_magnitude(2.0, slope=-0.1), ValueError, "yarn_magnitude: slope = -0.1"),
-    (lambda: YarnRotary(8, 2.0, 64, form="papre"), ValueError, "YarnRotary: form = 'papre'"),
-    (lambda: YarnRotary(8, 2.0, 64, magnitude=0.0), ValueError, "YarnRotary: magnitude = 0.0"),
-    (lambda: YarnRotary(8, 2.0, 64, alpha=40.0), ValueError, "YarnRotary: beta = 32.0"),
-    (lambda: YarnRotary(8, 2.0, 64, truncate=None), TypeError, "YarnRotary: truncate"),
-    (lambda: YarnRotary(8, 2.0, 6.4), TypeError, "YarnRotary: trained_length = 6.4"),
+    (
+        lambda: YarnRotary(8, 2.0, trained_length=64, form="papre"),
+        ValueError,
+        "YarnRotary: form = 'papre'",
+    ),
+    (
+        lambda: YarnRotary(8, 2.0, trained_length=64, magnitude=0.0),
+        ValueError,
+        "YarnRotary: magnitude = 0.0",
+    ),
+    (
+        lambda: YarnRotary(8, 2.0, trained_length=64, alpha=40.0),
+        ValueError,
+        "YarnRotary: beta = 32.0",
+    ),
+    (
+        lambda: YarnRotary(8, 2.0, trained_length=64, truncate=None),
+        TypeError,
+        "YarnRotary: truncate",
+    ),
+    (lambda: YarnRotary(8, 2.0, trained_length=6.4), TypeError, "YarnRotary: trained_length = 6.4"),
     (lambda: llama3_frequencies(8, 0.5, 64), ValueError, "llama3_frequencies: factor"),
     (lambda: llama3_frequencies(8, 2.0, -1), ValueError, "llama3_frequencies: trained_length"),
     (lambda: llama3_frequencies(8, 2.0, 64, low=0.0), ValueError, "low = 0.0 .* above 0"),
     (lambda: llama3_frequencies(8, 2.0, 64, high=1.0), ValueError, "high = 1.0 .* above 1"),
-    (lambda: Llama3Rotary(8, 2.0, 64, low=4.0), ValueError, "Llama3Rotary: high = 4.0"),
-    (lambda: Llama3Rotary(7, 2.0, 64), ValueError, "Llama3Rotary: rotary_dim = 7"),
-    (lambda: Llama3Rotary(8, 2.0, 64, layout="Half"), ValueError, "Llama3Rotary: layout"),
+    (
+        lambda: Llama3Rotary(8, 2.0, trained_length=64, low=4.0),
+        ValueError,
+        "Llama3Rotary: high = 4.0",
+    ),
+    (lambda: Llama3Rotary(7, 2.0, trained_length=64), ValueError, "Llama3Rotary: rotary_dim = 7"),
+    (
+        lambda: Llama3Rotary(8, 2.0, trained_length=64, layout="Half"),
+        ValueError,
+        "Llama3Rotary: layout",
+    ),
 ]
 
 

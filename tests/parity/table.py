@@ -15,13 +15,14 @@ HEAD = """\
 
 Written by `make parity` from the cases in this folder; do not edit. Each case computes the same
 thing twice, with `posenc_lib` and with the reference, and takes the largest absolute difference of
-all numbers; `make test` fails when it is larger than the case's bound. "Changed before comparing"
-is what had to be done to one side because the reference follows another convention. Each encoding
-has a published implementation where one installs; a plain loop, written from the paper's equation
-or from its released code, stands beside it or in its place. Bounds near 1e-12 are float64 against
-float64; those from 1e-7 to 1e-4 are set by a reference that computes in float32.
+all numbers ("difference"); `make test` fails when it is larger than the case's bound. "Changed
+before comparing" is what had to be done to one side because the reference follows another
+convention. Each encoding has a published implementation where one installs; a plain loop, written
+from the paper's equation or from its released code, stands beside it or in its place. Bounds near
+1e-12 are float64 against float64; those from 1e-7 to 1e-4 are set by a reference that computes in
+float32.
 
-| encoding | reference | function or equation | changed before comparing | largest difference | bound |
+| encoding | reference | function or equation | changed before comparing | difference | bound |
 |---|---|---|---|--:|--:|
 """
 

@@ -190,7 +190,9 @@ def alibi_of_the_paper():
         slopes = [2 ** (-8 * h / heads) for h in range(1, heads + 1)]
         expected = loop(lambda h, i, j: -slopes[h] * (i - j), heads, 5, 9)  # noqa: B023
         yield scores(AlibiBias(heads), 5, 9, torch.float64), expected
-    yield alibi_slopes(12)[:8], alibi_slopes(8)
+    between = [2**-0.5, 2**-1.5, 2**-2.5, 2**-3.5]  # every other slope for 16 heads
+    twelve = torch.tensor([2.0**-h for h in range(1, 9)] + between, dtype=torch.float64)
+    yield alibi_slopes(12), twelve
 
 
 # KERPLE

@@ -91,17 +91,17 @@ PI = [
     (InterpolatedRotary(80, 3.5, base=500.0, **half), {"factor": 3.5, "rope_theta": 500.0}, 80),
 ]
 LLAMA3 = [
-    (Llama3Rotary(128, 8.0, 8192, **half), LLAMA31, 128),
-    (Llama3Rotary(64, 32.0, 8192, **half), LLAMA32, 64),
+    (Llama3Rotary(128, 8.0, trained_length=8192, **half), LLAMA31, 128),
+    (Llama3Rotary(64, 32.0, trained_length=8192, **half), LLAMA32, 64),
 ]
 CODE = partial(YarnRotary, form="code", **half)
 SLOPES = yarn_magnitude(40.0, slope=0.1) / yarn_magnitude(40.0, slope=0.08)
 YARN = [
-    (CODE(128, 16.0, 4096), YARN_LLAMA2, 128),
-    (CODE(128, 4.0, 32768, base=1e6), QWEN, 128),
-    (CODE(64, 32.0, 4096, base=150000.0, truncate=False), GPT_OSS, 64),
-    (CODE(64, 40.0, 4096, magnitude=SLOPES), DEEPSEEK, 64),
-    (CODE(32, 8.0, 512, alpha=2.0, beta=8.0, magnitude=1.5), NARROW, 32),
+    (CODE(128, 16.0, trained_length=4096), YARN_LLAMA2, 128),
+    (CODE(128, 4.0, trained_length=32768, base=1e6), QWEN, 128),
+    (CODE(64, 32.0, trained_length=4096, base=150000.0, truncate=False), GPT_OSS, 64),
+    (CODE(64, 40.0, trained_length=4096, magnitude=SLOPES), DEEPSEEK, 64),
+    (CODE(32, 8.0, trained_length=512, alpha=2.0, beta=8.0, magnitude=1.5), NARROW, 32),
 ]
 
 
@@ -234,7 +234,7 @@ def dynamic_frequencies():
                 {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": factor}, 64, 256
             )
             theirs(torch.zeros(1), torch.tensor([[length - 1]]))
-            at_one = DynamicNtkRotary(64, 256, factor).angles(torch.tensor([length - 1]))
+            at_one = DynamicNtkRotary(64, 256, factor=factor).angles(torch.tensor([length - 1]))
             yield (at_one[0] / (length - 1)).log(), theirs.inv_freq.double().log()
 
 
@@ -253,7 +253,7 @@ def dynamic_turned():
     query, key = random(4, 3, 12, 32, seed=1), random(4, 3, 12, 32, seed=2)
     for factor in (1.0, 2.0):
         parameters = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": factor}
-        ours, theirs = DynamicNtkRotary(32, 16, factor, layout="half"), []
+        ours, theirs = DynamicNtkRotary(32, 16, factor=factor, layout="half"), []
         for row, positions in enumerate(rows):
             cos, sin = llama(parameters, 32, 16)(query, positions[None])
             one = slice(row, row + 1)
@@ -299,7 +299,9 @@ def yarn_paper():
             w.append((1 - gamma) * theta / factor + gamma * theta)
         m = math.sqrt((0.1 * math.log(factor) + 1) ** 2)  # 1 / t = m * m, for q.k
         for layout in ("interleaved", "half"):
-            yield turned_loop(YarnRotary(16, factor, trained, base=base, layout=layout), w, m)
+            yield turned_loop(
+                YarnRotary(16, factor, trained_length=trained, base=base, layout=layout), w, m
+            )
 
 
 # Llama 3
@@ -391,4 +393,4 @@ def llama3_far():
         else:
             smooth = (8192 / wavelength - 1) / (4 - 1)
             w.append((1 - smooth) * theta / 8 + smooth * theta)
-    yield turned_loop(Llama3Rotary(16, 8.0, 8192), w)
+    yield turned_loop(Llama3Rotary(16, 8.0, trained_length=8192), w)
