@@ -56,7 +56,7 @@ def rotary_explorer(**settings: object) -> Panel:
             Slider("pair", 4, 0, WIDEST // 2 - 1, label="pair shown"),
             Choice("pair_layout", "interleaved", LAYOUTS, label="layout of the pairs"),
             Choice("scaling", "none", SCALINGS),
-            LogSlider("factor", 4.0, 1.0, 64.0, label="factor s"),
+            Slider("factor", 4, 1, 32, label="factor s"),
             Slider("trained", 2048, 16, 8192, step=16, label="trained length L"),
         ],
         compute=_views,
@@ -67,19 +67,23 @@ def rotary_explorer(**settings: object) -> Panel:
 @torch.no_grad()
 def _views(
     head_dim: int, length: int, start: int, base: float, pair: int, pair_layout: str,
-    scaling: str, factor: float, trained: int,
+    scaling: str, factor: int, trained: int,
 ) -> list[View]:  # fmt: skip
     pairs = head_dim // 2
     if pair >= pairs:
         has = f"pairs 0 to {pairs - 1}" if pairs > 1 else "pair 0 only"
-        raise ValueError(f"pair {pair} does not exist: head_dim = {head_dim} has {has}.")
+        raise ValueError(
+            f"pair {pair} does not exist: head_dim = {head_dim} has {has}. "
+            "Show another pair, or choose a larger head_dim."
+        )
     if scaling == "ntk" and pairs == 1:
         raise ValueError("NTK needs a fastest and a slowest pair: choose a head_dim of 4 or more.")
     plain = RotaryEncoding(head_dim, base=base, layout=pair_layout)
     shown = {PLAIN: plain}
     if scaling != "none":
         title = next(title for title, name in SCALINGS.items() if name == scaling)
-        shown = {title: _scaled(scaling, head_dim, factor, trained, base, pair_layout)} | shown
+        made = _scaled(scaling, head_dim, float(factor), trained, base, pair_layout)
+        shown = {title: made, PLAIN: plain}
     return [
         *_turned(shown, length, start, pair),
         _scores(shown, length),
