@@ -10,16 +10,19 @@ from posenc_lib import (
     NezhaRelative,
     ShawRelative,
     SinusoidalEncoding,
+    alibi_slopes,
     checks,
     plots,
     relative_index,
     relative_positions,
     shaw_scores,
+    t5_bucket,
 )
+from posenc_lib.explorers.relative import FORMS as CHOICES
 from posenc_lib.explorers.relative import relative_explorer
 from posenc_lib.memory import largest_tensor
 
-FORMS = ("raw", "clipped", "band", "Shaw", "NEZHA")
+FORMS = list(CHOICES.values())
 
 
 def loop(queries, keys, offset=0):
@@ -153,6 +156,64 @@ def test_moving_the_clip_distance_keeps_the_rows_of_the_table():
     small = panel.views[2].values
     panel.clip = 5
     np.testing.assert_array_equal(panel.views[2].values[3:-3], small)
+
+
+def bucket_of(distance, causal):
+    """T5's rule for 32 buckets and distances to 128, from the published table of edges."""
+    edges = {
+        True: [*range(1, 17), 19, 21, 24, 27, 31, 35, 40, 46, 52, 59, 67, 77, 87, 99, 113],
+        False: [*range(1, 9), 12, 16, 23, 32, 46, 64, 91],
+    }[causal]
+    n = -distance if causal else abs(distance)
+    bucket = sum(n >= edge for edge in edges)
+    return bucket + 16 if distance > 0 and not causal else bucket
+
+
+@pytest.mark.parametrize("form, causal", [("T5", False), ("T5 causal", True)])
+@pytest.mark.parametrize("queries, length, offset", [(3, 4, 0), (30, 128, 98), (128, 128, 0)])
+def test_t5_buckets_against_the_table_of_edges(form, causal, queries, length, offset):
+    panel = relative_explorer(form=form, queries=queries, length=length, offset=offset)
+    matrix, curve, pairs = panel.views
+    distances = loop(queries, length, offset)
+    wanted = np.vectorize(bucket_of)(distances, causal).astype(float)
+    wanted[causal & (distances > 0)] = np.nan
+    np.testing.assert_array_equal(matrix.values, wanted)
+    library = t5_bucket(torch.from_numpy(distances), bidirectional=not causal).numpy()
+    np.testing.assert_array_equal(matrix.values[~np.isnan(wanted)], library[~np.isnan(wanted)])
+    assert set(curve.x) == set(distances[~np.isnan(wanted)])
+    np.testing.assert_array_equal(curve.ys[0], [bucket_of(d, causal) for d in curve.x])
+    counts = [(wanted == bucket).sum() for bucket in range(32)]
+    np.testing.assert_array_equal(pairs.ys[0], counts)
+    assert matrix.limits == (0, 31)
+
+
+@pytest.mark.parametrize("head", range(4))
+@pytest.mark.parametrize("form, causal", [("ALiBi", False), ("ALiBi causal", True)])
+def test_alibi_is_minus_slope_times_distance(form, causal, head):
+    panel = relative_explorer(form=f"{form} {head}", queries=6, length=9, offset=2)
+    matrix, curves, left = panel.views
+    distances = loop(6, 9, offset=2)
+    slope = 2.0 ** (-2 * (head + 1))
+    assert slope == alibi_slopes(4)[head]
+    wanted = -slope * abs(distances)
+    wanted[causal & (distances > 0)] = np.nan
+    np.testing.assert_array_equal(matrix.values, wanted)
+    assert set(curves.x) == set(distances[~np.isnan(wanted)])
+    np.testing.assert_array_equal(curves.ys[head], -slope * abs(curves.x))
+    np.testing.assert_allclose(left.ys, np.exp(curves.ys))
+    assert curves.labels[head] == f"head {head} (1/{1 / slope:g})"
+    assert f"head {head} (slope 1/{1 / slope:g})" in panel.controls["form"].label
+    assert matrix.limits == (-0.25 * 7, 0)  # the steepest head: one colour scale for all
+
+
+def test_the_first_picture_is_the_one_of_the_notebook():
+    """New forms came later: the controls, and with them the stored picture, stay as they were."""
+    panel = relative_explorer()
+    assert panel.settings == {
+        "form": "raw", "length": 12, "queries": 12, "offset": 0, "clip": 4, "dim": 32,
+        "same_query": True,
+    }  # fmt: skip
+    assert FORMS[:5] == ["raw", "clipped", "band", "Shaw", "NEZHA"]
 
 
 @pytest.mark.parametrize("form", FORMS)

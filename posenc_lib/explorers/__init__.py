@@ -11,6 +11,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sinusoidal": ["sinusoidal_explorer"],
         "learned": ["learned_explorer"],
         "relative": ["relative_explorer"],
+        "rotary": ["rotary_explorer"],
         "attention": ["attention_explorer"],
+        "playground": ["playground_explorer"],
     },
 )

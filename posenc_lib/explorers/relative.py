@@ -8,29 +8,37 @@ import numpy as np
 import torch
 
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Toggle
+from posenc_lib.explorers.relative_biases import BIAS_FORMS, DISTANCE, bias_views
 from posenc_lib.nezha import nezha_table
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.relative import band_mask, clip_relative, relative_positions
 from posenc_lib.shaw import shaw_scores
 
 FARTHEST, LONGEST, WIDEST = 64, 128, 128
-DISTANCE = "key minus query (positions)"
 FORMS = {
     "key minus query": "raw",
     "clipped": "clipped",
     "band (window)": "band",
     "Shaw scores (random table)": "Shaw",
     "NEZHA scores (fixed table)": "NEZHA",
+    **BIAS_FORMS,
 }
 
 
 def relative_explorer(**settings: object) -> Panel:
-    """The matrix key minus query, clipped, as a band, or turned into scores by a table.
+    """The matrix key minus query, clipped, as a band, as T5 buckets or the bias of ALiBi, or
+    turned into scores by a table.
 
-    Controls: `form` ("raw", "clipped", "band", "Shaw", "NEZHA"), `length` (keys), `queries`,
-    `offset` of the first query, `clip` (K; for "band" the window to either side), `dim` (of a
-    head), `same_query` (one query vector for all rows, or one each). Queries and Shaw's table
-    are N(0, 1) from a fixed seed.
+    Controls: `form`, `length` (keys), `queries`, `offset` of the first query, `clip` (K; for
+    "band" the window to either side), `dim` (of a head), `same_query` (one query vector for all
+    rows, or one each). Queries and Shaw's table are N(0, 1) from a fixed seed.
+
+    Forms: "raw", "clipped", "band", "Shaw", "NEZHA", "T5" (32 buckets, distances to 128), "T5
+    causal", "ALiBi 0" to "ALiBi 3" (symmetric, head 0 to 3 of 4) and "ALiBi causal 0" to "ALiBi
+    causal 3". Only "clipped", "band", "Shaw" and "NEZHA" use `clip`, only "Shaw" and "NEZHA"
+    `dim` and `same_query`.
+
+    Raises ValueError for a setting out of its range.
 
     >>> panel = relative_explorer(queries=2, length=3)
     >>> panel.views[0].values
@@ -58,6 +66,8 @@ def _views(
 ) -> list[View]:
     relative = relative_positions(queries, length, offset=offset)
     distance = torch.arange(1 - queries - offset, length - offset)  # all that occur
+    if form in BIAS_FORMS.values():
+        return bias_views(form, relative, distance)
     if form in ("Shaw", "NEZHA"):
         return _scores(form, relative, distance, clip, dim, same_query)
     matrix, curve = (_made(form, tensor, clip) for tensor in (relative, distance[None]))

@@ -246,7 +246,7 @@ def _write_cells(axes: Axes, view: Heatmap, image: Any) -> None:
     rows, columns = view.values.shape
     if rows > 16 or columns > 16:
         return
-    texts = [[cell_text(value) for value in row] for row in view.values]
+    texts = [[cell_text(float(value)) for value in row] for row in view.values]
     longest = max(len(text) for row in texts for text in row)
     width, height = axes.bbox.width * 0.8 / columns, axes.bbox.height * 0.8 / rows
     if view.square:

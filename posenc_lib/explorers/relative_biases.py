@@ -1,0 +1,94 @@
+"""T5 buckets and ALiBi for the panel of relative positions: what a distance adds to a score.
+
+The causal forms leave keys after the query masked, as the layer does: T5 would put them all into
+bucket 0, ALiBi would reward them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from posenc_lib.alibi import AlibiBias, alibi_slopes
+from posenc_lib.plots.views import Curves, Heatmap, View
+from posenc_lib.t5 import t5_bucket
+
+HEADS, BUCKETS, MAX_DISTANCE = 4, 32, 128
+DISTANCE = "key minus query (positions)"
+SLOPES = [f"1/{1 / slope:g}" for slope in alibi_slopes(HEADS).tolist()]
+
+T5 = {"T5": (False,), "T5 causal": (True,)}
+"""Form to whether it is causal."""
+
+ALIBI = {
+    f"ALiBi{' causal' * causal} {head}": (causal, head)
+    for causal in (False, True)
+    for head in range(HEADS)
+}
+"""Form to whether it is causal, and the head."""
+
+BIAS_FORMS = {
+    "T5 buckets, both directions": "T5",
+    "T5 buckets, causal": "T5 causal",
+    **{
+        f"ALiBi, {'causal' if causal else 'symmetric'}, head {head} (slope {SLOPES[head]})": form
+        for form, (causal, head) in ALIBI.items()
+    },
+}
+"""What the drop-down shows, to the form."""
+
+
+def bias_views(form: str, relative: Tensor, distance: Tensor) -> list[View]:
+    """The views of one of these forms, for a matrix of distances and for each distance once."""
+    causal, *head = T5.get(form) or ALIBI[form]
+    if causal:
+        distance = distance[distance <= 0]
+    return (_alibi if head else _t5)(causal, *head, relative, distance)
+
+
+def _t5(causal: bool, relative: Tensor, distance: Tensor) -> list[View]:
+    options = {"buckets": BUCKETS, "max_distance": MAX_DISTANCE, "bidirectional": not causal}
+    bucket = t5_bucket(relative, **options)
+    pairs = torch.bincount(bucket[relative <= 0] if causal else bucket.flatten(), minlength=BUCKETS)
+    name = "T5 buckets, causal" if causal else "T5 buckets"
+    last = BUCKETS - 1
+    return [
+        Heatmap(
+            name, _masked(bucket, relative, causal), "query", "key", "bucket", (0, last),
+            "sequential", square=True,
+        ),
+        Curves(
+            f"{name}, by distance", distance, t5_bucket(distance, **options), "bucket",
+            DISTANCE, "bucket", (-0.05 * last, 1.05 * last),
+        ),
+        Curves(
+            "How many pairs share a bucket", torch.arange(BUCKETS), pairs, "pairs", "bucket",
+            "number of pairs", (0.0, 1.05 * float(pairs.max())),
+        ),
+    ]  # fmt: skip
+
+
+def _alibi(causal: bool, head: int, relative: Tensor, distance: Tensor) -> list[View]:
+    alibi = AlibiBias(HEADS, causal=causal)
+    curves = alibi.by_distance(distance)
+    labels = [f"head {h} ({slope})" for h, slope in enumerate(SLOPES)]
+    direction = "causal" if causal else "symmetric"
+    return [
+        Heatmap(
+            f"ALiBi, {direction}, head {head}: bias",
+            _masked(alibi.by_distance(relative)[head], relative, causal),
+            "query", "key", "bias", (min(float(curves.min()), -0.25), 0.0),  # for every head
+            "sequential", square=True,
+        ),
+        Curves("bias of every head (slope)", distance, curves, labels, DISTANCE, "bias"),
+        Curves(
+            "what is left of a weight", distance, curves.exp(), labels, DISTANCE,
+            "exp(bias)", (0.0, 1.05),
+        ),
+    ]  # fmt: skip
+
+
+def _masked(values: Tensor, relative: Tensor, causal: bool) -> Tensor:
+    return values.double().masked_fill(relative > 0, math.nan) if causal else values
