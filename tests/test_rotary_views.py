@@ -28,8 +28,8 @@ def encoding(scaling, head_dim, factor, trained, **options):
         "none": lambda: RotaryEncoding(head_dim, **options),
         "pi": lambda: InterpolatedRotary(head_dim, factor, **options),
         "ntk": lambda: NtkRotary(head_dim, factor, **options),
-        "yarn": lambda: YarnRotary(head_dim, factor, trained, **options),
-        "llama3": lambda: Llama3Rotary(head_dim, factor, trained, **options),
+        "yarn": lambda: YarnRotary(head_dim, factor, trained_length=trained, **options),
+        "llama3": lambda: Llama3Rotary(head_dim, factor, trained_length=trained, **options),
     }[scaling]()
 
 

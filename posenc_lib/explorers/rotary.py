@@ -100,7 +100,7 @@ def _scaled(
     if scaling == "ntk":
         return NtkRotary(head_dim, factor, **options)
     cls = {"yarn": YarnRotary, "llama3": Llama3Rotary}[scaling]
-    return cls(head_dim, factor, trained, **options)
+    return cls(head_dim, factor, trained_length=trained, **options)
 
 
 def _turned(
