@@ -3,6 +3,7 @@
 
 const HINT = "Point at the picture, or use the arrow keys, to read values.";
 const DASHES = [[], [7, 4], [2, 3]];
+const PINNED_DASH = [5, 3];
 const BORDERS = ["solid", "dashed", "dotted"];
 
 // --- numbers ---------------------------------------------------------------------------------
@@ -128,26 +129,40 @@ class Pane {
     this.panel.point(this);
   }
 
-  take(sent) {
-    this.view = sent.kind === "heatmap" ? new HeatmapView(sent) : new CurvesView(sent);
-    if (this.caption.textContent !== sent.name) this.caption.textContent = sent.name;
-    this.canvas.setAttribute("aria-label", sent.alt);
-    this.writeLegend(sent);
+  take(sent, pinned, mode) {
+    this.view = beside(viewOf(sent), pinned, mode);
+    const { name, note = "", alt } = this.view;
+    if (this.caption.textContent !== name + note) this.caption.textContent = name + note;
+    const behind = this.view.kind === "curves" ? this.view.pinned : null;
+    this.canvas.setAttribute("aria-label", behind ? `${alt} Dashed, pinned: ${behind.alt}` : alt);
+    this.writeLegend(this.view.legend ?? [], behind?.legend ?? []);
   }
 
-  writeLegend(sent) {
-    const key = JSON.stringify(sent.legend ?? []);
+  writeLegend(legend, pinned) {
+    const key = JSON.stringify([legend, pinned]);
     if (this.legendKey === key) return;
     this.legendKey = key;
     this.legend.replaceChildren();
-    if (!sent.legend || sent.legend.length < 2) return;
-    sent.legend.forEach((text, index) => {
+    if (legend.length + pinned.length < 2) return;
+    const add = (text, index, style) => {
       const item = element("span", "", this.legend);
       const line = element("i", "", item);
       line.style.borderTopColor = this.panel.colour(index);
-      line.style.borderTopStyle = BORDERS[Math.floor(index / this.panel.cycle.length)] ?? "solid";
+      line.style.borderTopStyle = style;
       item.append(text);
-    });
+      return line;
+    };
+    legend.forEach((text, index) =>
+      add(text, index, BORDERS[Math.floor(index / this.panel.cycle.length)] ?? "solid"),
+    );
+    const several = pinned.length > 1; // then they take a row of their own
+    if (several) {
+      element("span", "posenc-break", this.legend);
+      element("span", "", this.legend).append("(pinned)");
+    }
+    pinned.forEach((text, index) =>
+      add(several ? text : `${text} (pinned)`, index, "dashed").classList.add("posenc-thin"),
+    );
   }
 
   draw(theme) {
@@ -242,6 +257,7 @@ function axes(pen, box, theme, across, down, labels) {
 
 class HeatmapView {
   constructor(sent) {
+    this.sent = sent;
     Object.assign(this, sent);
     [this.rows, this.columns] = sent.shape;
     this.codes = numbers(sent.codes, sent.bytes === 1 ? Uint8Array : Uint16Array);
@@ -254,6 +270,12 @@ class HeatmapView {
   value(row, column) {
     const code = this.codes[row * this.columns + column];
     return code === this.none ? NaN : this.low + this.step * code;
+  }
+
+  // The value of a cell that may lie outside: NaN there.
+  within(row, column) {
+    const inside = row >= 0 && column >= 0 && row < this.rows && column < this.columns;
+    return inside ? this.value(row, column) : NaN;
   }
 
   // Place in the palette, 0 to 255.
@@ -481,9 +503,15 @@ class HeatmapView {
     const down = this.rowTicks?.[row] ?? this.rowStart + row;
     const across = this.columnTicks?.[column] ?? this.columnStart + column;
     const cell = this.value(row, column);
-    const value = Number.isNaN(cell) ? "masked" : written(cell, this.fine);
+    const said = (value, none = "masked") => (Number.isNaN(value) ? none : written(value, this.fine));
     const [rowLabel, columnLabel, valueLabel] = this.labels;
-    return `${rowLabel} ${down}, ${columnLabel} ${across}: ${valueLabel} ${value}`;
+    const at = `${rowLabel} ${down}, ${columnLabel} ${across}: ${valueLabel}`;
+    if (!this.pinned) return `${at} ${said(cell)}`;
+    const { pinned, live = this } = this;
+    const [oldRow, oldColumn] = [this.rowStart - pinned.rowStart, this.columnStart - pinned.columnStart];
+    const old = said(pinned.within(row + oldRow, column + oldColumn), "none");
+    if (live === this) return `${at} ${said(cell)} (pinned ${old})`;
+    return `${at} ${said(cell, "none")} (live ${said(live.value(row, column))}, pinned ${old})`;
   }
 }
 
@@ -503,9 +531,12 @@ class CurvesView {
   draw(pen, pane, theme) {
     const { size } = theme;
     const { width, height } = pane;
-    const [low, high] = this.limits;
-    let first = this.x[0];
-    let last = this.x[this.columns - 1];
+    // The axes reach over the pinned curves too: nothing is cut off.
+    const all = this.pinned ? [this, this.pinned] : [this];
+    const low = Math.min(...all.map((one) => one.limits[0]));
+    const high = Math.max(...all.map((one) => one.limits[1]));
+    let first = Math.min(...all.map((one) => one.x[0]));
+    let last = Math.max(...all.map((one) => one.x[one.columns - 1]));
     if (first === last) [first, last] = this.logX ? [first / 2, last * 2] : [first - 0.5, last + 0.5];
     const down = (this.logY ? logTicks : ticks)(low, high, clamp(height / (size * 3.5), 2, 8));
     const box = {
@@ -548,9 +579,14 @@ class CurvesView {
     pen.beginPath();
     pen.rect(box.left, box.top - 3, box.right - box.left + 3, box.bottom - box.top + 6);
     pen.clip();
-    pen.lineWidth = 1.8;
     pen.lineJoin = "round";
-    this.ys.forEach((y, index) => this.trace(pen, pane, y, index));
+    pen.lineWidth = 1.1 * theme.bold;
+    this.pinned?.ys.forEach((y, index) => {
+      pen.strokeStyle = pane.panel.colour(index);
+      this.path(pen, this.pinned.x, y, PINNED_DASH.map((length) => length * theme.bold));
+    });
+    pen.lineWidth = 1.8 * theme.bold;
+    this.ys.forEach((y, index) => this.trace(pen, pane, y, index, theme));
     pen.restore();
     pen.strokeStyle = theme.text;
     pen.lineWidth = 1;
@@ -562,30 +598,34 @@ class CurvesView {
     axes(pen, box, theme, { ticks: along, place: across }, { ticks: down, place: up }, this.labels);
   }
 
-  trace(pen, pane, y, index) {
-    pen.strokeStyle = pane.panel.colour(index);
-    pen.fillStyle = pen.strokeStyle;
-    pen.setLineDash(DASHES[Math.floor(index / pane.panel.cycle.length)] ?? []);
+  path(pen, xs, y, dash) {
+    pen.setLineDash(dash);
     pen.beginPath();
     let gap = true;
-    for (let i = 0; i < this.columns; i++) {
+    for (let i = 0; i < xs.length; i++) {
       if (Number.isNaN(y[i])) {
         gap = true;
         continue;
       }
-      if (gap) pen.moveTo(this.across(this.x[i]), this.up(y[i]));
-      else pen.lineTo(this.across(this.x[i]), this.up(y[i]));
+      if (gap) pen.moveTo(this.across(xs[i]), this.up(y[i]));
+      else pen.lineTo(this.across(xs[i]), this.up(y[i]));
       gap = false;
     }
     pen.stroke();
     pen.setLineDash([]);
+  }
+
+  trace(pen, pane, y, index, theme) {
+    pen.strokeStyle = pane.panel.colour(index);
+    pen.fillStyle = pen.strokeStyle;
+    this.path(pen, this.x, y, DASHES[Math.floor(index / pane.panel.cycle.length)] ?? []);
     if (this.columns > 40) return;
     pen.beginPath();
     for (let i = 0; i < this.columns; i++) {
       if (Number.isNaN(y[i])) continue;
       const x = this.across(this.x[i]);
       pen.moveTo(x, this.up(y[i]));
-      pen.arc(x, this.up(y[i]), 3, 0, 2 * Math.PI);
+      pen.arc(x, this.up(y[i]), 3 * theme.bold, 0, 2 * Math.PI);
     }
     pen.fill();
   }
@@ -627,13 +667,17 @@ class CurvesView {
 
   describe({ column }) {
     const [low, high] = this.limits;
+    const old = this.pinned ? this.pinned.x.indexOf(this.x[column]) : -1;
     const fine = (value) => (this.logY ? Math.abs(value) / 1000 : (high - low) / 10000);
     const whole = this.ys.every((y) => y.every((value) => Number.isNaN(value) || Number.isInteger(value)));
     const x = this.x[column];
     const at = written(x, Number.isInteger(x) ? 1 : Math.abs(x) / 1000);
+    const said = (value) =>
+      Number.isNaN(value) ? "none" : written(value, whole && Number.isInteger(value) ? 1 : fine(value));
     const values = this.ys.map((y, i) => {
-      const value = Number.isNaN(y[column]) ? "none" : written(y[column], whole ? 1 : fine(y[column]));
-      return this.ys.length > 1 ? `${this.legend[i]} ${value}` : `${this.labels[1]} ${value}`;
+      const value = said(y[column]);
+      const pinned = old >= 0 && this.pinned.ys[i] ? ` (pinned ${said(this.pinned.ys[i][old])})` : "";
+      return `${this.ys.length > 1 ? this.legend[i] : this.labels[1]} ${value}${pinned}`;
     });
     return `${this.labels[0]} ${at}: ${values.join(", ")}`;
   }
@@ -645,9 +689,11 @@ class Surface {
   constructor(model, el) {
     this.model = model;
     this.root = element("div", "posenc-views", el);
+    if (model.get("tools")) this.toolbar = new Toolbar(model, this.root);
     this.messageLine = element("div", "posenc-message", this.root);
     this.messageLine.setAttribute("role", "status");
     this.grid = element("div", "posenc-grid", this.root);
+    this.pinned = [];
     this.panes = [];
     this.width = 0;
     this.stale = { numbers: true, theme: true, picture: true, pointer: new Set() };
@@ -661,7 +707,7 @@ class Surface {
         pane.width = entry.contentRect.width;
         pane.height = entry.contentRect.height;
       }
-      this.later("picture");
+      this.later(this.theme?.placed ? "picture" : "theme");
     });
     this.sizes.observe(this.root);
     this.themes = new MutationObserver(() => {
@@ -673,9 +719,21 @@ class Surface {
     window.addEventListener("resize", this.zoomed);
     this.newNumbers = () => this.later("numbers");
     this.newMessage = () => this.showMessage();
+    this.newPin = () => {
+      this.takePin();
+      this.later("numbers");
+    };
+    this.newMode = () => {
+      this.toolbar?.update();
+      this.later("numbers");
+      this.later("theme");
+    };
     model.on("change:picture", this.newNumbers);
+    model.on("change:pinned", this.newPin);
+    model.on("change:heatmaps change:lecture", this.newMode);
     model.on("change:message", this.newMessage);
     this.showMessage();
+    this.takePin();
     this.later("numbers");
   }
 
@@ -685,6 +743,8 @@ class Surface {
     this.themes.disconnect();
     window.removeEventListener("resize", this.zoomed);
     this.model.off("change:picture", this.newNumbers);
+    this.model.off("change:pinned", this.newPin);
+    this.model.off("change:heatmaps change:lecture", this.newMode);
     this.model.off("change:message", this.newMessage);
   }
 
@@ -692,11 +752,17 @@ class Surface {
   arrange(width = this.width) {
     this.width = width;
     if (!width || !this.panes.length) return;
-    const most = Math.max(1, Math.floor((width + 20) / 360));
+    const least = this.lecture ? 480 : 360;
+    const most = Math.max(1, Math.floor((width + 20) / least));
     const rows = Math.ceil(this.panes.length / most);
     const columns = Math.ceil(this.panes.length / rows);
     this.grid.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
-    this.grid.style.setProperty("--posenc-tallest", rows > 1 && columns > 1 ? "340px" : "440px");
+    const alone = columns === 2 && this.panes.length === 3; // the third takes a row of its own
+    this.panes.forEach((pane, i) => {
+      pane.figure.style.gridColumn = alone && i === 2 ? "1 / -1" : "";
+    });
+    const tallest = (rows > 1 && columns > 1 ? 340 : 440) * (this.lecture ? 1.4 : 1);
+    this.grid.style.setProperty("--posenc-tallest", `${tallest}px`);
   }
 
   showMessage() {
@@ -790,10 +856,24 @@ class Surface {
     }
     if (this.arranged !== views.length) this.arrange();
     this.arranged = views.length;
-    views.forEach((sent, i) => this.panes[i].take(sent));
+    const mode = this.model.get("heatmaps") ?? "live";
+    views.forEach((sent, i) => this.panes[i].take(sent, this.pinned[i], mode));
+  }
+
+  // The pinned numbers come once, and are read once.
+  takePin() {
+    this.pinned = (this.model.get("pinned")?.views ?? []).map(viewOf);
+    this.toolbar?.update();
   }
 
   readTheme() {
+    const lecture = Boolean(this.model.get("lecture"));
+    const panel = this.root.closest(".posenc-panel") ?? this.root; // its controls grow too
+    panel.classList.toggle("posenc-lecture", lecture);
+    if (this.lecture !== lecture) {
+      this.lecture = lecture;
+      this.arrange();
+    }
     const style = getComputedStyle(this.root);
     const size = parseFloat(style.fontSize) || 13;
     this.theme = {
@@ -802,6 +882,8 @@ class Surface {
       small: `${size * 0.9}px ${style.fontFamily}`,
       text: style.color,
       line: style.getPropertyValue("--posenc-line").trim() || "#bdbdbd",
+      bold: lecture ? 1.6 : 1,
+      placed: this.root.isConnected, // before that no style applies
     };
   }
 }

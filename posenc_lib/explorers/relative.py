@@ -50,6 +50,7 @@ def relative_explorer(**settings: object) -> Panel:
         ],
         compute=_views,
         settings=settings,
+        explorer="relative_explorer",
     )
 
 
