@@ -299,7 +299,7 @@ def _write_cells(axes: Axes, view: Heatmap, image: Any) -> None:
             )
 
 
-def cell_text(value: float) -> str:
+def cell_text(value: float | np.floating) -> str:
     """A value as it stands in a cell: whole numbers as they are, others to two decimals."""
     if np.isnan(value):
         return ""
