@@ -16,7 +16,8 @@ from posenc_lib.plots._palette import CYCLE, MISSING, PALETTES
 from posenc_lib.plots.views import Curves, Heatmap, View
 
 HERE = Path(__file__).parent
-SCRIPTS, SHEETS = ("canvas.js", "pinned.js", "toolbar.js"), ("canvas.css", "toolbar.css")
+SCRIPTS = ("heatmap.js", "curves.js", "pinned.js", "toolbar.js", "canvas.js")
+SHEETS = ("canvas.css", "toolbar.css")
 
 SMALL = 65_536
 """Heat maps of up to so many cells travel with two bytes a cell, larger ones with one."""
