@@ -84,6 +84,8 @@ def attention_explorer(
         ],
         compute=compute,
         settings=settings,
+        explorer="attention_explorer",
+        own=own,
     )
 
 

@@ -2,7 +2,6 @@
 // Nothing is fetched. One picture is drawn a frame, the newest, into canvases that are kept.
 
 const HINT = "Point at the picture, or use the arrow keys, to read values.";
-const DASHES = [[], [7, 4], [2, 3]];
 const BORDERS = ["solid", "dashed", "dotted"];
 
 // --- numbers ---------------------------------------------------------------------------------
@@ -128,26 +127,40 @@ class Pane {
     this.panel.point(this);
   }
 
-  take(sent) {
-    this.view = sent.kind === "heatmap" ? new HeatmapView(sent) : new CurvesView(sent);
-    if (this.caption.textContent !== sent.name) this.caption.textContent = sent.name;
-    this.canvas.setAttribute("aria-label", sent.alt);
-    this.writeLegend(sent);
+  take(sent, pinned, mode) {
+    this.view = beside(viewOf(sent), pinned, mode);
+    const { name, note = "", alt } = this.view;
+    if (this.caption.textContent !== name + note) this.caption.textContent = name + note;
+    const behind = this.view.kind === "curves" ? this.view.pinned : null;
+    this.canvas.setAttribute("aria-label", behind ? `${alt} Dashed, pinned: ${behind.alt}` : alt);
+    this.writeLegend(this.view.legend ?? [], behind?.legend ?? []);
   }
 
-  writeLegend(sent) {
-    const key = JSON.stringify(sent.legend ?? []);
+  writeLegend(legend, pinned) {
+    const key = JSON.stringify([legend, pinned]);
     if (this.legendKey === key) return;
     this.legendKey = key;
     this.legend.replaceChildren();
-    if (!sent.legend || sent.legend.length < 2) return;
-    sent.legend.forEach((text, index) => {
+    if (legend.length + pinned.length < 2) return;
+    const add = (text, index, style) => {
       const item = element("span", "", this.legend);
       const line = element("i", "", item);
       line.style.borderTopColor = this.panel.colour(index);
-      line.style.borderTopStyle = BORDERS[Math.floor(index / this.panel.cycle.length)] ?? "solid";
+      line.style.borderTopStyle = style;
       item.append(text);
-    });
+      return line;
+    };
+    legend.forEach((text, index) =>
+      add(text, index, BORDERS[Math.floor(index / this.panel.cycle.length)] ?? "solid"),
+    );
+    const several = pinned.length > 1; // then they take a row of their own
+    if (several) {
+      element("span", "posenc-break", this.legend);
+      element("span", "", this.legend).append("(pinned)");
+    }
+    pinned.forEach((text, index) =>
+      add(several ? text : `${text} (pinned)`, index, "dashed").classList.add("posenc-thin"),
+    );
   }
 
   draw(theme) {
@@ -238,416 +251,17 @@ function axes(pen, box, theme, across, down, labels) {
   turned(pen, labels[1], box.head, (box.top + box.bottom) / 2, -Math.PI / 2);
 }
 
-// --- heat map --------------------------------------------------------------------------------
-
-class HeatmapView {
-  constructor(sent) {
-    Object.assign(this, sent);
-    [this.rows, this.columns] = sent.shape;
-    this.codes = numbers(sent.codes, sent.bytes === 1 ? Uint8Array : Uint16Array);
-    this.none = sent.bytes === 1 ? 255 : 65535;
-    [this.rowStart, this.columnStart] = sent.starts;
-    [this.rowTicks, this.columnTicks] = sent.ticks;
-    this.fine = sent.whole ? 1 : 10 ** Math.ceil(Math.log10(sent.step));
-  }
-
-  value(row, column) {
-    const code = this.codes[row * this.columns + column];
-    return code === this.none ? NaN : this.low + this.step * code;
-  }
-
-  // Place in the palette, 0 to 255.
-  shade(value) {
-    const [low, high] = this.limits;
-    return clamp(Math.floor(((value - low) / (high - low)) * 256), 0, 255);
-  }
-
-  // One pixel a cell; the array of pixels is kept while the shape stays.
-  paint(pane) {
-    const { rows, columns, codes, none } = this;
-    const { tile } = pane;
-    if (!pane.pixels || tile.width !== columns || tile.height !== rows) {
-      tile.width = columns;
-      tile.height = rows;
-      pane.brush = tile.getContext("2d");
-      pane.image = pane.brush.createImageData(columns, rows);
-      pane.pixels = new Uint32Array(pane.image.data.buffer);
-    }
-    const { pixels } = pane;
-    const palette = pane.panel.palette(this.palette);
-    const missing = pane.panel.missing;
-    const [low, high] = this.limits;
-    const slope = (this.step / (high - low)) * 256;
-    const start = ((this.low - low) / (high - low)) * 256;
-    if (none === 255) {
-      const table = new Uint32Array(256);
-      for (let code = 0; code < 255; code++) {
-        table[code] = palette[clamp(Math.floor(start + slope * code), 0, 255)];
-      }
-      table[255] = missing;
-      for (let i = 0; i < codes.length; i++) pixels[i] = table[codes[i]];
-    } else {
-      for (let i = 0; i < codes.length; i++) {
-        const code = codes[i];
-        const at = start + slope * code;
-        pixels[i] = code === none ? missing : palette[at < 0 ? 0 : at > 255 ? 255 : at | 0];
-      }
-    }
-    pane.brush.putImageData(pane.image, 0, 0);
-  }
-
-  // Enlarged cells stay sharp; where cells are smaller than pixels their colours are averaged.
-  spread(pen, pane, box, ratio) {
-    const wide = Math.max(1, Math.round((box.right - box.left) * ratio));
-    const high = box.bottom - box.top;
-    let source = pane.tile;
-    if (this.columns > wide) {
-      const between = (pane.between ??= document.createElement("canvas"));
-      if (between.width !== wide || between.height !== this.rows) {
-        between.width = wide;
-        between.height = this.rows;
-      }
-      const brush = between.getContext("2d");
-      brush.imageSmoothingQuality = "high";
-      brush.drawImage(source, 0, 0, wide, this.rows);
-      source = between;
-    }
-    pen.imageSmoothingEnabled = this.rows > high * ratio;
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(source, box.left, box.top, box.right - box.left, high);
-  }
-
-  // Numbers at the cells' middles, or the given texts, as many as there is room for.
-  axisTicks(given, start, count, room, each) {
-    if (!given) {
-      return ticks(start, start + count - 1, clamp(room / each, 1, 8), true).filter(
-        (tick) => tick.at >= start && tick.at <= start + count - 1,
-      );
-    }
-    const every = Math.max(1, Math.ceil((count * each) / room));
-    return given
-      .map((text, index) => ({ at: start + index, text }))
-      .filter((_, index) => index % every === 0);
-  }
-
-  draw(pen, pane, theme, ratio) {
-    this.paint(pane);
-    const { size } = theme;
-    const { width, height } = pane;
-    const scale = ticks(...this.limits, clamp(height / (size * 3.5), 2, 8));
-    const rowTicks = this.axisTicks(
-      this.rowTicks, this.rowStart, this.rows, height - 4 * size, this.rowTicks ? size * 1.3 : size * 3,
-    );
-    const box = {
-      head: 3, // a turned label reaches a little past its line
-      foot: height,
-      top: size * 0.7,
-      left: size * 1.5 + 3 + widest(pen, rowTicks.map((tick) => tick.text)) + 8,
-    };
-    const bar = { width: size, label: size * 1.3, ticks: widest(pen, scale.map((t) => t.text)) + 8 };
-    box.right = width - bar.width - bar.label - bar.ticks - size * 1.1;
-    const cell = Math.max(box.right - box.left, 1) / this.columns;
-    const longest = this.columnTicks ? widest(pen, this.columnTicks) : 0;
-    const slant = longest > cell - 4;
-    box.bottom = height - size * 2.9 - (slant && longest ? Math.max(longest * 0.71 - size * 0.6, 0) : 0);
-    if (this.square) {
-      const side = Math.min((box.right - box.left) / this.columns, (box.bottom - box.top) / this.rows);
-      const spare = box.right - box.left - side * this.columns;
-      box.head += spare / 2;
-      box.left += spare / 2;
-      box.right = box.left + side * this.columns;
-      box.bottom = box.top + side * this.rows;
-      box.foot = Math.min(height, box.bottom + height - (height - size * 2.9) + (slant ? longest * 0.71 : 0));
-    }
-    this.box = box;
-    this.cell = [(box.right - box.left) / this.columns, (box.bottom - box.top) / this.rows];
-    this.spread(pen, pane, box, ratio);
-    const columnTicks = this.axisTicks(
-      this.columnTicks, this.columnStart, this.columns, box.right - box.left,
-      this.columnTicks ? (slant ? size * 1.4 : longest + 4) : size * 3.5,
-    );
-    axes(
-      pen, box, theme,
-      { ticks: columnTicks, place: (at) => box.left + (at - this.columnStart + 0.5) * this.cell[0],
-        slant: slant && longest > 0 },
-      { ticks: rowTicks, place: (at) => box.top + (at - this.rowStart + 0.5) * this.cell[1] },
-      [this.labels[1], this.labels[0]],
-    );
-    this.drawScale(pen, pane, theme, scale, bar);
-    if (this.numbers) this.writeCells(pen, pane, theme);
-  }
-
-  drawScale(pen, pane, theme, scale, bar) {
-    const { box } = this;
-    const [low, high] = this.limits;
-    const left = box.right + theme.size * 1.1;
-    const place = (at) => box.bottom - ((at - low) / (high - low)) * (box.bottom - box.top);
-    pen.imageSmoothingEnabled = false;
-    pen.drawImage(pane.panel.strip(this.palette), left, box.top, bar.width, box.bottom - box.top);
-    pen.strokeStyle = theme.line;
-    pen.strokeRect(left, box.top, bar.width, box.bottom - box.top);
-    const palette = pane.panel.scales[this.palette].names;
-    const tip = (edge, height, colour) => {
-      pen.fillStyle = colour;
-      pen.beginPath();
-      pen.moveTo(left, edge);
-      pen.lineTo(left + bar.width / 2, edge + height);
-      pen.lineTo(left + bar.width, edge);
-      pen.fill();
-    };
-    // Values beyond the scale: its ends are drawn as arrows.
-    if (this.beyond[0]) tip(box.bottom + 1, theme.size * 0.55, palette[0]);
-    if (this.beyond[1]) tip(box.top - 1, -theme.size * 0.55, palette[1]);
-    pen.strokeStyle = theme.text;
-    pen.fillStyle = theme.text;
-    pen.textAlign = "left";
-    pen.textBaseline = "middle";
-    pen.beginPath();
-    for (const tick of scale) {
-      const y = place(tick.at);
-      pen.moveTo(left + bar.width, y);
-      pen.lineTo(left + bar.width + 4, y);
-      pen.fillText(tick.text, left + bar.width + 7, y);
-    }
-    pen.stroke();
-    pen.textAlign = "center";
-    pen.textBaseline = "bottom";
-    const across = left + bar.width + bar.ticks + bar.label;
-    turned(pen, this.labels[2], across, (box.top + box.bottom) / 2, -Math.PI / 2);
-  }
-
-  cellText(value) {
-    if (Number.isNaN(value)) return "";
-    if (Math.abs(value - Math.round(value)) < this.step / 2) return written(Math.round(value), 1);
-    return written(value, 0.01);
-  }
-
-  writeCells(pen, pane, theme) {
-    if (this.rows * this.columns > 600 || this.cell[1] < theme.size * 1.4) return;
-    const texts = [];
-    for (let i = 0; i < this.rows * this.columns; i++) {
-      texts.push(this.cellText(this.value(Math.floor(i / this.columns), i % this.columns)));
-    }
-    pen.font = theme.small;
-    if (widest(pen, texts) > this.cell[0] - 4) return;
-    const dark = pane.panel.dark(this.palette);
-    pen.textAlign = "center";
-    pen.textBaseline = "middle";
-    texts.forEach((text, i) => {
-      const row = Math.floor(i / this.columns);
-      const column = i % this.columns;
-      pen.fillStyle = dark[this.shade(this.value(row, column))] ? "#fff" : "#000";
-      pen.fillText(
-        text, this.box.left + (column + 0.5) * this.cell[0], this.box.top + (row + 0.54) * this.cell[1],
-      );
-    });
-  }
-
-  locate(x, y) {
-    const { box } = this;
-    if (!box || x < box.left || x >= box.right || y < box.top || y >= box.bottom) return null;
-    return {
-      row: clamp(Math.floor((y - box.top) / this.cell[1]), 0, this.rows - 1),
-      column: clamp(Math.floor((x - box.left) / this.cell[0]), 0, this.columns - 1),
-    };
-  }
-
-  mark(pen, { row, column }) {
-    const { box } = this;
-    const wide = Math.max(this.cell[0], 3);
-    const high = Math.max(this.cell[1], 3);
-    const x = box.left + (column + 0.5) * this.cell[0];
-    const y = box.top + (row + 0.5) * this.cell[1];
-    for (const [colour, thick] of [["#fff", 3], ["#000", 1]]) {
-      pen.strokeStyle = colour;
-      pen.lineWidth = thick;
-      pen.beginPath();
-      pen.moveTo(box.left, y);
-      pen.lineTo(x - wide / 2, y);
-      pen.moveTo(x + wide / 2, y);
-      pen.lineTo(box.right, y);
-      pen.moveTo(x, box.top);
-      pen.lineTo(x, y - high / 2);
-      pen.moveTo(x, y + high / 2);
-      pen.lineTo(x, box.bottom);
-      pen.globalAlpha = 0.55;
-      pen.stroke();
-      pen.globalAlpha = 1;
-      pen.strokeRect(x - wide / 2, y - high / 2, wide, high);
-    }
-  }
-
-  describe({ row, column }) {
-    const down = this.rowTicks?.[row] ?? this.rowStart + row;
-    const across = this.columnTicks?.[column] ?? this.columnStart + column;
-    const cell = this.value(row, column);
-    const value = Number.isNaN(cell) ? "masked" : written(cell, this.fine);
-    const [rowLabel, columnLabel, valueLabel] = this.labels;
-    return `${rowLabel} ${down}, ${columnLabel} ${across}: ${valueLabel} ${value}`;
-  }
-}
-
-// --- curves ----------------------------------------------------------------------------------
-
-class CurvesView {
-  constructor(sent) {
-    Object.assign(this, sent);
-    this.x = numbers(sent.x, Float64Array);
-    const all = numbers(sent.ys, Float32Array);
-    this.columns = this.x.length;
-    this.rows = 1; // the arrow keys step along the points
-    this.ys = sent.legend.map((_, i) => all.subarray(i * this.columns, (i + 1) * this.columns));
-    [this.logX, this.logY] = sent.logs;
-  }
-
-  draw(pen, pane, theme) {
-    const { size } = theme;
-    const { width, height } = pane;
-    const [low, high] = this.limits;
-    let first = this.x[0];
-    let last = this.x[this.columns - 1];
-    if (first === last) [first, last] = this.logX ? [first / 2, last * 2] : [first - 0.5, last + 0.5];
-    const down = (this.logY ? logTicks : ticks)(low, high, clamp(height / (size * 3.5), 2, 8));
-    const box = {
-      head: 3, // a turned label reaches a little past its line
-      foot: height,
-      top: size * 0.7,
-      bottom: height - size * 2.9,
-      left: size * 1.5 + 3 + widest(pen, down.map((tick) => tick.text)) + 8,
-      right: width - size * 1.1,
-    };
-    this.box = box;
-    const line = (from, to, start, end, log) => {
-      if (log) [from, to] = [Math.log(from), Math.log(to)];
-      const slope = (end - start) / (to - from);
-      return log ? (v) => start + (Math.log(v) - from) * slope : (v) => start + (v - from) * slope;
-    };
-    const inset = this.columns <= 40 ? 5 : 0; // room for the first and last dots
-    const across = line(first, last, box.left + inset, box.right - inset, this.logX);
-    const up = line(low, high, box.bottom, box.top, this.logY);
-    this.across = across;
-    this.up = up;
-    const most = clamp((box.right - box.left) / (size * 4.5), 2, 8);
-    const whole = this.x.every((value) => Number.isInteger(value));
-    const along = this.logX ? logTicks(first, last, most) : ticks(first, last, most, whole);
-    pen.strokeStyle = theme.line;
-    pen.lineWidth = 1;
-    pen.globalAlpha = 0.5;
-    pen.beginPath();
-    for (const tick of along) {
-      pen.moveTo(across(tick.at), box.top);
-      pen.lineTo(across(tick.at), box.bottom);
-    }
-    for (const tick of down) {
-      pen.moveTo(box.left, up(tick.at));
-      pen.lineTo(box.right, up(tick.at));
-    }
-    pen.stroke();
-    pen.globalAlpha = 1;
-    pen.save();
-    pen.beginPath();
-    pen.rect(box.left, box.top - 3, box.right - box.left + 3, box.bottom - box.top + 6);
-    pen.clip();
-    pen.lineWidth = 1.8;
-    pen.lineJoin = "round";
-    this.ys.forEach((y, index) => this.trace(pen, pane, y, index));
-    pen.restore();
-    pen.strokeStyle = theme.text;
-    pen.lineWidth = 1;
-    pen.beginPath();
-    pen.moveTo(box.left, box.top);
-    pen.lineTo(box.left, box.bottom);
-    pen.lineTo(box.right, box.bottom);
-    pen.stroke();
-    axes(pen, box, theme, { ticks: along, place: across }, { ticks: down, place: up }, this.labels);
-  }
-
-  trace(pen, pane, y, index) {
-    pen.strokeStyle = pane.panel.colour(index);
-    pen.fillStyle = pen.strokeStyle;
-    pen.setLineDash(DASHES[Math.floor(index / pane.panel.cycle.length)] ?? []);
-    pen.beginPath();
-    let gap = true;
-    for (let i = 0; i < this.columns; i++) {
-      if (Number.isNaN(y[i])) {
-        gap = true;
-        continue;
-      }
-      if (gap) pen.moveTo(this.across(this.x[i]), this.up(y[i]));
-      else pen.lineTo(this.across(this.x[i]), this.up(y[i]));
-      gap = false;
-    }
-    pen.stroke();
-    pen.setLineDash([]);
-    if (this.columns > 40) return;
-    pen.beginPath();
-    for (let i = 0; i < this.columns; i++) {
-      if (Number.isNaN(y[i])) continue;
-      const x = this.across(this.x[i]);
-      pen.moveTo(x, this.up(y[i]));
-      pen.arc(x, this.up(y[i]), 3, 0, 2 * Math.PI);
-    }
-    pen.fill();
-  }
-
-  // The point nearest to the pointer along the horizontal axis.
-  locate(x, y) {
-    const { box } = this;
-    if (!box || x < box.left - 4 || x > box.right + 4 || y < box.top || y > box.bottom) return null;
-    let [from, to] = [0, this.columns - 1];
-    while (to - from > 1) {
-      const middle = (from + to) >> 1;
-      if (this.across(this.x[middle]) <= x) from = middle;
-      else to = middle;
-    }
-    const near = (i) => Math.abs(this.across(this.x[i]) - x);
-    return { row: 0, column: near(to) < near(from) ? to : from };
-  }
-
-  mark(pen, { column }, theme) {
-    const { box } = this;
-    const x = this.across(this.x[column]);
-    pen.strokeStyle = theme.text;
-    pen.lineWidth = 1;
-    pen.globalAlpha = 0.6;
-    pen.beginPath();
-    pen.moveTo(x, box.top);
-    pen.lineTo(x, box.bottom);
-    pen.stroke();
-    pen.globalAlpha = 1;
-    pen.lineWidth = 2;
-    for (const y of this.ys) {
-      const at = this.up(y[column]);
-      if (!(at >= box.top - 3 && at <= box.bottom + 3)) continue;
-      pen.beginPath();
-      pen.arc(x, at, 5, 0, 2 * Math.PI);
-      pen.stroke();
-    }
-  }
-
-  describe({ column }) {
-    const [low, high] = this.limits;
-    const fine = (value) => (this.logY ? Math.abs(value) / 1000 : (high - low) / 10000);
-    const whole = this.ys.every((y) => y.every((value) => Number.isNaN(value) || Number.isInteger(value)));
-    const x = this.x[column];
-    const at = written(x, Number.isInteger(x) ? 1 : Math.abs(x) / 1000);
-    const values = this.ys.map((y, i) => {
-      const value = Number.isNaN(y[column]) ? "none" : written(y[column], whole ? 1 : fine(y[column]));
-      return this.ys.length > 1 ? `${this.legend[i]} ${value}` : `${this.labels[1]} ${value}`;
-    });
-    return `${this.labels[0]} ${at}: ${values.join(", ")}`;
-  }
-}
-
 // --- the surface -----------------------------------------------------------------------------
 
 class Surface {
   constructor(model, el) {
     this.model = model;
     this.root = element("div", "posenc-views", el);
+    if (model.get("tools")) this.toolbar = new Toolbar(model, this.root);
     this.messageLine = element("div", "posenc-message", this.root);
     this.messageLine.setAttribute("role", "status");
     this.grid = element("div", "posenc-grid", this.root);
+    this.pinned = [];
     this.panes = [];
     this.width = 0;
     this.stale = { numbers: true, theme: true, picture: true, pointer: new Set() };
@@ -661,7 +275,7 @@ class Surface {
         pane.width = entry.contentRect.width;
         pane.height = entry.contentRect.height;
       }
-      this.later("picture");
+      this.later(this.theme?.placed ? "picture" : "theme");
     });
     this.sizes.observe(this.root);
     this.themes = new MutationObserver(() => {
@@ -673,9 +287,21 @@ class Surface {
     window.addEventListener("resize", this.zoomed);
     this.newNumbers = () => this.later("numbers");
     this.newMessage = () => this.showMessage();
+    this.newPin = () => {
+      this.takePin();
+      this.later("numbers");
+    };
+    this.newMode = () => {
+      this.toolbar?.update();
+      this.later("numbers");
+      this.later("theme");
+    };
     model.on("change:picture", this.newNumbers);
+    model.on("change:pinned", this.newPin);
+    model.on("change:heatmaps change:lecture", this.newMode);
     model.on("change:message", this.newMessage);
     this.showMessage();
+    this.takePin();
     this.later("numbers");
   }
 
@@ -685,6 +311,8 @@ class Surface {
     this.themes.disconnect();
     window.removeEventListener("resize", this.zoomed);
     this.model.off("change:picture", this.newNumbers);
+    this.model.off("change:pinned", this.newPin);
+    this.model.off("change:heatmaps change:lecture", this.newMode);
     this.model.off("change:message", this.newMessage);
   }
 
@@ -692,11 +320,17 @@ class Surface {
   arrange(width = this.width) {
     this.width = width;
     if (!width || !this.panes.length) return;
-    const most = Math.max(1, Math.floor((width + 20) / 360));
+    const least = this.lecture ? 480 : 360;
+    const most = Math.max(1, Math.floor((width + 20) / least));
     const rows = Math.ceil(this.panes.length / most);
     const columns = Math.ceil(this.panes.length / rows);
     this.grid.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
-    this.grid.style.setProperty("--posenc-tallest", rows > 1 && columns > 1 ? "340px" : "440px");
+    const alone = columns === 2 && this.panes.length === 3; // the third takes a row of its own
+    this.panes.forEach((pane, i) => {
+      pane.figure.style.gridColumn = alone && i === 2 ? "1 / -1" : "";
+    });
+    const tallest = (rows > 1 && columns > 1 ? 340 : 440) * (this.lecture ? 1.4 : 1);
+    this.grid.style.setProperty("--posenc-tallest", `${tallest}px`);
   }
 
   showMessage() {
@@ -790,10 +424,24 @@ class Surface {
     }
     if (this.arranged !== views.length) this.arrange();
     this.arranged = views.length;
-    views.forEach((sent, i) => this.panes[i].take(sent));
+    const mode = this.model.get("heatmaps") ?? "live";
+    views.forEach((sent, i) => this.panes[i].take(sent, this.pinned[i], mode));
+  }
+
+  // The pinned numbers come once, and are read once.
+  takePin() {
+    this.pinned = (this.model.get("pinned")?.views ?? []).map(viewOf);
+    this.toolbar?.update();
   }
 
   readTheme() {
+    const lecture = Boolean(this.model.get("lecture"));
+    const panel = this.root.closest(".posenc-panel") ?? this.root; // its controls grow too
+    panel.classList.toggle("posenc-lecture", lecture);
+    if (this.lecture !== lecture) {
+      this.lecture = lecture;
+      this.arrange();
+    }
     const style = getComputedStyle(this.root);
     const size = parseFloat(style.fontSize) || 13;
     this.theme = {
@@ -802,6 +450,8 @@ class Surface {
       small: `${size * 0.9}px ${style.fontFamily}`,
       text: style.color,
       line: style.getPropertyValue("--posenc-line").trim() || "#bdbdbd",
+      bold: lecture ? 1.6 : 1,
+      placed: this.root.isConnected, // before that no style applies
     };
   }
 }

@@ -11,15 +11,20 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
+from posenc_lib.explorers.pinned import HEATMAPS
 from posenc_lib.plots._palette import CYCLE, MISSING, PALETTES
 from posenc_lib.plots.views import Curves, Heatmap, View
+
+HERE = Path(__file__).parent
+SCRIPTS = ("heatmap.js", "curves.js", "pinned.js", "toolbar.js", "canvas.js")
+SHEETS = ("canvas.css", "toolbar.css")
 
 SMALL = 65_536
 """Heat maps of up to so many cells travel with two bytes a cell, larger ones with one."""
 
 
 class Canvas(anywidget.AnyWidget):
-    """Draws the views of one panel in the page.
+    """Draws the views of one panel in the page, below a row of buttons if `tools` is True.
 
     `show` sends one message: every heat map as whole numbers with their range, every curve as
     float32. The state holds the last picture, so a reloaded page draws it again.
@@ -30,26 +35,45 @@ class Canvas(anywidget.AnyWidget):
     A line.
     """
 
-    _esm = Path(__file__).with_name("canvas.js")
-    _css = Path(__file__).with_name("canvas.css")
+    # One module and one style sheet in the page, which can load no others from here.
+    _esm = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    _css = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SHEETS)
     picture = traitlets.Dict().tag(sync=True)
+    pinned = traitlets.Dict().tag(sync=True)
+    heatmaps = traitlets.Enum(HEATMAPS, "live").tag(sync=True)
+    lecture = traitlets.Bool(False).tag(sync=True)
+    tools = traitlets.Bool(False).tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
     palettes = traitlets.Dict().tag(sync=True)
 
-    def __init__(self) -> None:
+    def __init__(self, *, tools: bool = False) -> None:
         scales = {name: colours.tobytes() for name, colours in PALETTES.items()}
-        super().__init__(palettes=scales | {"cycle": list(CYCLE), "missing": MISSING})
+        colours = scales | {"cycle": list(CYCLE), "missing": MISSING}
+        super().__init__(palettes=colours, tools=tools)
         self._shown = 0
 
-    def show(self, views: Sequence[View], alt: str) -> None:
-        """Draw these views instead of the present ones, and clear the message."""
+    def show(self, views: Sequence[View], alt: str, code: str = "") -> None:
+        """Draw these views instead of the present ones, and clear the message.
+
+        `code` is the line that the toolbar copies.
+        """
         drawn = [encoded(view) for view in views]
         self._shown += 1
         with self.hold_sync():
             # The count stands last: the page compares old and new state from the end, and so
             # sees at once that they differ instead of comparing every byte of the numbers.
-            self.picture = {"alt": alt, "views": drawn, "count": self._shown}
+            self.picture = {"alt": alt, "code": code, "views": drawn, "count": self._shown}
             self.message = ""
+
+    def pin(self, views: Sequence[View], settings: str) -> None:
+        """Keep these views as the reference; `settings` says in words what they are."""
+        self.pinned = {"settings": settings, "views": [encoded(view) for view in views]}
+
+    def unpin(self) -> None:
+        """Let the reference go."""
+        with self.hold_sync():
+            self.pinned = {}
+            self.heatmaps = "live"
 
     def __repr__(self) -> str:
         return self.picture.get("alt", "An empty canvas.")

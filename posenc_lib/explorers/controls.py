@@ -265,6 +265,15 @@ def written(value: Any) -> str:
     return number(value) if isinstance(value, (int, float)) else f"'{value}'"
 
 
+def listed(settings: Mapping[str, Any]) -> str:
+    """Settings for a reader.
+
+    >>> listed({"dim": 8, "causal": True})
+    'dim = 8, causal = on'
+    """
+    return ", ".join(f"{name} = {written(value)}" for name, value in settings.items())
+
+
 def _whole(value: Any) -> int:
     if type(value).__name__ in ("bool", "bool_"):
         raise TypeError

@@ -47,6 +47,7 @@ def learned_explorer(table: Any = TRAINED, **settings: object) -> Panel:
         table = OWN
     rows, columns = (size or 0 for size in sizes.get(table, (0, 0)))
     last, widest = max(ROWS, rows) - 1, max(COLUMNS, columns)  # your table may be larger
+    larger = (last, widest) != (ROWS - 1, COLUMNS)  # then no other table makes the same controls
 
     def compute(table: str, length: int, dim: int, start: int, reference: int) -> list[View]:
         _fits(table, *sizes[table], length, dim, start, reference)
@@ -66,6 +67,8 @@ def learned_explorer(table: Any = TRAINED, **settings: object) -> Panel:
         ],
         compute=compute,
         settings={"table": table, **settings},
+        explorer="learned_explorer",
+        own=list(tables) if larger else [OWN],
     )
 
 

@@ -12,13 +12,24 @@ import html
 import inspect
 import logging
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from posenc_lib import explorers
 from posenc_lib.explorers.canvas import Canvas
-from posenc_lib.explorers.controls import Choice, Control, LogSlider, Slider, Text, Toggle, written
+from posenc_lib.explorers.controls import (
+    Choice,
+    Control,
+    LogSlider,
+    Slider,
+    Text,
+    Toggle,
+    listed,
+    written,
+)
+from posenc_lib.explorers.tools import Tools
 from posenc_lib.plots.views import Curves, Heatmap, View
 
 if TYPE_CHECKING:
@@ -29,7 +40,7 @@ __all__ = ["Choice", "Control", "LogSlider", "Panel", "Slider", "Text", "Toggle"
 logger = logging.getLogger(__name__)
 
 
-class Panel(ipywidgets.VBox):
+class Panel(Tools, ipywidgets.VBox):
     """A live figure with controls.
 
     In a notebook a moved control calls `compute` in the kernel, and one message takes the new
@@ -45,11 +56,15 @@ class Panel(ipywidgets.VBox):
         compute: Called with every control's value by name; returns a list of `Heatmap` and
             `Curves`. It may refuse a combination by raising ValueError with a plain sentence.
         settings: First values, by control name, instead of the controls' own.
+        explorer: The function of `posenc_lib.explorers` that makes this panel, for `code`.
+        own: Values of controls that stand for something of the reader's, such as a table of
+            their own: no line of code can hold them.
 
     Raises:
         TypeError: A setting of the wrong type or of an unknown name; a `compute` that does not
             take the controls, or returns something else than views.
-        ValueError: A value out of range, or a combination that `compute` refuses.
+        ValueError: A value out of range, or a combination that `compute` refuses; an unknown
+            explorer.
 
     >>> panel = Panel(
     ...     title="A line",
@@ -73,23 +88,28 @@ class Panel(ipywidgets.VBox):
         controls: Sequence[Control],
         compute: Callable[..., Sequence[View]],
         settings: Mapping[str, Any] | None = None,
+        explorer: str | None = None,
+        own: Collection[Any] = (),
     ) -> None:
         declared = {control.name: control for control in controls}
-        self._check_declaration(title, controls, declared, compute)
+        self._check_declaration(title, controls, declared, compute, explorer)
         vars(self).update(_title=title, _declared=declared, _compute=compute, _quiet=False)
+        vars(self).update(_explorer=explorer, _own=tuple(own))
         first = {name: control.value for name, control in declared.items()}
         first |= self._checked(first | dict(settings or {}))
         views = self._views_of(first)
         self._widgets = {name: control.widget() for name, control in declared.items()}
         fields = {name: control.field() for name, control in declared.items()}
         self._fields = {name: field for name, field in fields.items() if field is not None}
-        self._canvas = Canvas()
+        self._first = dict(first)
+        self._canvas = Canvas(tools=True)
         row = ipywidgets.Layout(
             display="flex", flex_flow="row wrap", align_items="center", grid_gap="0 18px"
         )
         heading = ipywidgets.HTML(f"<strong>{html.escape(title)}</strong>")
         places = [self._place(name) for name in declared]
-        super().__init__([heading, ipywidgets.Box(places, layout=row), self._canvas])
+        box = ipywidgets.Box(places, layout=row).add_class("posenc-controls")
+        super().__init__([heading, box, self._canvas])
         self.add_class("posenc-panel")
         self._put(first)
         self._show(first, views)
@@ -97,6 +117,7 @@ class Panel(ipywidgets.VBox):
             widget.observe(self._moved, names="value")
         for field in self._fields.values():
             field.observe(self._typed, names="value")
+        self._canvas.on_msg(self._pressed)
 
     # --- driven from code ---------------------------------------------------------------------
 
@@ -123,14 +144,15 @@ class Panel(ipywidgets.VBox):
 
     @property
     def views(self) -> list[View]:
-        """The heat maps and curves drawn now, with their arrays."""
+        """The live heat maps and curves, with their arrays; what is pinned is not among them."""
         return list(self._views)
 
     @property
     def alt(self) -> str:
-        """The picture in words: title, settings, what is drawn."""
-        drawn = " ".join(view.alt for view in self._views)
-        return f"{self._title} with {_listed(self._settings)}. {drawn}"
+        """The picture in words: title, settings, what is pinned, what is drawn."""
+        pinned = f" Pinned to compare with: {listed(self._pin.settings)}." if self._pin else ""
+        drawn = " ".join(drawn.alt for drawn in self._drawn())
+        return f"{self._title} with {listed(self._settings)}.{pinned} {drawn}"
 
     @property
     def controls(self) -> dict[str, ipywidgets.DOMWidget]:
@@ -153,13 +175,21 @@ class Panel(ipywidgets.VBox):
         return self._error
 
     def figure(self) -> TeachingFigure:
-        """The present picture as a matplotlib figure."""
+        """The present picture as a matplotlib figure, with what is pinned."""
         from posenc_lib.plots._figure import (
             views_figure,  # only now: a live panel needs no matplotlib
         )
 
-        title = textwrap.fill(f"{self._title}: {_listed(self._settings)}", 90)
-        return views_figure(self._views, alt=self.alt, title=title)
+        title = textwrap.fill(f"{self._title}: {listed(self._settings)}", 90)
+        if self._pin:
+            title += "\n" + textwrap.fill(f"Pinned: {listed(self._pin.settings)}", 90)
+        drawn = self._drawn()
+        return views_figure(
+            [one.view for one in drawn],
+            alt=self.alt,
+            title=title,
+            behind=[one.behind for one in drawn] if self._pin else None,
+        )
 
     def picture(self) -> bytes:
         """The present picture as PNG bytes."""
@@ -213,6 +243,7 @@ class Panel(ipywidgets.VBox):
         controls: Sequence[Control],
         declared: Mapping[str, Control],
         compute: Callable[..., Any],
+        explorer: str | None,
     ) -> None:
         """Mistakes of the person who writes a panel, found when it is made."""
         where = f"Panel {title!r}"
@@ -233,6 +264,12 @@ class Panel(ipywidgets.VBox):
             raise TypeError(
                 f"{where}: compute must take {', '.join(declared)} by keyword, but: {error}."
             ) from None
+        known = [name for name in explorers.__all__ if name.endswith("_explorer")]
+        if explorer is not None and explorer not in known:
+            raise ValueError(
+                f"{where}: explorer = {explorer!r} is no function of posenc_lib.explorers: "
+                f"it must be one of {', '.join(known)}, or be left out."
+            )
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self._declared, 1)
@@ -263,7 +300,7 @@ class Panel(ipywidgets.VBox):
         try:
             views = self._compute(**settings)
         except ValueError as error:
-            named = _listed(changed or settings)
+            named = listed(changed or settings)
             raise ValueError(f"Panel {self._title!r}: {named} is refused: {error}") from error
         views = [views] if isinstance(views, (Heatmap, Curves)) else views
         if not isinstance(views, (list, tuple)) or not views:
@@ -297,7 +334,7 @@ class Panel(ipywidgets.VBox):
         except (TypeError, ValueError, OverflowError):
             self._canvas.message = (
                 f"{name} = {change.new!r} is refused: it must be {control.allowed}. "
-                f"The picture still shows {_listed({name: self._settings[name]})}."
+                f"The picture still shows {listed({name: self._settings[name]})}."
             )
             self._put({name: self._wanted[name]})
         else:
@@ -310,12 +347,12 @@ class Panel(ipywidgets.VBox):
         try:
             views = self._views_of(self._checked(self._wanted), {name: value})
         except Exception as error:
-            self._refuse(name, value, error)
+            self._refuse({name: value}, error)
         else:
             self._show(self._wanted, views)
         self._write({name: value})
 
-    def _refuse(self, name: str, value: Any, error: Exception) -> None:
+    def _refuse(self, wanted: Mapping[str, Any], error: Exception) -> None:
         """Say why nothing new is drawn; the traceback goes to the log."""
         self._error = error
         expected = isinstance(error, ValueError)
@@ -325,13 +362,13 @@ class Panel(ipywidgets.VBox):
             logging.INFO if expected else logging.ERROR,
             "Panel %r did not draw %s",
             self._title,
-            _listed({name: value}),
+            listed(wanted),
             exc_info=error,
         )
         drawn = {n: v for n, v in self._settings.items() if v != self._wanted[n]}
         self._canvas.message = (
-            f"{_listed({name: value})} is not drawn: {text.rstrip('.')}. "
-            f"The picture still shows {_listed(drawn or self._settings)}."
+            f"{listed(wanted)} is not drawn: {text.rstrip('.')}. "
+            f"The picture still shows {listed(drawn or self._settings)}."
         )
 
     def _show(self, settings: Mapping[str, Any], views: list[View]) -> None:
@@ -339,7 +376,9 @@ class Panel(ipywidgets.VBox):
         self._wanted = dict(settings)
         self._views = views
         self._error = None
-        self._canvas.show(views, self.alt)
+        drawn = " ".join(view.alt for view in views)
+        alt = f"{self._title} with {listed(settings)}. {drawn}"
+        self._canvas.show(views, alt, self.code)
 
     def _put(self, settings: Mapping[str, Any]) -> None:
         """Move the controls without drawing."""
@@ -366,7 +405,3 @@ class Panel(ipywidgets.VBox):
             return self._widgets[name]
         layout = ipywidgets.Layout(min_width="260px", flex="0 1 340px", align_items="center")
         return ipywidgets.HBox([self._widgets[name], self._fields[name]], layout=layout)
-
-
-def _listed(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} = {written(value)}" for name, value in settings.items())

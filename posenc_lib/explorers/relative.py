@@ -58,6 +58,7 @@ def relative_explorer(**settings: object) -> Panel:
         ],
         compute=_views,
         settings=settings,
+        explorer="relative_explorer",
     )
 
 

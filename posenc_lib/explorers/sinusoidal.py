@@ -33,6 +33,7 @@ def sinusoidal_explorer(**settings: float) -> Panel:
         ],
         compute=_views,
         settings=settings,
+        explorer="sinusoidal_explorer",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -143,7 +144,10 @@ def colour_map(name: str) -> ListedColormap:
 
 
 def views_figure(
-    views: Sequence[View], alt: str | None = None, title: str | None = None
+    views: Sequence[View],
+    alt: str | None = None,
+    title: str | None = None,
+    behind: Sequence[Curves | None] | None = None,
 ) -> TeachingFigure:
     """Draw heat maps and curves, two in a row.
 
@@ -151,6 +155,8 @@ def views_figure(
         views: At least one `Heatmap` or `Curves`.
         alt: The description; the views' own sentences if left out.
         title: Written above all of them.
+        behind: With a pinned picture: for each view None, or the curves to draw behind it, thin
+            and dashed. The figure is then a little taller, and long titles are broken.
 
     Raises:
         ValueError: No views.
@@ -160,7 +166,8 @@ def views_figure(
     columns = min(len(views), 2)
     rows = -(-len(views) // columns)
     with teaching_style():
-        figure = TeachingFigure(alt or " ".join(view.alt for view in views), (10.0, 4.2 * rows))
+        height = 4.2 if behind is None else 4.6
+        figure = TeachingFigure(alt or " ".join(view.alt for view in views), (10.0, height * rows))
         if title:
             figure.suptitle(title)
         grid = figure.add_gridspec(rows, columns)
@@ -168,7 +175,12 @@ def views_figure(
             row, column = divmod(index, columns)
             alone = index == len(views) - 1 and column == 0  # the last of an odd number
             axes = figure.add_subplot(grid[row, :] if alone else grid[row, column])
-            (draw_heatmap if hasattr(view, "values") else draw_curves)(axes, view)
+            if hasattr(view, "values"):
+                draw_heatmap(axes, view)
+            else:
+                draw_curves(axes, view, behind[index] if behind else None)
+            if behind is not None:
+                axes.set_title(textwrap.fill(view.name, 80 if alone else 36))
     return figure
 
 
@@ -207,8 +219,11 @@ def draw_heatmap(axes: Axes, view: Heatmap) -> None:
         _write_cells(axes, view, image)
 
 
-def draw_curves(axes: Axes, view: Curves) -> None:
-    """Draw curves, with their legend, into axes of your own."""
+def draw_curves(axes: Axes, view: Curves, behind: Curves | None = None) -> None:
+    """Draw curves, with their legend, into axes of your own; `behind` are pinned ones.
+
+    The axes reach over both, so that nothing pinned is cut off.
+    """
     few = view.x.size <= 40
     for index, (y, label) in enumerate(zip(view.ys, view.labels, strict=True)):
         axes.plot(
@@ -220,6 +235,15 @@ def draw_curves(axes: Axes, view: Curves) -> None:
             marker="o" if few else None,
             markersize=4,
         )
+    limits, ends = view.limits, (view.x[0], view.x[-1])
+    if behind:
+        for index, (y, label) in enumerate(zip(behind.ys, behind.labels, strict=True)):
+            axes.plot(
+                behind.x, y, label=f"{label} (pinned)", color=CYCLE[index % len(CYCLE)],
+                linestyle=(0, (4, 2)), linewidth=1.1, zorder=1.5,
+            )  # fmt: skip
+        limits = min(limits[0], behind.limits[0]), max(limits[1], behind.limits[1])
+        ends = min(ends[0], behind.x[0]), max(ends[1], behind.x[-1])
     if view.log_x:
         axes.set_xscale("log")
     if view.log_y:
@@ -227,12 +251,19 @@ def draw_curves(axes: Axes, view: Curves) -> None:
     for axis, log in ((axes.xaxis, view.log_x), (axes.yaxis, view.log_y)):
         if log:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    axes.set(title=view.name, xlabel=view.x_label, ylabel=view.y_label, ylim=view.limits)
-    if not view.log_x and view.x.size > 1:  # the whole range, also where the ends are missing
-        pad = 0.03 * float(view.x[-1] - view.x[0])
-        axes.set_xlim(float(view.x[0]) - pad, float(view.x[-1]) + pad)
+    axes.set(title=view.name, xlabel=view.x_label, ylabel=view.y_label, ylim=limits)
+    first, last = map(float, ends)
+    if not view.log_x and last > first:  # the whole range, also where the ends are missing
+        pad = 0.03 * (last - first)
+        axes.set_xlim(first - pad, last + pad)
     axes.grid(alpha=0.3)
-    if len(view.ys) > 1:
+    if behind:
+        longest = max(map(len, (*view.labels, *behind.labels))) + len(" (pinned)")
+        axes.legend(  # live on the left, pinned on the right; below the label of the axis
+            loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=4.2, fontsize=10,
+            ncols=2 if 1.25 * axes.bbox.width > 2 * (longest * 7 + 45) else 1,
+        )  # fmt: skip
+    elif len(view.ys) > 1:
         # As many columns as fit below the axes: a legend wider than them would squeeze them flat.
         room = axes.bbox.width / (max(map(len, view.labels)) * 8 + 50)
         axes.legend(
@@ -268,7 +299,7 @@ def _write_cells(axes: Axes, view: Heatmap, image: Any) -> None:
             )
 
 
-def cell_text(value: float) -> str:
+def cell_text(value: float | np.floating) -> str:
     """A value as it stands in a cell: whole numbers as they are, others to two decimals."""
     if np.isnan(value):
         return ""

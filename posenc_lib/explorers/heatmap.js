@@ -1,0 +1,261 @@
+// A matrix as coloured cells: its axes, its colour scale, the numbers in the cells, the readout.
+
+class HeatmapView {
+  constructor(sent) {
+    this.sent = sent;
+    Object.assign(this, sent);
+    [this.rows, this.columns] = sent.shape;
+    this.codes = numbers(sent.codes, sent.bytes === 1 ? Uint8Array : Uint16Array);
+    this.none = sent.bytes === 1 ? 255 : 65535;
+    [this.rowStart, this.columnStart] = sent.starts;
+    [this.rowTicks, this.columnTicks] = sent.ticks;
+    this.fine = sent.whole ? 1 : 10 ** Math.ceil(Math.log10(sent.step));
+  }
+
+  value(row, column) {
+    const code = this.codes[row * this.columns + column];
+    return code === this.none ? NaN : this.low + this.step * code;
+  }
+
+  // The value of a cell that may lie outside: NaN there.
+  within(row, column) {
+    const inside = row >= 0 && column >= 0 && row < this.rows && column < this.columns;
+    return inside ? this.value(row, column) : NaN;
+  }
+
+  // Place in the palette, 0 to 255.
+  shade(value) {
+    const [low, high] = this.limits;
+    return clamp(Math.floor(((value - low) / (high - low)) * 256), 0, 255);
+  }
+
+  // One pixel a cell; the array of pixels is kept while the shape stays.
+  paint(pane) {
+    const { rows, columns, codes, none } = this;
+    const { tile } = pane;
+    if (!pane.pixels || tile.width !== columns || tile.height !== rows) {
+      tile.width = columns;
+      tile.height = rows;
+      pane.brush = tile.getContext("2d");
+      pane.image = pane.brush.createImageData(columns, rows);
+      pane.pixels = new Uint32Array(pane.image.data.buffer);
+    }
+    const { pixels } = pane;
+    const palette = pane.panel.palette(this.palette);
+    const missing = pane.panel.missing;
+    const [low, high] = this.limits;
+    const slope = (this.step / (high - low)) * 256;
+    const start = ((this.low - low) / (high - low)) * 256;
+    if (none === 255) {
+      const table = new Uint32Array(256);
+      for (let code = 0; code < 255; code++) {
+        table[code] = palette[clamp(Math.floor(start + slope * code), 0, 255)];
+      }
+      table[255] = missing;
+      for (let i = 0; i < codes.length; i++) pixels[i] = table[codes[i]];
+    } else {
+      for (let i = 0; i < codes.length; i++) {
+        const code = codes[i];
+        const at = start + slope * code;
+        pixels[i] = code === none ? missing : palette[at < 0 ? 0 : at > 255 ? 255 : at | 0];
+      }
+    }
+    pane.brush.putImageData(pane.image, 0, 0);
+  }
+
+  // Enlarged cells stay sharp; where cells are smaller than pixels their colours are averaged.
+  spread(pen, pane, box, ratio) {
+    const wide = Math.max(1, Math.round((box.right - box.left) * ratio));
+    const high = box.bottom - box.top;
+    let source = pane.tile;
+    if (this.columns > wide) {
+      const between = (pane.between ??= document.createElement("canvas"));
+      if (between.width !== wide || between.height !== this.rows) {
+        between.width = wide;
+        between.height = this.rows;
+      }
+      const brush = between.getContext("2d");
+      brush.imageSmoothingQuality = "high";
+      brush.drawImage(source, 0, 0, wide, this.rows);
+      source = between;
+    }
+    pen.imageSmoothingEnabled = this.rows > high * ratio;
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(source, box.left, box.top, box.right - box.left, high);
+  }
+
+  // Numbers at the cells' middles, or the given texts, as many as there is room for.
+  axisTicks(given, start, count, room, each) {
+    if (!given) {
+      return ticks(start, start + count - 1, clamp(room / each, 1, 8), true).filter(
+        (tick) => tick.at >= start && tick.at <= start + count - 1,
+      );
+    }
+    const every = Math.max(1, Math.ceil((count * each) / room));
+    return given
+      .map((text, index) => ({ at: start + index, text }))
+      .filter((_, index) => index % every === 0);
+  }
+
+  draw(pen, pane, theme, ratio) {
+    this.paint(pane);
+    const { size } = theme;
+    const { width, height } = pane;
+    const scale = ticks(...this.limits, clamp(height / (size * 3.5), 2, 8));
+    const rowTicks = this.axisTicks(
+      this.rowTicks, this.rowStart, this.rows, height - 4 * size, this.rowTicks ? size * 1.3 : size * 3,
+    );
+    const box = {
+      head: 3, // a turned label reaches a little past its line
+      foot: height,
+      top: size * 0.7,
+      left: size * 1.5 + 3 + widest(pen, rowTicks.map((tick) => tick.text)) + 8,
+    };
+    const bar = { width: size, label: size * 1.3, ticks: widest(pen, scale.map((t) => t.text)) + 8 };
+    box.right = width - bar.width - bar.label - bar.ticks - size * 1.1;
+    const cell = Math.max(box.right - box.left, 1) / this.columns;
+    const longest = this.columnTicks ? widest(pen, this.columnTicks) : 0;
+    const slant = longest > cell - 4;
+    box.bottom = height - size * 2.9 - (slant && longest ? Math.max(longest * 0.71 - size * 0.6, 0) : 0);
+    if (this.square) {
+      const side = Math.min((box.right - box.left) / this.columns, (box.bottom - box.top) / this.rows);
+      const spare = box.right - box.left - side * this.columns;
+      box.head += spare / 2;
+      box.left += spare / 2;
+      box.right = box.left + side * this.columns;
+      box.bottom = box.top + side * this.rows;
+      box.foot = Math.min(height, box.bottom + height - (height - size * 2.9) + (slant ? longest * 0.71 : 0));
+    }
+    this.box = box;
+    this.cell = [(box.right - box.left) / this.columns, (box.bottom - box.top) / this.rows];
+    this.spread(pen, pane, box, ratio);
+    const columnTicks = this.axisTicks(
+      this.columnTicks, this.columnStart, this.columns, box.right - box.left,
+      this.columnTicks ? (slant ? size * 1.4 : longest + 4) : size * 3.5,
+    );
+    axes(
+      pen, box, theme,
+      { ticks: columnTicks, place: (at) => box.left + (at - this.columnStart + 0.5) * this.cell[0],
+        slant: slant && longest > 0 },
+      { ticks: rowTicks, place: (at) => box.top + (at - this.rowStart + 0.5) * this.cell[1] },
+      [this.labels[1], this.labels[0]],
+    );
+    this.drawScale(pen, pane, theme, scale, bar);
+    if (this.numbers) this.writeCells(pen, pane, theme);
+  }
+
+  drawScale(pen, pane, theme, scale, bar) {
+    const { box } = this;
+    const [low, high] = this.limits;
+    const left = box.right + theme.size * 1.1;
+    const place = (at) => box.bottom - ((at - low) / (high - low)) * (box.bottom - box.top);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(pane.panel.strip(this.palette), left, box.top, bar.width, box.bottom - box.top);
+    pen.strokeStyle = theme.line;
+    pen.strokeRect(left, box.top, bar.width, box.bottom - box.top);
+    const palette = pane.panel.scales[this.palette].names;
+    const tip = (edge, height, colour) => {
+      pen.fillStyle = colour;
+      pen.beginPath();
+      pen.moveTo(left, edge);
+      pen.lineTo(left + bar.width / 2, edge + height);
+      pen.lineTo(left + bar.width, edge);
+      pen.fill();
+    };
+    // Values beyond the scale: its ends are drawn as arrows.
+    if (this.beyond[0]) tip(box.bottom + 1, theme.size * 0.55, palette[0]);
+    if (this.beyond[1]) tip(box.top - 1, -theme.size * 0.55, palette[1]);
+    pen.strokeStyle = theme.text;
+    pen.fillStyle = theme.text;
+    pen.textAlign = "left";
+    pen.textBaseline = "middle";
+    pen.beginPath();
+    for (const tick of scale) {
+      const y = place(tick.at);
+      pen.moveTo(left + bar.width, y);
+      pen.lineTo(left + bar.width + 4, y);
+      pen.fillText(tick.text, left + bar.width + 7, y);
+    }
+    pen.stroke();
+    pen.textAlign = "center";
+    pen.textBaseline = "bottom";
+    const across = left + bar.width + bar.ticks + bar.label;
+    turned(pen, this.labels[2], across, (box.top + box.bottom) / 2, -Math.PI / 2);
+  }
+
+  cellText(value) {
+    if (Number.isNaN(value)) return "";
+    if (Math.abs(value - Math.round(value)) < this.step / 2) return written(Math.round(value), 1);
+    return written(value, 0.01);
+  }
+
+  writeCells(pen, pane, theme) {
+    if (this.rows * this.columns > 600 || this.cell[1] < theme.size * 1.4) return;
+    const texts = [];
+    for (let i = 0; i < this.rows * this.columns; i++) {
+      texts.push(this.cellText(this.value(Math.floor(i / this.columns), i % this.columns)));
+    }
+    pen.font = theme.small;
+    if (widest(pen, texts) > this.cell[0] - 4) return;
+    const dark = pane.panel.dark(this.palette);
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    texts.forEach((text, i) => {
+      const row = Math.floor(i / this.columns);
+      const column = i % this.columns;
+      pen.fillStyle = dark[this.shade(this.value(row, column))] ? "#fff" : "#000";
+      pen.fillText(
+        text, this.box.left + (column + 0.5) * this.cell[0], this.box.top + (row + 0.54) * this.cell[1],
+      );
+    });
+  }
+
+  locate(x, y) {
+    const { box } = this;
+    if (!box || x < box.left || x >= box.right || y < box.top || y >= box.bottom) return null;
+    return {
+      row: clamp(Math.floor((y - box.top) / this.cell[1]), 0, this.rows - 1),
+      column: clamp(Math.floor((x - box.left) / this.cell[0]), 0, this.columns - 1),
+    };
+  }
+
+  mark(pen, { row, column }) {
+    const { box } = this;
+    const wide = Math.max(this.cell[0], 3);
+    const high = Math.max(this.cell[1], 3);
+    const x = box.left + (column + 0.5) * this.cell[0];
+    const y = box.top + (row + 0.5) * this.cell[1];
+    for (const [colour, thick] of [["#fff", 3], ["#000", 1]]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = thick;
+      pen.beginPath();
+      pen.moveTo(box.left, y);
+      pen.lineTo(x - wide / 2, y);
+      pen.moveTo(x + wide / 2, y);
+      pen.lineTo(box.right, y);
+      pen.moveTo(x, box.top);
+      pen.lineTo(x, y - high / 2);
+      pen.moveTo(x, y + high / 2);
+      pen.lineTo(x, box.bottom);
+      pen.globalAlpha = 0.55;
+      pen.stroke();
+      pen.globalAlpha = 1;
+      pen.strokeRect(x - wide / 2, y - high / 2, wide, high);
+    }
+  }
+
+  describe({ row, column }) {
+    const down = this.rowTicks?.[row] ?? this.rowStart + row;
+    const across = this.columnTicks?.[column] ?? this.columnStart + column;
+    const cell = this.value(row, column);
+    const said = (value, none = "masked") => (Number.isNaN(value) ? none : written(value, this.fine));
+    const [rowLabel, columnLabel, valueLabel] = this.labels;
+    const at = `${rowLabel} ${down}, ${columnLabel} ${across}: ${valueLabel}`;
+    if (!this.pinned) return `${at} ${said(cell)}`;
+    const { pinned, live = this } = this;
+    const [oldRow, oldColumn] = [this.rowStart - pinned.rowStart, this.columnStart - pinned.columnStart];
+    const old = said(pinned.within(row + oldRow, column + oldColumn), "none");
+    if (live === this) return `${at} ${said(cell)} (pinned ${old})`;
+    return `${at} ${said(cell, "none")} (live ${said(live.value(row, column))}, pinned ${old})`;
+  }
+}

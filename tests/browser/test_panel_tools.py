@@ -1,0 +1,215 @@
+"""The buttons of a panel in JupyterLab and Chromium, by click and by keyboard."""
+
+import ast
+import re
+
+import nbformat
+import numpy as np
+import pytest
+
+from posenc_lib import explorers
+from posenc_lib.explorers.pinned import difference
+from tests.browser.lab import HOST, visiting
+from tests.tools.notebooks import NOTEBOOK_METADATA
+
+pytestmark = pytest.mark.browser
+
+NAME = "panel_tools.ipynb"
+CELLS = [
+    "from posenc_lib import explorers",
+    "panel = explorers.sinusoidal_explorer(dim=16, length=30)\npanel",
+    "panel.pinned, panel.heatmaps, panel.lecture, panel.settings",
+    "panel.length = 44\npanel.unpin()\npanel.lecture = True",
+]
+PIXELS = "canvas => canvas.toDataURL()"
+
+
+class Tools:
+    """The panel of the notebook, its buttons pressed the one way or the other."""
+
+    def __init__(self, visit, keyboard):
+        self.visit, self.page, self.keyboard = visit, visit.page, keyboard
+        self.panel = visit.page.locator(".posenc-panel:visible")
+        self.row = self.panel.locator(".posenc-tools")
+        self.canvas = self.panel.locator("canvas.posenc-canvas").first
+
+    def button(self, name):
+        return self.row.get_by_role("button", name=name, exact=True)
+
+    def press(self, name, key="Enter"):
+        if self.keyboard:
+            self.button(name).focus()
+            self.page.keyboard.press(key)
+        else:
+            self.button(name).click()
+
+    def move(self, key):
+        """Move the slider of the length by a key."""
+        self.panel.locator(".noUi-handle").nth(1).focus()
+        self.page.keyboard.press(key)
+
+    def length_is(self, value):
+        field = self.panel.locator(".widget-slider + .widget-text input").nth(1)
+        self.page.wait_for_function(
+            "([field, value]) => field.value === value", arg=[field.element_handle(), str(value)]
+        )
+        self.visit.wait_until_idle()
+
+    def changes(self, act):
+        """Do something and wait until the first picture has changed; what it was before."""
+        self.page.mouse.move(2, 2)
+        handle, before = self.canvas.element_handle(), self.canvas.evaluate(PIXELS)
+        act()
+        self.page.wait_for_function(
+            f"([canvas, before]) => ({PIXELS})(canvas) !== before", arg=[handle, before]
+        )
+        return before
+
+    def run_cell(self, index):
+        """Run one cell of the notebook; its text."""
+        self.page.evaluate(
+            f"async i => {{ {self.visit.panel}.content.activeCellIndex = i;"
+            " await window.jupyterapp.commands.execute('notebook:run-cell'); }",
+            index,
+        )
+        self.visit.wait_until_idle()
+        outputs = self.visit.cells()[index]["outputs"]
+        return outputs[0]["data"]["text/plain"] if outputs else None
+
+    def state(self):
+        """What the kernel says: pinned settings, heat maps, lecture mode, settings."""
+        return ast.literal_eval("".join(self.run_cell(2)))
+
+
+@pytest.fixture
+def visit(lab, browser):
+    notebook = nbformat.v4.new_notebook(metadata=NOTEBOOK_METADATA)
+    notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    (lab.folder / NAME).write_text(nbformat.writes(notebook), encoding="utf-8")
+    browser.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
+    with visiting(browser, lab, NAME) as opened:
+        opened.page.set_default_timeout(20_000)
+        for index in (0, 1):
+            opened.page.evaluate(
+                f"async i => {{ {opened.panel}.content.activeCellIndex = i;"
+                " await window.jupyterapp.commands.execute('notebook:run-cell'); }",
+                index,
+            )
+        opened.wait_until_idle()
+        yield opened
+        assert opened.hosts == {HOST}
+        assert opened.errors == []
+        assert opened.error_outputs() == []
+
+
+@pytest.mark.parametrize("keyboard", [False, True], ids=["click", "keyboard"])
+def test_the_tools_of_a_panel(visit, keyboard):
+    tools = Tools(visit, keyboard)
+    tools.button("Reset").wait_for()
+    visit.wait_until_idle()
+    if keyboard:  # one step of the Tab key from the last control
+        tools.panel.locator(".widget-slider + .widget-text input").last.focus()
+        visit.page.keyboard.press("Tab")
+        assert visit.page.evaluate("document.activeElement.textContent") == "Reset"
+
+    # reset
+    first = tools.changes(lambda: tools.move("PageUp"))
+    tools.changes(lambda: tools.press("Reset"))
+    tools.length_is(30)
+    assert tools.canvas.evaluate(PIXELS) == first
+
+    tools.button("Reset").focus()
+    visit.page.keyboard.press("b")  # JupyterLab's key for a new cell
+    assert len(visit.cells()) == len(CELLS)
+    assert visit.page.evaluate(f"{visit.panel}.content.mode") == "command"  # nor took it Enter
+
+    # pin, and what the heat maps show
+    assert not tools.button("Unpin").is_visible() and not tools.button("Difference").is_visible()
+    tools.press("Pin", key="Space")
+    tools.row.get_by_text("Pinned: dim = 16, length = 30").wait_for()
+    legend = tools.panel.locator(".posenc-legend").last
+    assert legend.inner_text().split("\n")[-1].endswith("(pinned)")
+    tools.changes(lambda: tools.move("PageUp"))
+    live = tools.changes(lambda: tools.press("Difference"))
+    assert tools.button("Difference").get_attribute("aria-pressed") == "true"
+    tools.changes(lambda: tools.press("Pinned", key="Space"))
+    tools.changes(lambda: tools.press("Live"))
+    assert tools.canvas.evaluate(PIXELS) == live
+    tools.press("Difference")
+    visit.wait_until_idle()
+    pinned, heatmaps, lecture, settings = tools.state()
+    assert pinned == {"dim": 16, "length": 30, "base": 10_000.0, "start": 0}
+    assert (heatmaps, lecture, settings["length"] > 30) == ("difference", False, True)
+    tools.press("Unpin")
+    tools.button("Unpin").wait_for(state="hidden")
+    assert visit.page.evaluate("document.activeElement.textContent") == "Pin"
+    visit.wait_until_idle()
+    assert tools.state()[:2] == (None, "live")
+    assert "(pinned)" not in tools.panel.inner_text()
+
+    # the line of code, copied, and shown where the page may not copy
+    code = explorers.sinusoidal_explorer(**settings).code
+    tools.press("Copy code")
+    tools.row.get_by_text("Copied.").wait_for()
+    assert visit.page.evaluate("navigator.clipboard.readText()") == code
+    visit.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    tools.press("Copy code")
+    line = tools.row.locator("input")
+    line.wait_for()
+    assert (
+        line.evaluate(
+            "e => document.activeElement === e && e.value.slice(e.selectionStart, e.selectionEnd)"
+        )
+        == code
+    )
+
+    visit.page.keyboard.press("b")
+    assert len(visit.cells()) == len(CELLS)
+
+    # large text, in the picture and in the controls
+    sizes = (
+        "e => [...e.querySelectorAll('.posenc-views, .widget-label, .widget-text input, strong')]"
+    )
+    sizes += ".filter(e => e.checkVisibility()).map(e => parseFloat(getComputedStyle(e).fontSize))"
+    small = tools.panel.evaluate(sizes)
+    tools.changes(lambda: tools.press("Large text"))
+    assert tools.button("Large text").get_attribute("aria-pressed") == "true"
+    visit.wait_until_idle()
+    assert tools.state()[2] is True
+    large = tools.panel.evaluate(sizes)[: len(small)]
+    tools.changes(lambda: tools.press("Large text"))
+    assert min(b / a for a, b in zip(small, large, strict=True)) >= 1.5
+
+    # from code
+    tools.run_cell(3)
+    tools.length_is(44)
+    assert tools.button("Large text").get_attribute("aria-pressed") == "true"
+
+
+def test_the_page_subtracts_as_the_library_does(visit):
+    tools = Tools(visit, keyboard=True)
+    tools.button("Pin").wait_for()
+    tools.press("Pin")
+    tools.row.get_by_text("Pinned: ").wait_for()
+    field = tools.panel.locator(".widget-slider + .widget-text input").last  # the first position
+    field.fill("3")
+    tools.changes(lambda: field.press("Enter"))
+    tools.changes(lambda: tools.press("Difference"))
+    live, old = (
+        explorers.sinusoidal_explorer(dim=16, length=30, start=start).views[0] for start in (3, 0)
+    )
+    expected = difference(live, old)
+    readout = tools.panel.locator(".posenc-readout").first
+    tools.canvas.focus()
+    for row in range(30):
+        visit.page.keyboard.press("ArrowDown")
+        visit.page.wait_for_function(
+            "([e, text]) => e.textContent.startsWith(text)",
+            arg=[readout.element_handle(), f"position {row + 3}, dimension 0: "],
+        )
+        said = re.findall(r"(?:pinned|live) (−?[\d.]+|none)", readout.inner_text())
+        shown = [np.nan if v == "none" else float(v.replace("−", "-")) for v in said]
+        both = live.values[row, 0], old.values[row + 3, 0] if row + 3 < 30 else np.nan
+        np.testing.assert_allclose(
+            shown, [expected.values[row, 0], *both], atol=2e-4, err_msg=readout.inner_text()
+        )

@@ -1,0 +1,381 @@
+"""The tools of every panel: reset, the pinned picture, the line of code, lecture mode."""
+
+import ipywidgets
+import numpy as np
+import pytest
+
+from posenc_lib import explorers
+from posenc_lib.explorers.canvas import encoded
+from posenc_lib.explorers.panel import Choice, Panel, Slider
+from posenc_lib.explorers.pinned import beside, difference
+from posenc_lib.plots.views import Curves, Heatmap
+from tests.test_panel import from_page, panel, typed
+
+EXPLORERS = [name for name in explorers.__all__ if name.endswith("_explorer")]
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """Every message that any widget sends, as (widget, keys of its state, bytes of buffers)."""
+    messages = []
+
+    def record(widget, message, buffers=None):
+        size = sum(memoryview(b).nbytes for b in buffers or ())
+        messages.append((widget, set(message.get("state", ())), size))
+
+    monkeypatch.setattr(ipywidgets.Widget, "_send", record)
+    return messages
+
+
+def press(made, button):
+    """What the page sends when a button of the kernel's is pressed."""
+    made.canvas._handle_custom_msg({"press": button}, [])
+
+
+def heat(values, **arguments):
+    return Heatmap("map", values, "row", "column", "value", **arguments)
+
+
+def lines(x, ys, labels, y_label="y", **arguments):
+    return Curves("curves", x, ys, labels, "x", y_label, **arguments)
+
+
+# --- reset ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", [Panel.reset, lambda made: press(made, "reset")])
+def test_reset_goes_back_to_the_first_settings_in_one_redraw(way, sent):
+    made, first = panel(dim=8, length=60), panel(dim=8, length=60)
+    made.set(dim=32, length=20, base=100.0, causal=True, palette="sequential", sentence="a")
+    typed(made, "length", "abc")
+    assert made.message
+    sent.clear()
+    way(made)
+    assert made.settings == first.settings
+    assert made.canvas.picture["views"] == first.canvas.picture["views"]
+    assert {n: w.value for n, w in made.controls.items()} == {
+        n: w.value for n, w in first.controls.items()
+    }
+    assert made._fields["length"].value == "60" and made._fields["base"].value == "10,000"
+    assert made.message == ""
+    assert sum(widget is made.canvas for widget, _, _ in sent) == 1
+
+
+def test_reset_brings_back_a_combination_that_single_steps_would_refuse():
+    made = panel(dim=7, length=50)
+    made.set(dim=8, length=200)  # an odd dim is refused at this length
+    made.reset()
+    assert (made.dim, made.length) == (7, 50)
+
+
+def test_a_reset_by_hand_that_compute_refuses_is_said_in_the_panel():
+    allowed = {1, 2}
+
+    def compute(a):
+        if a not in allowed:
+            raise ValueError("not any more.")
+        return lines([0, 1], [0, a], "y")
+
+    made = Panel(title="Fickle", controls=[Slider("a", 1, 0, 9)], compute=compute)
+    made.a = 2
+    allowed.remove(1)
+    press(made, "reset")
+    assert made.message == "a = 1 is not drawn: not any more. The picture still shows a = 2."
+    assert made.settings == {"a": 2}
+    with pytest.raises(ValueError, match="not any more"):
+        made.reset()
+
+
+# --- pin --------------------------------------------------------------------------------------
+
+
+def test_pin_keeps_the_present_picture_until_it_is_unpinned():
+    made = panel(dim=8, length=20)
+    assert made.pinned is None
+    views, settings = made.canvas.picture["views"], made.settings
+    made.pin()
+    made.set(dim=16, length=40)
+    assert made.pinned == settings
+    assert made.canvas.pinned["views"] == views
+    assert made.canvas.pinned["settings"].startswith("dim = 8, length = 20, ")
+    made.pin()
+    assert made.pinned == made.settings
+    made.heatmaps = "difference"
+    made.unpin()
+    assert (made.pinned, made.canvas.pinned, made.heatmaps) == (None, {}, "live")
+
+
+def test_the_page_pins_and_unpins():
+    made = panel(dim=8, length=20)
+    press(made, "pin")
+    assert made.pinned == made.settings
+    made.canvas.set_state({"heatmaps": "pinned"})
+    assert made.heatmaps == "pinned"
+    press(made, "unpin")
+    assert (made.pinned, made.heatmaps) == (None, "live")
+
+
+def test_reset_keeps_what_is_pinned():
+    made = panel()
+    made.set(dim=8)
+    made.pin()
+    made.reset()
+    assert (made.dim, made.pinned["dim"]) == (64, 8)
+
+
+@pytest.mark.parametrize("mode", ["live", "pinned", "difference"])
+def test_what_is_pinned_is_not_sent_with_a_move(mode, sent):
+    made = panel(length=200, dim=128)
+    from_page(made, "scale", 2.0)
+    plain = [message[1:] for message in sent if message[0] is made.canvas]
+    sent.clear()
+    made.pin()
+    pinning = [message for message in sent if message[0] is made.canvas]
+    assert [keys for _, keys, _ in pinning] == [{"pinned"}]
+    assert pinning[0][2] == plain[-1][1]  # the numbers of one picture
+    made.heatmaps = mode
+    sent.clear()
+    from_page(made, "scale", 1.0)
+    assert [message[1:] for message in sent if message[0] is made.canvas] == [plain[-1]]
+    assert plain[-1][0] == {"picture"}
+
+
+def test_lecture_mode_and_comparing_send_no_numbers(sent):
+    made = panel()
+    made.pin()
+    sent.clear()
+    made.lecture = True
+    made.heatmaps = "difference"
+    assert [(keys, size) for _, keys, size in sent] == [({"lecture"}, 0), ({"heatmaps"}, 0)]
+
+
+def test_the_live_views_stay_what_they_are():
+    made, plain = panel(dim=8), panel(dim=8, scale=2.0)
+    made.pin()
+    made.heatmaps = "difference"
+    made.scale = 2.0
+    assert [encoded(view) for view in made.views] == [encoded(view) for view in plain.views]
+    assert made.canvas.picture["views"] == plain.canvas.picture["views"]
+
+
+def test_the_description_says_what_is_pinned_and_shown():
+    made = panel(dim=4, length=10)
+    plain = made.alt
+    made.pin()
+    made.set(scale=2.0)
+    assert ". Pinned to compare with: dim = 4, length = 10, base = 10,000, scale = 1," in made.alt
+    assert "Heat map of table: 10 x 4" in made.alt
+    assert "Dashed behind them, pinned: Curves of first wave" in made.alt
+    made.heatmaps = "pinned"
+    assert "Heat map of table (pinned): 10 x 4 (position by dimension), value from -" in made.alt
+    made.heatmaps = "difference"
+    assert "Heat map of table (live minus pinned): 10 x 4" in made.alt
+    assert repr(made) == made.alt == made.figure().alt
+    made.unpin()
+    made.reset()
+    assert made.alt == plain
+
+
+def test_the_still_picture_shows_what_is_pinned_and_is_the_old_one_without():
+    made = panel(dim=4, length=10)
+    before = made.picture()
+    made.pin()
+    made.scale = 2.0
+    figure = made.figure()
+    assert "Pinned: dim = 4, length = 10" in figure.get_suptitle()
+    curves = figure.axes[2]  # [1] is the colour scale
+    assert [text.get_text() for text in curves.get_legend().get_texts()] == [
+        "dim 0",
+        "dim 0 (pinned)",
+    ]
+    live, old = curves.lines
+    np.testing.assert_allclose(live.get_ydata(), 2.0 * old.get_ydata())
+    assert old.get_linestyle() != live.get_linestyle() and old.get_zorder() < live.get_zorder()
+    made.heatmaps = "difference"
+    image = made.figure().axes[0].images[0].get_array()
+    np.testing.assert_allclose(image, made.views[0].values / 2.0)
+    made.unpin()
+    made.reset()
+    assert made.picture() == before
+
+
+def test_the_axes_of_the_still_picture_reach_over_the_pinned_curves():
+    made = panel(length=100)
+    made.pin()
+    made.length = 20
+    low, high = made.figure().axes[2].get_xlim()
+    assert low <= 0 and high >= 99
+
+
+# --- live and pinned, view by view -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"), [((0, 0), (0, 0)), ((2, 0), (0, 3)), ((9, 0), (0, 0))]
+)
+def test_the_difference_is_taken_at_the_same_row_and_column_numbers(rows, columns):
+    rng = np.random.default_rng(0)
+    values, old_values = rng.standard_normal((5, 4)), rng.standard_normal((6, 3))
+    old_values[2, 1] = np.nan
+    live = heat(values, row_start=rows[0], column_start=columns[0])
+    old = heat(old_values, row_start=rows[1], column_start=columns[1])
+    made = difference(live, old)
+    for i in range(5):
+        for j in range(4):
+            row, column = i + rows[0] - rows[1], j + columns[0] - columns[1]
+            inside = 0 <= row < 6 and 0 <= column < 3
+            expected = values[i, j] - old_values[row, column] if inside else np.nan
+            np.testing.assert_equal(made.values[i, j], expected)
+    assert (made.row_start, made.column_start) == (rows[0], columns[0])
+    assert made.palette == "diverging"
+    assert made.value_label == "value, live minus pinned"
+
+
+@pytest.mark.parametrize(("most", "top"), [(0.3, 0.5), (0.5, 0.5), (1.2, 2.0), (6.0, 10.0), (0, 5)])
+def test_the_scale_of_a_difference_is_symmetric_and_round(most, top):
+    made = difference(heat([[most, 3.0]]), heat([[0.0, 3.0]]))
+    assert made.limits == pytest.approx((-top, top))
+
+
+def test_views_of_another_quantity_are_not_compared():
+    x = [0.0, 1.0]
+    live = [lines(x, x, "a"), lines(x, x, "a"), heat([[1.0]]), heat([[1.0]]), lines(x, x, "a")]
+    old = [lines(x, x, "a", y_label="z"), heat([[1.0]]), lines(x, x, "a")]
+    old.append(Heatmap("other", [[1.0]], "row", "column", "score"))
+    for mode, names in {
+        "live": ["curves", "curves", "map", "map", "curves"],
+        "difference": ["curves", "curves", "map", "map", "curves"],
+        "pinned": ["curves", "curves", "map", "other", "curves"],
+    }.items():
+        drawn = beside(live, old, mode)
+        assert all(one.behind is None for one in drawn)
+        for one, name in zip(drawn, names, strict=True):
+            note = "pinned" if name == "other" else "not comparable with the pinned one"
+            assert one.view.name == f"{name} ({note})"
+
+
+def test_curves_are_compared_whatever_the_heat_maps_show():
+    live, old = lines([0, 1], [0, 1], "a"), lines([0, 1, 2], [3, 4, 5], "b")
+    for mode in ("live", "pinned", "difference"):
+        [drawn] = beside([live], [old], mode)
+        assert (drawn.view, drawn.behind) == (live, old)
+
+
+# --- the line of code --------------------------------------------------------------------------
+
+MOVED = {
+    "sinusoidal_explorer": {"dim": 10, "length": 30, "base": 123.5, "start": 7},
+    "learned_explorer": {"table": "random start", "length": 12, "dim": 5, "reference": 3},
+    "relative_explorer": {"form": "Shaw", "same_query": False, "queries": 4},
+    "attention_explorer": {"sentence": 'it\'s "so" \\ ein Fluß', "heads": 4, "encoding": "rope"},
+}
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_the_line_of_code_makes_the_same_figure(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = getattr(explorers, name)()
+    made.set(**MOVED.get(name, {}))
+    assert "\n" not in made.code
+    again, figure = [], Panel.figure
+    monkeypatch.setattr(Panel, "figure", lambda self: again.append(self) or figure(self))
+    exec(made.code, {})
+    assert again[0] is not made
+    assert again[0].settings == made.settings
+    assert [encoded(view) for view in again[0].views] == [encoded(view) for view in made.views]
+    assert (tmp_path / "panel.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_line_of_code_is_short_and_follows_the_settings():
+    made = explorers.sinusoidal_explorer(dim=64)
+    made.length = 20
+    assert (
+        made.code
+        == made.canvas.picture["code"]
+        == (
+            "from posenc_lib import explorers; explorers.sinusoidal_explorer(dim=64, length=20, "
+            'base=10000.0, start=0).figure().savefig("panel.png")'
+        )
+    )
+
+
+def test_a_panel_without_a_line_of_code_says_why():
+    made = panel()
+    assert made.code.startswith("# No line of code: this panel was made by Panel(...)")
+    assert made.canvas.picture["code"] == made.code
+    exec(made.code, {})  # a comment
+
+
+@pytest.mark.parametrize("size", [(6, 6), (600, 400)])
+def test_a_table_of_one_s_own_has_no_line_of_code(size):
+    made = explorers.learned_explorer(np.random.default_rng(0).standard_normal(size))
+    assert "something of your own, which only you can pass to learned_explorer" in made.code
+    made.set(table="sinusoidal", length=20, dim=4, start=0, reference=0)
+    # beside a large table the controls reach further than without it
+    assert made.code.startswith("#") == (size == (600, 400))
+
+
+def test_an_encoding_of_one_s_own_has_no_line_of_code():
+    made = explorers.attention_explorer(encodings={"mine": "rope"}, encoding="mine")
+    assert "something of your own, which only you can pass to attention_explorer" in made.code
+    made.encoding = "rope"
+    assert "encoding='rope'" in made.code
+
+
+# --- lecture mode ------------------------------------------------------------------------------
+
+
+def test_lecture_mode_is_set_by_code_and_by_the_page():
+    made = panel()
+    assert made.lecture is False
+    made.lecture = True
+    assert made.canvas.lecture is True
+    made.canvas.set_state({"lecture": False})
+    assert made.lecture is False
+
+
+def test_lecture_mode_leaves_the_still_picture_alone():
+    made = panel()
+    before = made.picture()
+    made.lecture = True
+    assert made.picture() == before
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("name", "value", "error", "match"),
+    [
+        ("heatmaps", "diff", ValueError, "heatmaps = 'diff' is refused.*'live', 'pinned', 'diff"),
+        ("heatmaps", "pinned", ValueError, "nothing is pinned. Call pin"),
+        ("heatmaps", None, ValueError, "heatmaps = None is refused"),
+        ("lecture", 1, TypeError, "lecture = 1 is refused: it must be True or False"),
+        ("lecture", "on", TypeError, "lecture = 'on' is refused"),
+    ],
+)
+def test_a_bad_mode_is_refused_and_changes_nothing(name, value, error, match):
+    made = panel()
+    before = getattr(made, name)
+    with pytest.raises(error, match=match):
+        setattr(made, name, value)
+    assert getattr(made, name) == before
+
+
+@pytest.mark.bad_input
+def test_an_explorer_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match=r"explorer = 'sinusoid' is no function.*sinusoidal_expl"):
+        Panel(
+            title="Wrong",
+            controls=[Choice("a", 1, [1, 2])],
+            compute=lambda a: lines([0, 1], [0, a], "y"),
+            explorer="sinusoid",
+        )
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", ["reset", "pin", "pinned", "code", "lecture", "heatmaps"])
+def test_a_control_cannot_take_the_name_of_a_tool(name):
+    with pytest.raises(ValueError, match=f"cannot be named '{name}'"):
+        Panel(title="W", controls=[Slider(name, 1, 0, 2)], compute=lambda **_: heat([[1.0]]))
