@@ -76,6 +76,7 @@ def playground_explorer(**settings: object) -> Panel:
             Toggle("repeated", True, label="repeat the first word only"),
         ],
         compute=compute,
+        explorer="playground_explorer",
         settings=settings,
     )
 

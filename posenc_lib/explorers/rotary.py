@@ -60,6 +60,7 @@ def rotary_explorer(**settings: object) -> Panel:
             Slider("trained", 2048, 16, 8192, step=16, label="trained length L"),
         ],
         compute=_views,
+        explorer="rotary_explorer",
         settings=settings,
     )
 
