@@ -24,7 +24,7 @@ test test-% notebooks notebooks-compare parity binder-check: export MKL_NUM_THRE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install test test-lint test-library test-bad-input test-notebooks test-browser
-.PHONY: notebooks notebooks-compare parity bench format binder-check clean
+.PHONY: notebooks notebooks-compare parity bench bench-widgets format binder-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -100,6 +100,9 @@ parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the 
 
 bench: $(TEST_TOOLS)  ## time encodings beside their peers, write benchmarks/README.md
 	$(PY) -m benchmarks $(BENCH_ARGS)
+
+bench-widgets: $(TEST_TOOLS)  ## time the live panels in a browser, write benchmarks/widgets/README.md
+	$(PY) -m benchmarks.widgets $(BENCH_ARGS)
 
 format: $(TEST_TOOLS)  ## ruff: mend and format
 	$(PY) -m ruff check --fix .

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
 from benchmarks import cases, report
+from benchmarks.machine import machine
 from benchmarks.measure import medians, peaks
 
 HERE = Path(__file__).parent
@@ -20,26 +18,6 @@ PACKAGES = (
     "torch", "numpy", "transformers", "x-transformers", "rotary-embedding-torch",
     "positional-encodings",
 )  # fmt: skip
-
-
-def machine() -> dict:
-    """What the numbers depend on."""
-    cpu = platform.processor()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((s.split(":")[1].strip() for s in lines if s.startswith("model name")), cpu)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "date": date.today().isoformat(),
-        "processor": cpu,
-        "cores": os.cpu_count(),
-        "memory_gib": round(memory),
-        "threads": torch.get_num_threads(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "load_at_start": round(os.getloadavg()[0], 1),
-        "versions": {name: version(name) for name in PACKAGES},
-    }
 
 
 def measured(job: cases.Job, *, rounds: int, seconds: float) -> dict:
@@ -98,7 +76,7 @@ def main() -> None:
                 print(report.table(data))
         return
 
-    about = machine()
+    about = machine(PACKAGES) | {"threads": torch.get_num_threads()}
     spent = {"rounds": options.rounds, "seconds": options.seconds}
     jobs = [measured(make(), **spent) for make in makers]
     swept = {

@@ -36,6 +36,13 @@ FLAGS = [
     "--disable-sync",
 ]
 
+# What .jupyter says about asking nobody for anything, for a JupyterLab without it.
+QUIET = [
+    "--LabApp.news_url=None",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",
+]
+
 # The kernel answers once more after a panel was drawn: a notebook is ready when it is idle.
 IDLE = """() => {
   const app = window.jupyterapp;
@@ -75,8 +82,11 @@ class Lab:
 
 
 @contextmanager
-def running_lab(notebooks: Path = NOTEBOOKS) -> Iterator[Lab]:
-    """Start `make lab` itself on a copy of the notebooks, with settings of its own, and end it."""
+def running_lab(notebooks: Path = NOTEBOOKS, *, plain: bool = False) -> Iterator[Lab]:
+    """Start `make lab` itself on a copy of the notebooks, with settings of its own, and end it.
+
+    `plain` starts JupyterLab without this project's settings, but as quiet.
+    """
     with tempfile.TemporaryDirectory(prefix="posenc-lab-") as temporary:
         home = Path(temporary)
         served = home / "served"
@@ -95,8 +105,12 @@ def running_lab(notebooks: Path = NOTEBOOKS) -> Iterator[Lab]:
         log = home / "lab.log"
         with log.open("w") as stream:
             command = ["make", "--no-print-directory", "-C", str(ROOT), "lab"]
+            command += [f"PY={sys.executable}", f"LAB_ROOT={served}", f"LAB_ARGS={lab_args}"]
+            if plain:
+                command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={served}"]
+                command += [f"--ip={HOST}", "--allow-root", *QUIET, *lab_args.split()]
             server = subprocess.Popen(
-                [*command, f"PY={sys.executable}", f"LAB_ROOT={served}", f"LAB_ARGS={lab_args}"],
+                command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

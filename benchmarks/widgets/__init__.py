@@ -1,0 +1,1 @@
+"""The live panels, timed and weighed in Chromium against a real JupyterLab."""

@@ -1,0 +1,97 @@
+"""The panels that are compared: this project's, and what anybody writes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from playwright.sync_api import BrowserContext
+
+from tests.browser.lab import Lab, visiting
+from tests.browser.live import SLIDER, Live, write_notebook
+
+IMPORTS = """\
+import matplotlib.pyplot as plt
+import numpy as np
+from ipywidgets import FloatLogSlider, IntSlider, interact
+
+from posenc_lib import explorers, sinusoidal_table
+explorers.sinusoidal_explorer"""
+
+NAIVE = f"""\
+drawn = []
+
+def draw(dim, length, base, start):
+    table = sinusoidal_table(length, dim, base=base, start=start)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    image = left.imshow(table, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
+    figure.colorbar(image, ax=left, label="value")
+    left.set(xlabel="dimension", ylabel="position")
+    for column in (0, dim // 8, dim // 4, dim // 2):
+        right.plot(start + np.arange(length), table[:, column], label=f"column {{column}}")
+    right.set(xlabel="position", ylabel="value")
+    right.legend()
+    plt.show()
+    drawn.append(start)
+
+naive = interact(
+    draw,
+    dim=IntSlider(128, 2, 512, 2, description="dim"),
+    length=IntSlider(200, 2, 512, description="length"),
+    base=FloatLogSlider(10_000, min=0, max=6, description="base"),
+    start=IntSlider(0, 0, 100_000, description="{SLIDER}", style=dict(description_width="initial")),
+)
+sliders = {{slider.description: slider for slider in naive.widget.children[:4]}}"""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A panel in a notebook cell, and how it is driven from the kernel."""
+
+    name: str
+    title: str
+    cell: str
+    size: str  # kernel code that sets {length} and {dim}
+    start: str  # kernel code that sets {start}
+    value: str  # kernel code for the start that was drawn last
+    selector: str
+    drawn: str  # on the page once it is live
+    wanted: bool  # the page says which value a picture shows
+
+    @contextmanager
+    def open(self, context: BrowserContext, lab: Lab) -> Iterator[tuple[Live, float]]:
+        """The panel in a fresh page with a fresh kernel; with the ms that opening took."""
+        name = f"{self.name}.ipynb"
+        write_notebook(lab, name, [IMPORTS, self.cell])
+        with visiting(context, lab, name) as visit:
+            visit.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
+            visit.wait_until_idle()
+            live = Live(visit, 1, self.value, self.selector, self.wanted)
+            yield live, live.open(self.drawn)
+
+
+DESIGNS = (
+    Design(
+        name="naive",
+        title="`@interact`, a new matplotlib figure each time",
+        cell=NAIVE,
+        size="sliders['length'].value, sliders['dim'].value = {length}, {dim}",
+        start=f"sliders['{SLIDER}'].value = {{start}}",
+        value="drawn[-1]",
+        selector=".widget-interact",
+        drawn=".widget-interact img",
+        wanted=False,
+    ),
+    Design(
+        name="canvas",
+        title="`sinusoidal_explorer`, computed in the kernel",
+        cell="panel = explorers.sinusoidal_explorer(length=200, dim=128)\npanel",
+        size="panel.set(length={length}, dim={dim})",
+        start="panel.start = {start}",
+        value="panel.start",
+        selector=".posenc-panel",
+        drawn=".posenc-views[data-drawn]",
+        wanted=True,
+    ),
+)

@@ -1,0 +1,244 @@
+"""One live panel in a page: moved by key, dragged, timed, weighed."""
+
+import ast
+import base64
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Locator
+
+from tests.browser.lab import Lab, Visit
+from tests.tools.notebooks import NOTEBOOK_METADATA
+
+STOPWATCH = Path(__file__).with_name("stopwatch.js").read_text(encoding="utf-8")
+SLIDER = "first position"
+"""The label of the slider that is moved: the size of the table stays."""
+MOST = 100_000
+MOVE_MS = 30_000
+
+ASK = """async ([code, expression]) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({
+    code, silent: true, store_history: false, user_expressions: { answer: expression },
+  });
+  const { content } = await future.done;
+  if (content.status !== 'ok') return 'raise ' + content.ename + ': ' + content.evalue;
+  const { answer } = content.user_expressions;
+  return answer.status === 'ok' ? answer.data['text/plain']
+    : 'raise ' + answer.ename + ': ' + answer.evalue;
+}"""
+
+# From the command to the first picture that is on the screen. A canvas counts its pictures.
+OPEN = """async ([command, drawn]) => {
+  const begun = performance.now();
+  window.jupyterapp.commands.execute(command);
+  while (!document.querySelector(drawn)) await new Promise(requestAnimationFrame);
+  await document.querySelector(drawn).decode?.();
+  return performance.now() - begun;
+}"""
+
+
+def write_notebook(lab: Lab, name: str, cells: list[str]) -> None:
+    """A notebook of these code cells, where this JupyterLab finds it."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(text) for text in cells], metadata=NOTEBOOK_METADATA
+    )
+    nbformat.write(notebook, lab.folder / name)
+
+
+@dataclass
+class Drag:
+    """What the page saw of one drag; times in ms."""
+
+    seconds: float
+    hand: int  # pointer events that reached the page
+    frames: int  # pictures drawn until the release
+    longest: float  # between two pictures
+    after: int  # pictures drawn after the release
+    settled: float  # from the release to the last picture, 0 if that came before
+    right: bool  # the slider, the kernel and the picture agree
+
+
+@dataclass
+class Live:
+    """A panel whose slider `SLIDER` is moved; `value` is kernel code for the value drawn last."""
+
+    visit: Visit
+    cell: int
+    value: str
+    selector: str
+    wanted: bool  # the page says which value a picture shows
+    start: int = 0
+    sent: list[int] = field(default_factory=list)
+
+    @property
+    def page(self):
+        return self.visit.page
+
+    def open(self, drawn: str) -> float:
+        """Run all, with a warm kernel; the ms from the command to the first picture."""
+        taken = self.page.evaluate(OPEN, ["notebook:run-all-cells", drawn])
+        self.visit.wait_until_idle()
+        self.visit.show_cell(self.cell)
+        root = self.visit.cell(self.cell).locator(self.selector).first
+        root.wait_for()
+        self.slider.scroll_into_view_if_needed()
+        root.evaluate(STOPWATCH)
+        return taken
+
+    @property
+    def slider(self) -> Locator:
+        rows = self.visit.cell(self.cell).locator(".widget-slider", has_text=SLIDER)
+        return rows.locator(".noUi-handle")
+
+    def ask(self, expression: str, code: str = "") -> object:
+        """A value from the kernel; `code` runs first."""
+        answer = self.page.evaluate(ASK, [code, expression])
+        if answer.startswith("raise "):
+            raise RuntimeError(f"the kernel answered: {answer}")
+        return ast.literal_eval(answer)
+
+    def settle(self, seconds: float = 0.6) -> None:
+        """Wait until nothing has been drawn for so long and the kernel is idle."""
+        count = -1
+        while count != (count := self.page.evaluate("() => stopwatch.frames.length")):
+            self.page.wait_for_timeout(1000 * seconds)
+            self.visit.wait_until_idle()
+
+    def at(self, code: str) -> None:
+        """Put the panel into a state from the kernel, then take the slider in hand."""
+        self.ask("None", code)
+        self.settle()
+        self.start = int(self.slider.get_attribute("aria-valuenow").split(".")[0])
+        self.slider.focus()
+
+    def move(self) -> dict:
+        """One key, until its picture is drawn: ms to the message sent, answered and drawn."""
+        self.start += 1
+        self.page.evaluate("want => stopwatch.next(want)", self.start if self.wanted else None)
+        self.page.keyboard.press("ArrowRight")
+        deadline = f"new Promise((_, no) => setTimeout(() => no('no new picture'), {MOVE_MS}))"
+        return self.page.evaluate(f"() => Promise.race([stopwatch.result, {deadline}])")
+
+    def drag(self, seconds: float) -> Drag:
+        """Pull the handle to and fro, then let go somewhere else."""
+        mouse, page = self.page.mouse, self.page
+        handle = self.slider.bounding_box()
+        track = self.slider.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]")
+        box = track.bounding_box()
+        y = handle["y"] + handle["height"] / 2
+        mouse.move(handle["x"] + handle["width"] / 2, y)
+        mouse.down()
+        page.evaluate(
+            "() => { stopwatch.frames = []; stopwatch.hand = []; stopwatch.released = 0; }"
+        )
+        begun, step = time.monotonic(), 0
+        while (gone := time.monotonic() - begun) < seconds:
+            share = abs((gone / 2 + 0.5) % 1 * 2 - 1)  # to and fro in 2 s, evenly
+            mouse.move(box["x"] + (0.05 + 0.9 * share) * box["width"], y)
+            step += 1
+            time.sleep(max(0.0, begun + step / 60 - time.monotonic()))  # a mouse at 60 Hz
+        mouse.up()
+        self.settle()
+        frames, hand, released = page.evaluate(
+            "() => [stopwatch.frames, stopwatch.hand.length, stopwatch.released]"
+        )
+        times = [at for at, _ in frames]
+        before = [at for at in times if at <= released]
+        gaps = [b - a for a, b in pairwise(before)]
+        return Drag(
+            seconds=seconds,
+            hand=hand,
+            frames=len(before),
+            longest=max(gaps, default=1000 * seconds),
+            after=len(times) - len(before),
+            settled=max(0.0, (times[-1] if times else 0.0) - released),
+            right=self.in_step(),
+        )
+
+    def in_step(self) -> bool:
+        """Whether the slider, the kernel and the picture stand at the same value."""
+        stands = int(self.slider.get_attribute("aria-valuenow").split(".")[0])
+        values = {stands, self.ask(self.value)}
+        if self.wanted:
+            values.add(self.page.evaluate("() => stopwatch.shows()"))
+        return len(values) == 1
+
+    def pixels(self) -> list[str]:
+        """What every picture of the panel shows now, exactly."""
+        return self.page.evaluate("() => stopwatch.pixels()")
+
+    def corner(self) -> float:
+        """The value in the first cell of the heat map, as the panel reads it out."""
+        pane = self.visit.cell(self.cell).locator(".posenc-pane").first
+        pane.locator("canvas.posenc-canvas").focus()
+        self.page.keyboard.press("ArrowRight")
+        line = pane.locator(".posenc-readout").filter(has_text=": ")
+        said = line.inner_text()
+        self.page.keyboard.press("Escape")
+        self.slider.focus()
+        return float(said.split()[-1].replace("\u2212", "-"))
+
+    # --- what it costs ------------------------------------------------------------------------
+
+    @contextmanager
+    def traffic(self):
+        """A list of (direction, bytes) of every websocket message, filled while it is open."""
+        messages: list[tuple[str, int]] = []
+        session = self.page.context.new_cdp_session(self.page)
+
+        def note(direction):
+            def listen(event):
+                frame = event["response"]
+                data = frame["payloadData"]
+                size = len(base64.b64decode(data)) if frame["opcode"] == 2 else len(data.encode())
+                messages.append((direction, size))
+
+            return listen
+
+        session.on("Network.webSocketFrameSent", note("sent"))
+        session.on("Network.webSocketFrameReceived", note("received"))
+        session.send("Network.enable")
+        try:
+            yield messages
+            self.page.wait_for_timeout(300)  # the last messages are still being reported
+        finally:
+            session.detach()
+
+    def page_bytes(self) -> int:
+        """The page's JavaScript heap and array buffers after a forced collection."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("HeapProfiler.enable")
+        for _ in range(2):  # what a finaliser frees goes in the second
+            session.send("HeapProfiler.collectGarbage")
+        used = session.send("Runtime.getHeapUsage")
+        session.detach()
+        return int(used["usedSize"] + used.get("backingStorageSize", 0))
+
+    def page_bytes_as_is(self) -> int:
+        """The same without collecting."""
+        session = self.page.context.new_cdp_session(self.page)
+        used = session.send("Runtime.getHeapUsage")
+        session.detach()
+        return int(used["usedSize"] + used.get("backingStorageSize", 0))
+
+    def kernel_bytes(self) -> int:
+        """Resident memory of the kernel after a collection; ipykernel brings psutil."""
+        return self.ask("psutil.Process().memory_info().rss", "import gc, psutil; gc.collect()")
+
+    def figures(self) -> tuple[int, int]:
+        """matplotlib figures: open in pyplot, and alive at all after a collection.
+
+        The inline backend closes open figures after every message from the page, so those that
+        are left are more likely alive than open.
+        """
+        code = (
+            "import gc, sys; gc.collect(); _pyplot = sys.modules.get('matplotlib.pyplot'); "
+            "_open = len(_pyplot.get_fignums()) if _pyplot else 0; "
+            "_alive = sum(type(o).__name__.endswith('Figure') for o in gc.get_objects())"
+        )
+        return self.ask("(_open, _alive)", code)
