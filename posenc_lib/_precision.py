@@ -6,6 +6,8 @@ overflows at two features, and a table rounded to bfloat16 before a sum is round
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -21,13 +23,17 @@ def wide(*tensors: Tensor) -> torch.dtype:
     return dtype
 
 
+def without_autocast(x: Tensor) -> AbstractContextManager:
+    """Autocast off on the device of x, which would take products down to half precision."""
+    on = _validate.autocast_on(x)
+    return torch.autocast(x.device.type, enabled=False) if on else nullcontext()
+
+
 def product(left: Tensor, right: Tensor) -> Tensor:
     """left @ right^T over the last axis, in float32 at least, also under autocast."""
     dtype = wide(left, right)
     left, right = left.to(dtype), right.to(dtype)
-    if not _validate.autocast_on(left):
-        return left @ right.transpose(-1, -2)
-    with torch.autocast(left.device.type, enabled=False):
+    with without_autocast(left):
         return left @ right.transpose(-1, -2)
 
 

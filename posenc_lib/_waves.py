@@ -1,4 +1,4 @@
-"""Sines and cosines in PyTorch, shared by the encodings of door 1 that are made of them.
+"""Frequencies, sines and cosines in PyTorch, shared by every encoding that is made of them.
 
 Angles are made in float64 and rounded once: float32 has lost the second digit of an angle by
 position 1,000,000, and bfloat16 knows no whole numbers past 256.
@@ -24,7 +24,9 @@ def wave_pairs(
     return torch.stack((angle.sin().to(dtype), angle.cos().to(dtype)), -1).flatten(-2)
 
 
-def frequencies64(dim: int, base: float, device: torch.device) -> Float64[Tensor, " pairs"]:
+def frequencies64(
+    dim: int, base: float, device: torch.device | None = None
+) -> Float64[Tensor, " pairs"]:
     """`frequencies` as a float64 tensor: base ** (-2i / dim), made where it is used."""
     pair = torch.arange((dim + 1) // 2, dtype=torch.float64, device=device)
     return base ** (-2 * pair / dim)

@@ -24,6 +24,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from posenc_lib import _validate
+from posenc_lib._waves import frequencies64
 from posenc_lib.doors import Positions
 from posenc_lib.grid import _grid_shape, grid_coordinates
 from posenc_lib.rope import RotaryEncoding
@@ -75,9 +76,7 @@ class AxialRotary(RotaryEncoding):
 
     def frequencies(self) -> Float64[Tensor, " pairs"]:
         """w_i of one axis, in radians per cell, float64, falling from 1."""
-        features = self.head_dim // len(self.shape)
-        exponent = torch.arange(0, features, 2, dtype=torch.float64) / features
-        return self.base**-exponent
+        return frequencies64(self.head_dim // len(self.shape), self.base)
 
     def angles(self, positions: Positions) -> Float64[Tensor, "*batch length pairs"]:
         """coordinate_a * w_i, in radians, the pairs of the first axis first."""

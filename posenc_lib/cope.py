@@ -22,7 +22,6 @@ divides q . e by sqrt(head_dim) too, unless told not to.
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 
 import torch
 from jaxtyping import Bool, Float
@@ -30,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib import _validate
-from posenc_lib._precision import wide
+from posenc_lib._precision import product, wide
 from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
 from posenc_lib.masks import causal_mask
 
@@ -116,12 +115,8 @@ class CopeBias(PositionEncoding):
         for argument, x in (("query", query), ("key", key)):
             _validate.floating("CopeBias", argument, x, axes="batch heads length head_dim")
             _validate.last_axis("CopeBias", argument, x, "head_dim", self.head_dim)
-        dtype = wide(query)
-        query, key, table = query.to(dtype), key.to(dtype), self.table.to(dtype)
-        autocast = _validate.autocast_on(query)
-        with torch.autocast(query.device.type, enabled=False) if autocast else nullcontext():
-            scores = query @ key.transpose(-1, -2) / math.sqrt(self.head_dim)
-            by_position = query @ table.T  # (batch, heads, query, max_position + 1)
+        scores = product(query, key) / math.sqrt(self.head_dim)
+        by_position = product(query, self.table.to(wide(query)))  # (..., query, max_position + 1)
         positions = cope_positions(scores, query_positions, key_positions, seen)
         positions = positions.clamp(max=self.max_position)
         low, high = positions.floor(), positions.ceil()

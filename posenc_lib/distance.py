@@ -104,6 +104,16 @@ def are_consecutive(positions: Shaped[Tensor, "..."]) -> bool:
     return positions.ndim == 1 and _rows_consecutive(positions)
 
 
+def all_distances(query_positions: Tensor, key_positions: Tensor) -> Tensor:
+    """The query + key - 1 distances between positions in a row, the most negative one first.
+
+    (distances,), or (batch, distances) where one of the two has a batch axis.
+    """
+    low = key_positions[..., :1].long() - query_positions[..., -1:].long()
+    steps = query_positions.shape[-1] + key_positions.shape[-1] - 1
+    return low + torch.arange(steps, device=low.device)
+
+
 def _rows_consecutive(positions: Tensor) -> bool:
     """The same for each row of (length,) or (batch, length)."""
     if positions.is_floating_point() or not positions.numel():
@@ -162,12 +172,10 @@ class DistanceBias(PositionEncoding):
         self._check(query, key, query_positions, key_positions)
         dtype = wide(query)
         if self.follows_diagonals(query_positions, key_positions):
-            queries, keys = query_positions.shape[-1], key_positions.shape[-1]
-            low = key_positions[..., :1].long() - query_positions[..., -1:].long()
-            if low.ndim == 2 and bool((low == low[0]).all()):
-                low = low[:1]  # all rows count alike, wherever they start
-            distance = low + torch.arange(queries + keys - 1, device=low.device)
-            bias = toeplitz(self.by_distance(distance).to(dtype), queries)
+            distance = all_distances(query_positions, key_positions)
+            if distance.ndim == 2 and bool((distance[:, 0] == distance[0, 0]).all()):
+                distance = distance[:1]  # all rows count alike, wherever they start
+            bias = toeplitz(self.by_distance(distance).to(dtype), query_positions.shape[-1])
         else:
             bias = self.by_pair(query_positions, key_positions).to(dtype)
         return self._one_for_each_head(bias, query).movedim(0, -3)

@@ -20,14 +20,12 @@ here).
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import torch
 from jaxtyping import Float, Float64, Num
 from torch import Tensor, nn
 
 from posenc_lib import _validate
-from posenc_lib._precision import wide
+from posenc_lib._precision import wide, without_autocast
 from posenc_lib.distance import DistanceBias
 from posenc_lib.doors import KeyPositions, QueryPositions
 from posenc_lib.relative import relative_positions
@@ -124,8 +122,7 @@ class FireBias(DistanceBias):
     def _network(self, x: Tensor) -> Tensor:
         """f of numbers of any shape, the heads first; float32 at least, also under autocast."""
         dtype = wide(self.inner.weight)
-        autocast = _validate.autocast_on(x)
-        with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
+        with without_autocast(x):
             hidden = x.to(dtype)[..., None] * self.inner.weight[:, 0].to(dtype)
             hidden = (hidden + self.inner.bias.to(dtype)).relu()
             bias = hidden @ self.outer.weight.T.to(dtype) + self.outer.bias.to(dtype)

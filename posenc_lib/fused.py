@@ -15,15 +15,13 @@ but falls off the fast kernel.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from posenc_lib import _validate
-from posenc_lib._precision import wide
+from posenc_lib._precision import wide, without_autocast
 from posenc_lib.dot_product import checked_bias, checked_scale, seen_pairs
 
 
@@ -67,8 +65,7 @@ def attention_output(
     query, key, value = (part.reshape(*axes, *part.shape) for part in (query, key, value))
     if added is not None:
         added = added.reshape(*(1,) * (query.ndim - added.ndim), *added.shape)
-    autocast = _validate.autocast_on(query)
-    with torch.autocast(query.device.type, enabled=False) if autocast else nullcontext():
+    with without_autocast(query):
         output = F.scaled_dot_product_attention(
             query, key, value, attn_mask=added, is_causal=alone, scale=scale
         )

@@ -30,8 +30,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from posenc_lib import _validate
-from posenc_lib.position_interpolation import _rotary_frequencies
-from posenc_lib.rope import RotaryEncoding
+from posenc_lib.rope import RotaryEncoding, rotary_frequencies
 
 
 def llama3_frequencies(
@@ -57,7 +56,7 @@ def llama3_frequencies(
     tensor([1.0000, 1.0000, 0.3710, 0.1250], dtype=torch.float64)
     """
     name = "llama3_frequencies"
-    w = _rotary_frequencies(name, rotary_dim, base)
+    w = rotary_frequencies(name, rotary_dim, base)
     factor = _validate.real(name, "factor", factor, at_least=1.0)
     trained = _validate.size(name, "trained_length", trained_length)
     low = _validate.real(name, "low", low, above=0.0)

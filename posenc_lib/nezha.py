@@ -22,6 +22,7 @@ from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from posenc_lib import _validate
+from posenc_lib._waves import frequencies64, wave_pairs
 from posenc_lib.sinusoidal import sinusoidal_table
 from posenc_lib.table_relative import TableRelative
 
@@ -82,9 +83,8 @@ class NezhaRelative(TableRelative):
         start = -self.max_distance if self.form == "paper" else 0
         rows = 2 * self.max_distance + 1
         encoded = torch.arange(start, start + rows, dtype=torch.float64, device=device)
-        pair = torch.arange(0, self.head_dim, 2, dtype=torch.float64, device=device)
-        angle = encoded[:, None] * self.base ** (-pair / self.head_dim)  # (rows, pairs)
-        table = torch.stack((angle.sin(), angle.cos()), -1).flatten(-2)[:, : self.head_dim]
+        angle = encoded[:, None] * frequencies64(self.head_dim, self.base, device)  # (rows, pairs)
+        table = wave_pairs(angle, torch.float64)[:, : self.head_dim]
         return table, table
 
     def extra_repr(self) -> str:

@@ -28,8 +28,7 @@ from torch import Tensor
 
 from posenc_lib import _validate
 from posenc_lib.doors import Positions
-from posenc_lib.position_interpolation import _rotary_frequencies
-from posenc_lib.rope import RotaryEncoding
+from posenc_lib.rope import RotaryEncoding, rotary_frequencies
 
 _WHY_FOUR = "A single pair is the fastest and the slowest at once: use InterpolatedRotary."
 
@@ -48,7 +47,7 @@ def ntk_base(base: float, factor: float, rotary_dim: int) -> float:
     >>> round(ntk_base(10000.0, 4.0, 128))
     40890
     """
-    _rotary_frequencies("ntk_base", rotary_dim, base)  # for its checks
+    rotary_frequencies("ntk_base", rotary_dim, base)  # for its checks
     d = _validate.size("ntk_base", "rotary_dim", rotary_dim, minimum=4, remedy=_WHY_FOUR)
     factor = _validate.real("ntk_base", "factor", factor, at_least=1.0)
     return base * factor ** (d / (d - 2))
@@ -69,7 +68,7 @@ def ntk_frequencies(
     >>> ntk_frequencies(6, 4.0, base=1000.0)
     tensor([1.0000, 0.0500, 0.0025], dtype=torch.float64)
     """
-    w = _rotary_frequencies("ntk_frequencies", rotary_dim, base)
+    w = rotary_frequencies("ntk_frequencies", rotary_dim, base)
     _validate.size("ntk_frequencies", "rotary_dim", rotary_dim, minimum=4, remedy=_WHY_FOUR)
     return w / _validate.real("ntk_frequencies", "factor", factor, at_least=1.0) ** _share(w)
 

@@ -17,12 +17,11 @@ pairs as they were.
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float64
 from torch import Tensor
 
 from posenc_lib import _validate
-from posenc_lib.rope import RotaryEncoding
+from posenc_lib.rope import RotaryEncoding, rotary_frequencies
 
 
 def interpolated_frequencies(
@@ -41,7 +40,7 @@ def interpolated_frequencies(
     tensor([0.5000, 0.0500], dtype=torch.float64)
     """
     factor = _validate.real("interpolated_frequencies", "factor", factor, at_least=1.0)
-    return _rotary_frequencies("interpolated_frequencies", rotary_dim, base) / factor
+    return rotary_frequencies("interpolated_frequencies", rotary_dim, base) / factor
 
 
 class InterpolatedRotary(RotaryEncoding):
@@ -54,6 +53,7 @@ class InterpolatedRotary(RotaryEncoding):
 
     Source: Chen et al. 2023, section 2.3.
 
+    >>> import torch
     >>> InterpolatedRotary(head_dim=4, factor=2.0).angles(torch.tensor([10])).round(decimals=4)
     tensor([[5.0000, 0.0500]], dtype=torch.float64)
     """
@@ -76,15 +76,3 @@ class InterpolatedRotary(RotaryEncoding):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, factor={self.factor:g}"
-
-
-def _rotary_frequencies(function: str, rotary_dim: int, base: float) -> Tensor:
-    """RoPE's w_i in float64, checked in the name of the public function that was called."""
-    rotary_dim = _validate.size(function, "rotary_dim", rotary_dim, minimum=2)
-    base = _validate.real(function, "base", base, above=1.0)
-    if rotary_dim % 2:
-        raise _validate.refuse(
-            ValueError, function, "rotary_dim", rotary_dim, "an even integer",
-            "Two features make one pair.",
-        )  # fmt: skip
-    return base ** -(torch.arange(0, rotary_dim, 2, dtype=torch.float64) / rotary_dim)

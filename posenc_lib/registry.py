@@ -63,11 +63,6 @@ class RegistryEntry:
         return getattr(posenc_lib, self.class_name)
 
     @property
-    def needs_length(self) -> bool:
-        """Whether it cannot be made without a length."""
-        return bool({"length", "trained_length", "shape"} & set(self.sizes))
-
-    @property
     def distance_only(self) -> bool:
         """Whether its scores depend on j - i only."""
         return self.depends_on == DISTANCE

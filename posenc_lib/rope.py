@@ -16,11 +16,11 @@ numbers past 2,048.
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
 from posenc_lib import _validate
+from posenc_lib._waves import frequencies64, in_float64
 from posenc_lib.doors import Door, KeyPositions, PositionEncoding, Positions, QueryPositions
 from posenc_lib.rope_layout import _rotary_dim
 from posenc_lib.rotation import LAYOUTS, rotate
@@ -39,6 +39,7 @@ class RotaryEncoding(PositionEncoding):
 
     Source: Su et al. 2021, "RoFormer", equations 14, 15 and 34.
 
+    >>> import torch
     >>> rope = RotaryEncoding(head_dim=2)
     >>> rope.at_query(torch.ones(1, 1, 1, 2), torch.tensor([0]))
     tensor([[[[1., 1.]]]])
@@ -64,14 +65,12 @@ class RotaryEncoding(PositionEncoding):
 
     def frequencies(self) -> Float64[Tensor, " pairs"]:
         """w_i in radians per position, float64, falling from 1."""
-        exponent = torch.arange(0, self.rotary_dim, 2, dtype=torch.float64) / self.rotary_dim
-        return self.base**-exponent
+        return frequencies64(self.rotary_dim, self.base)
 
     def angles(self, positions: Positions) -> Float64[Tensor, "*batch length pairs"]:
         """position * w_i, in radians, made in float64 from whole positions."""
-        # MPS has no float64: angles are made on the CPU there, and `rotate` moves them.
-        device = "cpu" if positions.device.type == "mps" else positions.device
-        return positions.to(device).double()[..., None] * self.frequencies().to(device)
+        at = in_float64(positions)
+        return at[..., None] * self.frequencies().to(at.device)  # `rotate` moves them to x
 
     def turn(
         self, x: Float[Tensor, "batch heads length head_dim"], positions: Positions
@@ -107,3 +106,15 @@ class RotaryEncoding(PositionEncoding):
             f"head_dim={self.head_dim}, base={self.base:g}, layout={self.layout!r}, "
             f"rotary_dim={self.rotary_dim}"
         )
+
+
+def rotary_frequencies(function: str, rotary_dim: int, base: float) -> Tensor:
+    """RoPE's w_i in float64, checked in the name of the public function that was called."""
+    rotary_dim = _validate.size(function, "rotary_dim", rotary_dim, minimum=2)
+    base = _validate.real(function, "base", base, above=1.0)
+    if rotary_dim % 2:
+        raise _validate.refuse(
+            ValueError, function, "rotary_dim", rotary_dim, "an even integer",
+            "Two features make one pair.",
+        )  # fmt: skip
+    return frequencies64(rotary_dim, base)

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.autograd.forward_ad import unpack_dual
 
 from posenc_lib import _validate
+from posenc_lib._precision import wide
 from posenc_lib._rotate_kernel import turned
 
 LAYOUTS = ("interleaved", "half")
@@ -149,7 +150,7 @@ def _checked(
             f"(..., length, pairs) that broadcasts to x without its last axis, {tuple(wanted)}",
             "Angles for each batch row need a heads axis: angles[:, None].",
         )  # fmt: skip
-    dtype = torch.promote_types(x.dtype, torch.float32)
+    dtype = wide(x)
     parts = [angles.cos(), angles.sin()]
     if isinstance(magnitude, Tensor):
         _validate.floating(function, "magnitude", magnitude, axes="... length pairs")

@@ -22,7 +22,7 @@ from torch import Tensor
 from posenc_lib import _validate
 from posenc_lib._precision import product, wide
 from posenc_lib._products import fitting_rows, weighted_rows
-from posenc_lib.distance import are_consecutive, toeplitz
+from posenc_lib.distance import all_distances, are_consecutive, toeplitz
 from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
 from posenc_lib.relative import relative_positions, table_rows
 
@@ -93,10 +93,8 @@ class TableRelative(PositionEncoding):
         """The table row of each pair; for positions in a row made from query + key - 1 numbers."""
         if not (are_consecutive(query_positions) and are_consecutive(key_positions)):
             return table_rows(name, table, relative_positions(query_positions, key_positions))
-        queries, keys = len(query_positions), len(key_positions)
-        low = relative_positions(query_positions[-1:], key_positions[:1])[0]
-        steps = torch.arange(queries + keys - 1, device=low.device)
-        return toeplitz(table_rows(name, table, low + steps), queries)
+        distance = all_distances(query_positions, key_positions)
+        return toeplitz(table_rows(name, table, distance), len(query_positions))
 
     def extra_repr(self) -> str:
         return f"head_dim={self.head_dim}, max_distance={self.max_distance}"

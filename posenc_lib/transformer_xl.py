@@ -32,7 +32,8 @@ from torch import Tensor, nn
 
 from posenc_lib import _validate
 from posenc_lib._precision import product, wide
-from posenc_lib.distance import are_consecutive, skew
+from posenc_lib._waves import frequencies64
+from posenc_lib.distance import all_distances, are_consecutive, skew
 from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
 from posenc_lib.relative import relative_positions, whole64
 
@@ -138,8 +139,7 @@ class TransformerXLRelative(PositionEncoding):
 
     def angles(self, positions: Num[Tensor, "*shape"]) -> Float64[Tensor, "*shape pairs"]:
         """position * w_k, in radians, in float64."""
-        pair = torch.arange(0, self.dim, 2, dtype=torch.float64, device=positions.device)
-        return positions.double()[..., None] * self.base ** (-pair / self.dim)
+        return positions.double()[..., None] * frequencies64(self.dim, self.base, positions.device)
 
     def vectors(
         self, distance: Num[Tensor, " distances"]
@@ -176,9 +176,8 @@ class TransformerXLRelative(PositionEncoding):
         content = product(self.u[:, None], key) * scale  # (batch, heads, 1, key)
         query_v = (query.to(wide(query, self.v)) + self.v[:, None]) * scale  # q_i + v
         if are_consecutive(query_positions) and are_consecutive(key_positions):
-            low = relative_positions(query_positions[-1:], key_positions[:1])[0]
-            steps = torch.arange(query.shape[2] + key.shape[2] - 1, device=low.device)
-            return content + skew(product(query_v, self.vectors(low + steps)))
+            vectors = self.vectors(all_distances(query_positions, key_positions))
+            return content + skew(product(query_v, vectors))
         return content + self._turned(query_v, query_positions, key_positions)
 
     def _turned(self, query_v: Tensor, query_positions: Tensor, key_positions: Tensor) -> Tensor:

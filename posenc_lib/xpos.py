@@ -30,6 +30,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from posenc_lib import _validate
+from posenc_lib._waves import in_float64
 from posenc_lib.doors import KeyPositions, Positions, QueryPositions
 from posenc_lib.rope import RotaryEncoding
 
@@ -90,9 +91,8 @@ class XposRotary(RotaryEncoding):
         self, positions: Positions, *, sign: float
     ) -> Float64[Tensor, "*batch length pairs"]:
         """zeta ** (sign * position / scale_base), float64."""
-        device = "cpu" if positions.device.type == "mps" else positions.device
-        power = sign * positions.to(device).double()[..., None] / self.scale_base
-        return self.zetas().to(device) ** power
+        at = in_float64(positions)
+        return self.zetas().to(at.device) ** (sign * at[..., None] / self.scale_base)
 
     def at_query(
         self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions

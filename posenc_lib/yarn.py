@@ -28,8 +28,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from posenc_lib import _validate
-from posenc_lib.position_interpolation import _rotary_frequencies
-from posenc_lib.rope import RotaryEncoding
+from posenc_lib.rope import RotaryEncoding, rotary_frequencies
 
 _FORMS = ("paper", "code")
 
@@ -65,7 +64,7 @@ def yarn_frequencies(
     tensor([1.0000, 1.0000, 0.3840, 0.2500], dtype=torch.float64)
     """
     name = "yarn_frequencies"
-    w = _rotary_frequencies(name, rotary_dim, base)
+    w = rotary_frequencies(name, rotary_dim, base)
     s = _validate.real(name, "factor", factor, at_least=1.0)
     trained = _validate.size(name, "trained_length", trained_length)
     alpha = _validate.real(name, "alpha", alpha, above=0.0)

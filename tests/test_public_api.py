@@ -88,7 +88,7 @@ def test_everything_public_in_a_file_is_a_flat_name():
     """No function is left behind in its file: what has no underscore is public or imported."""
     internal = {  # shared between files
         "table_rows", "broadcastable", "are_consecutive", "checked_scale", "checked_bias",
-        "seen_pairs", "whole64", "Source",
+        "seen_pairs", "whole64", "all_distances", "rotary_frequencies", "Source",
     }  # fmt: skip
     for module in top_level_modules():
         if not module.__name__.split(".")[-1].startswith("_"):

@@ -15,8 +15,10 @@ from posenc_lib.explorers.attention_layer import (
     LENGTH,
     Factory,
     attend,
+    check_head,
     embeddings,
     made,
+    shortened,
 )
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, Text
 from posenc_lib.plots.views import Curves, Heatmap, View
@@ -46,17 +48,14 @@ def attention_explorer(
     (7, 7)
     """
     own = _checked(encodings or {})
-    choices = {entry.title: name for name, entry in registry().items()} | {n: n for n in own}
+    titles = {name: entry.title for name, entry in registry().items()} | {n: n for n in own}
 
     @torch.no_grad()
     def compute(
         sentence: str, length: int, dim: int, heads: int, head: int, scale: float,
         mask: str, encoding: str,
     ) -> list[View]:  # fmt: skip
-        if dim % heads:
-            raise ValueError(f"{heads} heads cannot share dim = {dim} evenly.")
-        if head >= heads:
-            raise ValueError(f"head {head} does not exist: the heads are 0 to {heads - 1}.")
+        check_head(dim, heads, head)
         tokens = (sentence.split() * length)[:length]
         x, seen = embeddings(tokens, dim), _seen(mask, length)
         chosen = made(
@@ -66,7 +65,6 @@ def attention_explorer(
         compared = {encoding: weights}
         if encoding != "none":
             compared["none"] = attend(x, heads, head, NoEncoding(), mask=seen, scale=scale)[1]
-        titles = {name: title for title, name in choices.items()}
         compared = {titles[name]: found for name, found in compared.items()}
         return _maps(tokens, scores, weights, seen) + _curves(compared, seen)
 
@@ -80,7 +78,7 @@ def attention_explorer(
             Slider("head", 0, 0, HEADS - 1, label="head shown"),
             LogSlider("scale", 1.0, 0.1, 20.0, label="scale (times q·k)"),
             Choice("mask", "none", MASKS),
-            Choice("encoding", "none", choices),
+            Choice("encoding", "none", {title: name for name, title in titles.items()}),
         ],
         compute=compute,
         settings=settings,
@@ -139,7 +137,7 @@ def _seen(mask: str, length: int) -> Bool[Tensor, "{length} {length}"]:
 
 
 def _maps(tokens: list[str], scores: Tensor, weights: Tensor, seen: Tensor) -> list[View]:
-    ticks = [token if len(token) <= 12 else f"{token[:11]}…" for token in tokens]
+    ticks = shortened(tokens)
     common = {
         "row_label": "query", "column_label": "key", "row_ticks": ticks, "column_ticks": ticks,
         "square": True,

@@ -26,6 +26,23 @@ Factory = Callable[[int, int, int], PositionEncoding]
 """(dim, heads, length) -> encoding."""
 
 
+def check_head(dim: int, heads: int, head: int) -> None:
+    """Refuse heads that cannot share dim and a head that is not there, in words for the panel."""
+    if dim % heads:
+        raise ValueError(f"{heads} heads cannot share dim = {dim} evenly.")
+    if head >= heads:
+        raise ValueError(f"head {head} does not exist: the heads are 0 to {heads - 1}.")
+
+
+def shortened(tokens: list[str]) -> list[str]:
+    """Tokens as they stand at an axis.
+
+    >>> shortened(["a_rather_long_token"])
+    ['a_rather_lo…']
+    """
+    return [token if len(token) <= 12 else f"{token[:11]}…" for token in tokens]
+
+
 def embeddings(tokens: list[str], dim: int) -> Float[Tensor, "length {dim}"]:
     """One N(0, 1) vector for each different word.
 
@@ -115,8 +132,8 @@ def made(
 
 def _loud(encoding: PositionEncoding) -> PositionEncoding:
     """Tables of trained numbers as strong as the embeddings, the same for every dim."""
-    for n, (name, parameter) in enumerate(encoding.named_parameters()):
-        if parameter.ndim == 2 and max(parameter.shape) <= DIM and "mlp" not in name:
+    for n, parameter in enumerate(encoding.parameters()):
+        if parameter.ndim == 2 and max(parameter.shape) <= DIM:
             rows, columns = parameter.shape
             parameter.data = _normal(n + 1, DIM, DIM)[:rows, :columns].clone()
     return encoding

@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from posenc_lib.explorers.attention import mean_by_distance
-from posenc_lib.explorers.attention_layer import DIM, LENGTH, attend, embeddings, made
+from posenc_lib.explorers.attention_layer import (
+    DIM,
+    LENGTH,
+    attend,
+    check_head,
+    embeddings,
+    made,
+    shortened,
+)
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Text, Toggle
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.registry import encodings
@@ -40,10 +48,7 @@ def playground_explorer(**settings: object) -> Panel:
         first: str, second: str, length: int, dim: int, heads: int, head: int, mask: str,
         sentence: str, repeated: bool,
     ) -> list[View]:  # fmt: skip
-        if dim % heads:
-            raise ValueError(f"{heads} heads cannot share dim = {dim} evenly.")
-        if head >= heads:
-            raise ValueError(f"head {head} does not exist: the heads are 0 to {heads - 1}.")
+        check_head(dim, heads, head)
         causal = mask == "causal"
         for name in (first, second):
             if known[name].causal_only and not causal:
@@ -88,7 +93,7 @@ def _maps(titles: list[str], scores: tuple[Tensor, ...], seen: Tensor, tokens: l
     even = high - low <= 1e-5 * max(abs(low), abs(high))  # rounding noise has no colour scale
     ticks = None
     if len(set(tokens)) > 1:  # otherwise the numbers of the positions say more
-        ticks = [token if len(token) <= 12 else f"{token[:11]}…" for token in tokens]
+        ticks = shortened(tokens)
     return [
         Heatmap(
             f"scores: {title}", part, "query", "key", "score",
