@@ -44,6 +44,7 @@
       panes,
       message: root.querySelector(".posenc-message").innerText.trim(),
       shows: places(root).map((place) => read(place).shows),
+      grips: places(root).map((place) => place.querySelector(".noUi-origin")?.style.transform ?? null),
       stands: places(root).map((place) => place.querySelector(".noUi-handle")?.ariaValueNow ?? null),
     };
   };
@@ -138,7 +139,7 @@
     const kept = same(now.panes, before.panes);
     const [place, text, names] = wanted ?? [];
     if (now.message) {
-      const still = same(now.stands, before.stands) && same(now.shows, before.shows);
+      const still = same(now.grips, before.grips) && same(now.shows, before.shows);
       if (now.message === before.message && !still) return "nothing was said about the new value";
       if (text !== undefined && text !== null && names && !now.message.includes(text)) return `the message does not name ${text}`;
       if (!same(now.settings, before.settings)) return "the kernel's settings changed under a refusal";
@@ -147,6 +148,9 @@
     if (now.different.length) return `the page differs from the kernel in ${now.different}`;
     if (text !== undefined && text !== null && String(now.shows[place]) !== text) {
       return `the control shows ${now.shows[place]}, not ${text}`;
+    }
+    if (same(now.settings, before.settings) && !same(now.grips, before.grips)) {
+      return "the slider moved, the settings did not";
     }
     if (same(now.settings, before.settings)) return kept ? "" : "the picture changed, the settings did not";
     return kept ? "the settings changed, the picture did not" : "";

@@ -105,9 +105,7 @@ class Reader:
         `text` is what the control at this place should show now, if it is known; with `named`, a
         refusal has to say it.
         """
-        before = {
-            key: self.seen[key] for key in ("panes", "message", "shows", "stands", "settings")
-        }
+        before = {key: self.seen[key] for key in ("panes", "message", "shows", "grips", "settings")}
         return self._settled(before, None if text is None else [place, text, named])
 
     @cached_property
@@ -166,7 +164,7 @@ class Hand:
     def label(self) -> str:
         """The text beside the control."""
         place = self.reader.locator.locator(".posenc-controls > *").nth(self.place)
-        return place.locator("label").first.inner_text().strip()
+        return place.locator("label:visible").first.inner_text().strip()
 
     def press(self, key: str) -> dict[str, Any]:
         """Press a key on the control."""

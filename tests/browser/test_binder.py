@@ -28,7 +28,7 @@ def badge_path() -> str:
 
 @pytest.fixture
 def image(tmp_path):
-    """What the image serves: the repository as git would clone it, and the settings of postBuild."""
+    """What the image serves: what git would clone, with the settings that postBuild installs."""
     home, settings = tmp_path / "home", tmp_path / "environment/etc/jupyter"
     home.mkdir()
     clone(home)

@@ -40,30 +40,33 @@ def moved(panel) -> None:
     panel.look()
 
 
-def test_zoomed(panel):
-    zoom = 2
-    plain = panel.seen["panes"]
-    size = panel.page.viewport_size
-    with window(panel.page, round(size["width"] / zoom), round(size["height"] / zoom), zoom):
-        panel.show()
-        assert panel.page.evaluate("devicePixelRatio") == zoom
-        moved(panel)
-        assert panel.seen["panes"] != plain
-    panel.show()
-    panel.look()
-
-
-def test_narrow(panel):
+@contextmanager
+def wide_notebook(panel):
+    """Without the file browser beside it."""
     panel.visit.press("application:toggle-left-area")
     try:
-        with window(panel.page, 2 * NARROW, 900, 1) as resize:
-            panel.show()
-            # what else stands in the window depends on JupyterLab's version
-            resize(3 * NARROW - panel.page.evaluate(NOTEBOOK, panel.root))
-            panel.show()
-            assert abs(panel.page.evaluate(NOTEBOOK, panel.root) - NARROW) <= 20
-            moved(panel)
+        yield
     finally:
         panel.visit.press("application:toggle-left-area")
     panel.show()
     panel.look()
+
+
+def test_zoomed(panel):
+    zoom, plain = 2, panel.seen["panes"]
+    width, height = (panel.page.viewport_size[side] // zoom for side in ("width", "height"))
+    with wide_notebook(panel), window(panel.page, width, height, zoom):
+        panel.show()
+        assert panel.page.evaluate("devicePixelRatio") == zoom
+        moved(panel)
+        assert panel.seen["panes"] != plain
+
+
+def test_narrow(panel):
+    with wide_notebook(panel), window(panel.page, 2 * NARROW, 900, 1) as resize:
+        panel.show()
+        # what else stands in the window depends on JupyterLab's version
+        resize(3 * NARROW - panel.page.evaluate(NOTEBOOK, panel.root))
+        panel.show()
+        assert abs(panel.page.evaluate(NOTEBOOK, panel.root) - NARROW) <= 20
+        moved(panel)
