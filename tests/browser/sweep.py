@@ -12,6 +12,7 @@ NEEDS = {
     ("Relative positions", "clip"): ("form", "Shaw scores (random table)"),
     ("Relative positions", "dim"): ("form", "Shaw scores (random table)"),
     ("Relative positions", "same_query"): ("form", "Shaw scores (random table)"),
+    ("Relative positions", "head"): ("form", "ALiBi, both directions"),
     ("Rotary encoding (RoPE)", "factor"): ("scaling", "NTK"),
 }
 
