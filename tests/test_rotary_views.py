@@ -157,7 +157,7 @@ def test_wavelengths_against_plain_formulas():
         label = "plain RoPE" if name == "none" else title
         np.testing.assert_allclose(curve(drawn, label), wanted[name], rtol=1e-9)
         np.testing.assert_allclose(curve(drawn, "plain RoPE"), plain, rtol=1e-12)
-        assert set(curve(drawn, "trained length")) == {512}
+        assert set(curve(drawn, "trained length (512)")) == {512}
     assert "one turn in 6.28 positions" in panel.views[1].name  # the fastest pair is kept
 
 

@@ -408,6 +408,7 @@ class Surface {
     if (theme || !this.theme) this.readTheme();
     if (fresh || theme || picture) {
       for (const pane of this.panes) pane.draw(this.theme);
+      tendControls(this.root.closest(".posenc-panel"));
       this.root.dataset.drawn = String(++this.drawn);
     } else {
       for (const pane of pointer) pane.read(this.theme);
