@@ -89,8 +89,9 @@ def layouts(head_dim: int, *, position: int = 1) -> TeachingFigure:
     matrices = rotation_matrices(head_dim, position)
     half = head_dim // 2
     figure = TeachingFigure(
-        f"The matrix that turns {head_dim} features at position {position}, base 10. Interleaved: {half} "
-        "blocks of 2 by 2 along the diagonal, features 0 and 1 together. Half: the same numbers on "
+        f"The matrix that turns {head_dim} features at position {position}, base 10. "
+        f"Interleaved: {half} blocks of 2 by 2 along the diagonal, features 0 and 1 together. Half: "
+        "the same numbers on "
         f"three diagonals, features 0 and {half} together.",
         (10.0, 4.4),
     )
