@@ -1,4 +1,4 @@
-"""Exercises of notebook 06: turn pairs of features, reorder them, and slow the slow ones."""
+"""Exercises of notebook 06: turn pairs of features, and slow the slow ones down."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from torch import Tensor
 from posenc_lib._waves import frequencies64
 from posenc_lib.checks.exercise import Exercise, Mistake
 from posenc_lib.ntk import ntk_frequencies
-from posenc_lib.rope_layout import half_from_interleaved
 from posenc_lib.rotation import rotate
 
 BASE = 10000.0
@@ -89,36 +88,6 @@ turn = Exercise(
             "only cosines", _only_cosines,
             "You multiplied by the cosines only. Each feature also takes its partner times the "
             "sine.",
-        ),
-    ),
-)  # fmt: skip
-
-
-def _odd_first(head_dim: int) -> Tensor:
-    return torch.cat([torch.arange(1, head_dim, 2), torch.arange(0, head_dim, 2)])
-
-
-order = Exercise(
-    name="my_order",
-    solution=half_from_interleaved,
-    cases=lambda: [(6,), (8,), (2,), (64,)],
-    mistakes=(
-        Mistake(
-            "way back", lambda head_dim: half_from_interleaved(head_dim).argsort(),
-            "That is the way back, from halves to neighbours. order[n] is the old place of the "
-            "feature that now stands at n.",
-        ),
-        Mistake(
-            "unchanged", torch.arange,
-            "Nothing moved. The new order has all first features of the pairs, then all second.",
-        ),
-        Mistake(
-            "second first", _odd_first,
-            "The halves are swapped: the first features of the pairs, 0, 2, 4 ..., come first.",
-        ),
-        Mistake(
-            "half of it", lambda head_dim: torch.arange(0, head_dim, 2),
-            "Only the first features are there. Append the second ones, 1, 3, 5 ...",
         ),
     ),
 )  # fmt: skip

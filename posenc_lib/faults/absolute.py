@@ -17,6 +17,11 @@ from posenc_lib.faults.exhibit import exhibit
 from posenc_lib.sinusoidal import frequencies, sinusoidal_table
 
 Encode = Callable[[Float[Tensor, "batch length dim"]], Float[Tensor, "batch length dim"]]
+MakeTable = Callable[[int, int], Float[np.ndarray, "length dim"]]
+Cosines = Callable[[Int[Tensor, " length"], int], Float[Tensor, "length pairs"]]
+LookUp = Callable[[Float[Tensor, "rows dim"], Int[Tensor, " length"]], Float[Tensor, "length dim"]]
+Signal = Callable[..., Float[Tensor, "length dim"]]
+CachedTable = Callable[..., Float[np.ndarray, "length dim"]]
 
 
 def sees_order(encode: Encode) -> bool:
@@ -46,7 +51,7 @@ def added_to_the_batch(
     return x + table[: x.size(0)]
 
 
-def shift_law(make: Callable[[int, int], Float[np.ndarray, "length dim"]]) -> bool:
+def shift_law(make: MakeTable) -> bool:
     """One matrix moves every row of the table five positions on."""
     table = make(100, 8)
     matrix = np.linalg.lstsq(table[:-5], table[5:], rcond=None)[0]
@@ -67,7 +72,7 @@ def column_as_pair(length: int, dim: int) -> Float[np.ndarray, "{length} {dim}"]
     return np.where(column % 2 == 0, np.sin(angle), np.cos(angle))
 
 
-def every_width(make: Callable[[int, int], Float[np.ndarray, "length dim"]]) -> bool:
+def every_width(make: MakeTable) -> bool:
     """Odd and even dim: the last column wave for wave as in the formula, at the true dim."""
     for dim in (5, 6):
         wave = np.sin if dim % 2 else np.cos
@@ -95,9 +100,7 @@ def odd_dim_forgotten(length: int, dim: int) -> Float[np.ndarray, "{length} {dim
     return table
 
 
-def right_far_out(
-    cosines: Callable[[Int[Tensor, " length"], int], Float[Tensor, "length pairs"]],
-) -> bool:
+def right_far_out(cosines: Cosines) -> bool:
     """Within one rounding of float16 of the cosines made in float64, for 2,048 positions."""
     positions = torch.arange(2048)
     truth = torch.outer(positions.double(), torch.from_numpy(frequencies(64))).cos()
@@ -127,9 +130,7 @@ def half_precision_angles(
     return torch.outer(positions.half(), w.half()).cos()
 
 
-def refuses_what_it_has_not(
-    look_up: Callable[[Float[Tensor, "rows dim"], Int[Tensor, " length"]], Tensor],
-) -> bool:
+def refuses_what_it_has_not(look_up: LookUp) -> bool:
     """Known positions give their row, the first unknown one an IndexError."""
     table = torch.eye(8)
     known = torch.equal(look_up(table, torch.tensor([7, 0])), table[[7, 0]])
@@ -157,7 +158,7 @@ def wrapped_look_up(
     return table[positions % len(table)]
 
 
-def turns_in_its_period(signal: Callable[..., Float[Tensor, "length dim"]]) -> bool:
+def turns_in_its_period(signal: Signal) -> bool:
     """A quarter of the shortest period after 0 the first sine is 1, for any shortest timescale."""
     firsts = [signal(torch.tensor([math.pi / 2 * s]), 8, s, 1000.0)[0, 0] for s in (1.0, 4.0)]
     return bool(np.allclose(firsts, 1.0, atol=1e-4))
@@ -194,14 +195,14 @@ def multiplied_timescale(
     return torch.cat([angle.sin(), angle.cos()], dim=1)
 
 
-def any_order_of_calls(make: Callable[[], Callable[..., Float[np.ndarray, "length dim"]]]) -> bool:
+def any_order_of_calls(make: Callable[[], CachedTable]) -> bool:
     """What was asked for before does not change the answer."""
     used, fresh = make(), make()
     used(5, 8, base=10000.0)
     return bool(np.array_equal(used(5, 8, base=100.0), fresh(5, 8, base=100.0)))
 
 
-def _full_key() -> Callable[..., Float[np.ndarray, "length dim"]]:
+def _full_key() -> CachedTable:
     cache: dict = {}
 
     def table(length: int, dim: int, base: float) -> Float[np.ndarray, "length dim"]:
@@ -214,7 +215,7 @@ def _full_key() -> Callable[..., Float[np.ndarray, "length dim"]]:
 
 
 @exhibit(right=_full_key, law=any_order_of_calls)
-def forgetful_cache() -> Callable[..., Float[np.ndarray, "length dim"]]:
+def forgetful_cache() -> CachedTable:
     """Wrong: the key of the cache leaves out the base, so the first base asked for wins.
 
     The same happens with a forgotten dtype or device. Right: everything that the result depends

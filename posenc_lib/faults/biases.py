@@ -16,8 +16,11 @@ from posenc_lib.faults.exhibit import exhibit
 from posenc_lib.relative import relative_positions
 from posenc_lib.t5 import t5_bucket
 
+Slopes = Callable[[int], Float[Tensor, " heads"]]
+Bias = Callable[[int, float], Float[Tensor, "query key"]]
 
-def powers_of_two_nest(slopes: Callable[[int], Float[Tensor, " heads"]]) -> bool:
+
+def powers_of_two_nest(slopes: Slopes) -> bool:
     """The slopes of 8 heads are the first of those of 9 to 15 heads, and so on up to 32."""
     lower = {n: 2 ** (n.bit_length() - 1) for n in range(1, 33)}
     return all(torch.allclose(slopes(n)[:c], slopes(c)) for n, c in lower.items())
@@ -38,7 +41,7 @@ def one_formula_for_all(heads: int) -> Float[Tensor, " heads"]:
     return 2.0 ** (-8 * h / heads)
 
 
-def nearest_is_liked_best(bias: Callable[[int, float], Float[Tensor, "query key"]]) -> bool:
+def nearest_is_liked_best(bias: Bias) -> bool:
     """No mask, equal scores: each query gives its largest weight to its own place."""
     return torch.equal(bias(6, 0.5).argmax(-1), torch.arange(6))
 

@@ -17,6 +17,8 @@ from posenc_lib.relative import relative_positions
 from posenc_lib.toy import toy_relative
 
 Matrix = Callable[[int, int], Int[Tensor, "..."]]
+Add = Callable[[Float[Tensor, "length dim"], Callable[[int, int], Tensor]], Tensor]
+Shift = Callable[[Float[Tensor, "query distances"]], Float[Tensor, "query query"]]
 
 
 def against_the_loop(make: Matrix) -> bool:
@@ -50,7 +52,7 @@ def sign_swapped(queries: int, keys: int) -> Int[Tensor, "{queries} {keys}"]:
     return torch.arange(queries)[:, None] - torch.arange(keys)[None, :]
 
 
-def every_length(add: Callable[[Tensor, Callable[[int, int], Tensor]], Tensor]) -> bool:
+def every_length(add: Add) -> bool:
     """Runs on 6 tokens of dim 4, where the sizes cannot be mixed up."""
     x = torch.zeros(6, 4)
     return add(x, torch.ones).shape == x.shape
@@ -79,7 +81,7 @@ def square_weight(
     return x + relative_positions(length, length).float() @ weight(dim, dim)
 
 
-def shift_against_the_loop(shift: Callable[[Float[Tensor, "n distances"]], Tensor]) -> bool:
+def shift_against_the_loop(shift: Shift) -> bool:
     """Entry (i, j) is what query i holds for distance j - i, on both sides of the diagonal."""
     n = 4
     by_distance = torch.arange(n * (2 * n - 1)).reshape(n, -1).float()

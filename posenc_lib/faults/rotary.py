@@ -22,7 +22,8 @@ from posenc_lib.rotation import rotate
 from posenc_lib.yarn import yarn_frequencies
 
 
-def _angles(positions: Tensor, head_dim: int) -> Tensor:
+def angles_of(positions: Tensor, head_dim: int) -> Tensor:
+    """position * w_i, (length, pairs), in radians."""
     return torch.outer(positions.double(), frequencies64(head_dim, 10000.0))
 
 
@@ -35,13 +36,14 @@ def keeps_norms(turn: Turn) -> bool:
     return torch.allclose(turn(x, torch.arange(50)).norm(dim=-1), x.norm(dim=-1), atol=1e-4)
 
 
-def _one_layout(
+def rope(
     x: Float[Tensor, "length head_dim"], positions: Int[Tensor, " length"]
 ) -> Float[Tensor, "length head_dim"]:
-    return rotate(x, _angles(positions, x.shape[-1]))
+    """The rotation as it should be: angles and pairs in one layout."""
+    return rotate(x, angles_of(positions, x.shape[-1]))
 
 
-@exhibit(right=_one_layout, law=keeps_norms)
+@exhibit(right=rope, law=keeps_norms)
 def mixed_layouts(
     x: Float[Tensor, "length head_dim"], positions: Int[Tensor, " length"]
 ) -> Float[Tensor, "length head_dim"]:
@@ -53,7 +55,7 @@ def mixed_layouts(
     >>> mixed_layouts(torch.ones(1, 4), torch.tensor([1])).norm()  # before: 2
     tensor(1.4904)
     """
-    angle = _angles(positions, x.shape[-1])
+    angle = angles_of(positions, x.shape[-1])
     angle = torch.cat([angle, angle], dim=-1).float()  # as for halves
     partner = torch.stack([-x[..., 1::2], x[..., 0::2]], dim=-1).flatten(-2)  # as for neighbours
     return x * angle.cos() + partner * angle.sin()
@@ -71,7 +73,7 @@ def positions_differ_heads_do_not(turn: Turned) -> bool:
 def _along_positions(
     x: Float[Tensor, "batch heads length head_dim"],
 ) -> Float[Tensor, "batch heads length head_dim"]:
-    return rotate(x, _angles(torch.arange(x.shape[2]), x.shape[-1]))
+    return rotate(x, angles_of(torch.arange(x.shape[2]), x.shape[-1]))
 
 
 @exhibit(right=_along_positions, law=positions_differ_heads_do_not)
@@ -89,7 +91,7 @@ def turned_by_the_head(
             [-0.3000,  1.3800],
             [-0.3000,  1.3800]])
     """
-    angle = _angles(torch.arange(x.shape[1]), x.shape[-1])
+    angle = angles_of(torch.arange(x.shape[1]), x.shape[-1])
     return rotate(x, angle[:, None].expand(-1, x.shape[2], -1))
 
 
@@ -106,7 +108,7 @@ def place_alone_changes_nothing(attend: Attend) -> bool:
 def _values_still(
     x: Float[Tensor, "length head_dim"], positions: Int[Tensor, " length"]
 ) -> Float[Tensor, "length head_dim"]:
-    turned = _one_layout(x, positions)
+    turned = rope(x, positions)
     return attention(turned, turned, x)[0]
 
 
@@ -122,11 +124,14 @@ def values_turned(
     >>> values_turned(x, torch.tensor([0])), values_turned(x, torch.tensor([3]))
     (tensor([[1., 0.]]), tensor([[-0.9900,  0.1411]]))
     """
-    turned = _one_layout(x, positions)
+    turned = rope(x, positions)
     return attention(turned, turned, turned)[0]
 
 
-def fast_pairs_are_kept(scaled: Callable[[int, float, int], Float[Tensor, " pairs"]]) -> bool:
+Scaled = Callable[[int, float, int], Float[Tensor, " pairs"]]
+
+
+def fast_pairs_are_kept(scaled: Scaled) -> bool:
     """Factor 4: the fastest pair as before, the slowest four times slower."""
     ratio = scaled(64, 4.0, 2048) / frequencies64(64, 10000.0)
     return bool(ratio[0] == 1.0 and ratio[-1] == 0.25)

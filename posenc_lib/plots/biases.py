@@ -107,7 +107,7 @@ def staircase(farthest: int = 130, *, buckets: int = 32, max_distance: int = 128
 def slopes(counts: Sequence[int]) -> TeachingFigure:
     """ALiBi's slopes against the number of the head, one row of points for each count of heads.
 
-    >>> slopes([2, 3]).alt[-46:]
+    >>> slopes([2, 3]).alt[-45:]
     '2: 1/16 to 1/256; 3: 1/16 to 1/256, then 1/4.'
     """
     parts = []

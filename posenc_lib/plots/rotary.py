@@ -30,7 +30,7 @@ def same_angle(places: Sequence[tuple[int, int]], *, frequency: float = 0.4) -> 
 
     The query starts at angle 0.3 and length 1, the key at angle 1.0 and length 0.8.
 
-    >>> same_angle([(0, 2), (5, 7)]).alt[-44:]
+    >>> same_angle([(0, 2), (5, 7)]).alt[-43:]
     'query 0, key 2: 0.06; query 5, key 7: 0.06.'
     """
     angles, lengths = np.array([0.3, 1.0]), np.array([1.0, 0.8])
@@ -90,9 +90,8 @@ def layouts(head_dim: int, *, position: int = 1) -> TeachingFigure:
     half = head_dim // 2
     figure = TeachingFigure(
         f"The matrix that turns {head_dim} features at position {position}, base 10. "
-        f"Interleaved: {half} blocks of 2 by 2 along the diagonal, features 0 and 1 together. Half: "
-        "the same numbers on "
-        f"three diagonals, features 0 and {half} together.",
+        f"Interleaved: {half} blocks of 2 by 2 along the diagonal, features 0 and 1 together. "
+        f"Half: the same numbers on three diagonals, features 0 and {half} together.",
         (10.0, 4.4),
     )
     labels = ("feature out", "feature in", "entry of the matrix")
