@@ -174,3 +174,45 @@ def test_a_law_that_raises_is_told_by_name():
         raise ZeroDivisionError("by hand")
 
     assert "my_law(<sinusoidal, right>) raised" in checks.museum.order_law(law).message
+
+
+# --------------------------------------------------------- "nearly all return the right shapes"
+
+
+def _layer():
+    from posenc_lib import MultiHeadAttention, RotaryEncoding
+
+    return MultiHeadAttention(16, 2, encoding=RotaryEncoding(8), causal=True)
+
+
+TRIED = {  # a call that an author may have looked at
+    "added_to_the_batch": lambda: (torch.zeros(5, 5, 8),),
+    "column_as_pair": lambda: (7, 8),
+    "odd_dim_forgotten": lambda: (7, 8),
+    "half_precision_angles": lambda: (torch.arange(9), 8),
+    "wrapped_look_up": lambda: (torch.eye(8), torch.arange(8)),
+    "multiplied_timescale": lambda: (torch.arange(5), 8),
+    "no_extra_axis": lambda: (4, 4),
+    "sign_swapped": lambda: (3, 4),
+    "square_weight": lambda: (torch.zeros(4, 4), torch.ones),
+    "causal_shift": lambda: (torch.randn(4, 7),),
+    "one_formula_for_all": lambda: (12,),
+    "shortcut_both_ways": lambda: (6, 0.5),
+    "divided_bias": lambda: (torch.ones(3, 8), torch.ones(4, 8), torch.ones(3, 4)),
+    "two_sided_buckets": lambda: (torch.arange(-9, 1),),
+    "mixed_layouts": lambda: (torch.ones(5, 8), torch.arange(5)),
+    "turned_by_the_head": lambda: (torch.ones(1, 2, 5, 8),),
+    "values_turned": lambda: (torch.ones(5, 8), torch.arange(5)),
+    "yarn_reversed": lambda: (64, 4.0, 2048),
+    "decoded_at_zero": lambda: (_layer(), torch.ones(1, 5, 16)),
+}
+
+
+def test_a_shape_test_stops_hardly_any_of_them():
+    """All 19 that return an array run on such a case, and 18 return the right shape."""
+    assert set(EXHIBITS) - set(TRIED) == {"forgetful_cache", "written_beforehand"}
+    shapes = {
+        name: [tuple(f(*call()).shape) for f in (EXHIBITS[name].fault, EXHIBITS[name].right)]
+        for name, call in TRIED.items()
+    }
+    assert [name for name, (wrong, right) in shapes.items() if wrong != right] == ["no_extra_axis"]

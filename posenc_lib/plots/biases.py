@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from posenc_lib.alibi import alibi_slopes
 from posenc_lib.kerple import kerple_log, kerple_power
-from posenc_lib.plots._figure import CYCLE, TeachingFigure, teaching_style, views_figure
+from posenc_lib.plots._figure import CYCLE, TeachingFigure, settled, teaching_style, views_figure
 from posenc_lib.plots.views import Curves, number
 from posenc_lib.t5 import T5Bias, t5_bucket
 
@@ -74,12 +74,12 @@ def penalties(
         "exp(bias)",
         (0, 1.05),
     )
-    return views_figure(
-        views,
+    words = (
         f"Bias against distance, -{farthest} to 0: ALiBi a straight line, KERPLE curves that "
         f"flatten, T5 steps of any height. At -{farthest}: {at_end}. Right, exp(bias) falls from 1 "
-        f"at distance 0; at -{farthest}: {left}.",
+        f"at distance 0; at -{farthest}: {left}."
     )
+    return settled(views_figure(views, words))
 
 
 def staircase(farthest: int = 130, *, buckets: int = 32, max_distance: int = 128) -> TeachingFigure:
@@ -95,13 +95,13 @@ def staircase(farthest: int = 130, *, buckets: int = 32, max_distance: int = 128
     causal[x > 0] = torch.nan
     labels = ["causal", "both directions"]
     view = Curves(f"{buckets} buckets", x, torch.stack([causal, both]), labels, DISTANCE, "bucket")
-    return views_figure(
-        [view],
+    words = (
         f"T5 bucket against distance, -{farthest} to {farthest}: steps of width 1 near 0, wider "
         f"and wider farther out. Causal: bucket 0 at distance 0 to {causal.nan_to_num().max():.0f} "
         f"in the past. Both directions: 0 to {both[x <= 0].max():.0f} in the past, "
-        f"{both[x > 0].min():.0f} to {both.max():.0f} in the future.",
+        f"{both[x > 0].min():.0f} to {both.max():.0f} in the future."
     )
+    return settled(views_figure([view], words))
 
 
 def slopes(counts: Sequence[int]) -> TeachingFigure:
@@ -142,7 +142,7 @@ def slopes(counts: Sequence[int]) -> TeachingFigure:
         axes.set(xlabel="head (from 1)", ylabel="slope (per position)")
         axes.grid(alpha=0.3)
         axes.legend()
-    return figure
+    return settled(figure)
 
 
 def reversal_changes(
@@ -188,4 +188,4 @@ def reversal(
             ylim=(-0.6, len(names) - 0.4),
         )  # fmt: skip
         axes.grid(alpha=0.3, axis="x")
-    return figure
+    return settled(figure)

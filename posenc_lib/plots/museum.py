@@ -8,7 +8,13 @@ from jaxtyping import Float
 
 from posenc_lib.faults.absolute import half_precision_angles
 from posenc_lib.faults.relative import causal_shift
-from posenc_lib.plots._figure import TeachingFigure, draw_heatmap, teaching_style, views_figure
+from posenc_lib.plots._figure import (
+    TeachingFigure,
+    draw_heatmap,
+    settled,
+    teaching_style,
+    views_figure,
+)
 from posenc_lib.plots.views import Curves, Heatmap
 
 
@@ -45,7 +51,7 @@ def shifts(n: int = 8) -> TeachingFigure:
             view = Heatmap(name, matrix, *labels, limits=(1.0 - n, n - 1.0), square=True)
             draw_heatmap(axes, view)
         all_axes[0].images[0].colorbar.remove()
-    return figure
+    return settled(figure)
 
 
 def cosine_columns(
@@ -79,7 +85,8 @@ def half_precision(
         f"pair {pair} of dim {dim}", np.array(positions), np.array(list(curves.values())),
         list(curves), "position", "cosine", (-1.1, 1.1),
     )  # fmt: skip
-    return views_figure(
-        [view], f"Cosine of pair {pair} at positions {first} to {last}, dim {dim}: from float64 "
-        f"angles a wave, from float16 angles steps beside it. Farthest apart: {apart:.2f}.",
-    )  # fmt: skip
+    words = (
+        f"Cosine of pair {pair} at positions {first} to {last}, dim {dim}: from float64 "
+        f"angles a wave, from float16 angles steps beside it. Farthest apart: {apart:.2f}."
+    )
+    return settled(views_figure([view], words))

@@ -15,6 +15,7 @@ from posenc_lib.plots._figure import (
     CYCLE,
     TeachingFigure,
     draw_heatmap,
+    settled,
     teaching_style,
     views_figure,
 )
@@ -44,7 +45,7 @@ def same_angle(places: Sequence[tuple[int, int]], *, frequency: float = 0.4) -> 
         f"One pair of a query and a key as arrows, turned by {frequency:g} radians a position. "
         "The angle between them, and the dot product, depend on key minus query. Dot products: "
         f"{told}.",
-        (3.4 * len(places), 4.0),
+        (3.4 * len(places), 4.5),
     )
     with teaching_style():
         faces = np.atleast_1d(figure.subplots(1, len(places)))
@@ -62,7 +63,7 @@ def same_angle(places: Sequence[tuple[int, int]], *, frequency: float = 0.4) -> 
                 ylabel="second feature", xlim=(-1.1, 1.1), ylim=(-1.1, 1.1),
             )  # fmt: skip
         figure.legend(*faces[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure
+    return settled(figure)
 
 
 def rotation_matrices(
@@ -101,7 +102,7 @@ def layouts(head_dim: int, *, position: int = 1) -> TeachingFigure:
             shown = np.where(np.abs(matrix) > 1e-12, matrix, 0.0)
             draw_heatmap(axes, Heatmap(name, shown, *labels, limits=(-1, 1), square=True))
         all_axes[0].images[0].colorbar.remove()
-    return figure
+    return settled(figure)
 
 
 def decay_curves(head_dim: int, longest: int, *, draws: int = 256) -> dict[str, NDArray]:
@@ -142,10 +143,11 @@ def decay(head_dim: int = 64, longest: int = 512) -> TeachingFigure:
         "score against distance", np.arange(longest), np.array(list(curves.values())),
         list(curves), "distance of query and key (positions)", "q · k / √head_dim",
     )  # fmt: skip
-    return views_figure(
-        [view], f"Score against distance 0 to {longest - 1} at head_dim {head_dim}, first and last "
-        f"value: {ends}. Only the curve of constant vectors falls, in waves.",
-    )  # fmt: skip
+    words = (
+        f"Score against distance 0 to {longest - 1} at head_dim {head_dim}, first and last "
+        f"value: {ends}. Only the curve of constant vectors falls, in waves."
+    )
+    return settled(views_figure([view], words))
 
 
 def wavelength_curves(
@@ -180,18 +182,19 @@ def wavelengths(
     ratios = {name: curve / plain for name, curve in curves.items() if name != "plain"}
     told = "; ".join(f"{name} {r[0]:.3g} to {r[-1]:.3g}" for name, r in ratios.items())
     shown = {**curves, "trained length": np.full(len(pairs), float(trained_length))}
-    return views_figure(
-        [
-            Curves(
-                "wavelength", pairs, np.array(list(shown.values())), list(shown), "pair",
-                "positions for one turn", log_y=True,
-            ),
-            Curves(
-                "times longer than plain", pairs, np.array(list(ratios.values())), list(ratios),
-                "pair", "ratio of wavelengths",
-            ),
-        ],
+    views = [
+        Curves(
+            "wavelength", pairs, np.array(list(shown.values())), list(shown), "pair",
+            "positions for one turn", log_y=True,
+        ),
+        Curves(
+            "times longer than plain", pairs, np.array(list(ratios.values())), list(ratios),
+            "pair", "ratio of wavelengths",
+        ),
+    ]  # fmt: skip
+    words = (
         f"Wavelength of each of {len(pairs)} pairs, plain from {number(plain[0])} to "
         f"{number(plain[-1])} positions, beside the trained length of {trained_length}, and scaled "
-        f"for {factor:g} times the length. Times longer, from the first pair to the last: {told}.",
-    )  # fmt: skip
+        f"for {factor:g} times the length. Times longer, from the first pair to the last: {told}."
+    )
+    return settled(views_figure(views, words))
