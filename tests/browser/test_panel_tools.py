@@ -107,6 +107,7 @@ def test_the_tools_of_a_panel(visit, keyboard):
     tools = Tools(visit, keyboard)
     tools.button("Reset").wait_for()
     visit.wait_until_idle()
+    assert "running kernel" not in tools.panel.inner_text()
     if keyboard:  # one step of the Tab key from the last control
         tools.panel.locator(".widget-slider + .widget-text input").last.focus()
         visit.page.keyboard.press("Tab")
@@ -213,3 +214,18 @@ def test_the_page_subtracts_as_the_library_does(visit):
         np.testing.assert_allclose(
             shown, [expected.values[row, 0], *both], atol=2e-4, err_msg=readout.inner_text()
         )
+
+
+def test_a_panel_says_when_its_kernel_has_gone(visit):
+    tools = Tools(visit, keyboard=False)
+    tools.button("Pin").wait_for()
+    said = tools.panel.get_by_text("These controls need a running kernel")
+    assert said.count() == 0 and tools.button("Pin").is_enabled()
+    kernel = f"{visit.panel}.sessionContext.session.kernel"
+    visit.page.evaluate(f"async () => {{ await {kernel}.restart(); }}")
+    said.wait_for()
+    assert not tools.button("Pin").is_enabled()
+    tools.run_cell(0)
+    tools.run_cell(1)  # a new panel in the same place
+    said.wait_for(state="hidden")
+    assert tools.button("Pin").is_enabled()
