@@ -119,7 +119,10 @@ def test_the_page_works_alone(browser, built, scheme):
 
 
 def test_the_slides_work_alone(browser, built):
-    with opened(browser, (built / "slides" / f"{NAME}.html").as_uri()) as page:
+    address = (built / "slides" / f"{NAME}.html").as_uri()
+    with opened(browser, f"{address}#The-panel") as page:  # as a link from another deck
+        page.locator(f"{SHOWN}h2", has_text="The panel").wait_for()
+    with opened(browser, address) as page:
         page.locator(f"{SHOWN}.mjx-chtml .mjx-msqrt").first.wait_for()
         page.get_by_role("link", name="the panel").click()
         page.locator(f"{SHOWN}h2", has_text="The panel").wait_for()

@@ -61,7 +61,7 @@ def linked(body: str, pages: set[str]) -> str:
         before, stem, after = match.groups()
         return f"{before}{stem}.html{after}" if f"{unescape(stem)}.ipynb" in pages else match[0]
 
-    return re.sub(r'(<a\b[^>]*\bhref=")([^":/?#]+)\.ipynb((?:#[^"]*)?")', rewritten, body)
+    return re.sub(r'(href=")([^"?#]+)\.ipynb((?:#[^"]*)?")', rewritten, body)
 
 
 def without_lost_buffers(notebook: NotebookNode) -> NotebookNode:
