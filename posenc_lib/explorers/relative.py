@@ -9,7 +9,13 @@ import numpy as np
 import torch
 
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Toggle
-from posenc_lib.explorers.relative_biases import BIAS_FORMS, DISTANCE, HEADS, bias_views
+from posenc_lib.explorers.relative_biases import (
+    BIAS_FORMS,
+    DISTANCE,
+    HEADS,
+    bias_views,
+    page_data,
+)
 from posenc_lib.nezha import nezha_table
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.relative import band_mask, clip_relative, relative_positions
@@ -61,6 +67,8 @@ def relative_explorer(**settings: object) -> Panel:
         compute=_views,
         settings=settings,
         explorer="relative_explorer",
+        page="relative",
+        data=_data(),
     )
 
 
@@ -138,6 +146,13 @@ def _scores(
         Curves(f"{score} by distance", distance.numpy(), curves, labels, DISTANCE, "score"),
         Heatmap(f"{form} table", table, row_label, "dimension", "value", row_start=-clip),
     ]
+
+
+def _data() -> dict[str, object]:
+    """What the page takes from the library: see `page_relative.js`."""
+    queries, rows = _draws()
+    draws = {"queries": queries.tobytes(), "rows": rows.tobytes()}
+    return page_data() | {"draws": draws | {"columns": WIDEST, "farthest": FARTHEST}}
 
 
 @cache

@@ -38,8 +38,24 @@ def bias_views(form: str, head: int, relative: Tensor, distance: Tensor) -> list
     return _alibi(bool(causal), head, relative, distance)
 
 
+def page_data() -> dict[str, object]:
+    """What the page takes from the library: the distances at which T5's buckets begin, for both
+    directions and causal, and the slopes of ALiBi."""
+    away = -torch.arange(MAX_DISTANCE + 1)
+    t5 = []
+    for causal in (False, True):
+        bucket = t5_bucket(away, **_settings(causal))
+        edges = torch.searchsorted(bucket, torch.arange(1, int(bucket[-1]) + 1))
+        t5.append({"edges": edges.tolist(), "buckets": BUCKETS})
+    return {"t5": t5, "alibi": {"slopes": alibi_slopes(HEADS).tolist(), "names": SLOPES}}
+
+
+def _settings(causal: bool) -> dict[str, object]:
+    return {"buckets": BUCKETS, "max_distance": MAX_DISTANCE, "bidirectional": not causal}
+
+
 def _t5(causal: bool, relative: Tensor, distance: Tensor) -> list[View]:
-    options = {"buckets": BUCKETS, "max_distance": MAX_DISTANCE, "bidirectional": not causal}
+    options = _settings(causal)
     bucket = t5_bucket(relative, **options)
     pairs = torch.bincount(bucket[relative <= 0] if causal else bucket.flatten(), minlength=BUCKETS)
     name = "T5 buckets, causal" if causal else "T5 buckets"

@@ -19,11 +19,20 @@ CELLS = [
     nbformat.v4.new_markdown_cell(
         "# A small notebook\n\n$$\\sqrt{a^2 + b^2}$$\n\nGo to [the panel](small.ipynb#The-panel)."
     ),
-    nbformat.v4.new_code_cell("from posenc_lib import explorers, plots"),
+    nbformat.v4.new_code_cell(
+        "from posenc_lib import explorers, plots\n"
+        "from posenc_lib.explorers.panel import Panel, Slider"
+    ),
     nbformat.v4.new_code_cell("plots.sinusoidal.binary_counter(2)"),
     nbformat.v4.new_markdown_cell("## The panel"),
-    nbformat.v4.new_code_cell("panel = explorers.sinusoidal_explorer()\npanel"),
-    nbformat.v4.new_code_cell("panel.set(dim=8, length=20)"),
+    nbformat.v4.new_code_cell(
+        "def line(slope):\n"
+        "    return [plots.views.Curves('line', [0, 1], [0, slope], 'y', 'x', 'y')]\n"
+        "panel = Panel(title='A line', controls=[Slider('slope', 2, -5, 5)], compute=line)\npanel"
+    ),
+    nbformat.v4.new_code_cell("panel.slope = 3"),
+    nbformat.v4.new_markdown_cell("## Computed in the page"),
+    nbformat.v4.new_code_cell("explorers.sinusoidal_explorer()"),
 ]
 NO_KERNEL = "need a running kernel"
 SHOWN = "section.present section.present "  # the slide on the screen
@@ -91,7 +100,7 @@ def check_panel(panel):
     panel.get_by_text(NO_KERNEL).wait_for()
     assert filled(canvas)
     typed = panel.locator(".widget-slider + .widget-text input")
-    assert typed.evaluate_all("all => all.map(e => e.value)")[:2] == ["8", "20"]  # dim, length
+    assert typed.evaluate_all("all => all.map(e => e.value)") == ["3"]
     assert panel.locator(".posenc-controls").get_attribute("inert") is not None
     assert panel.get_by_role("button", name="Reset").is_disabled()
     small = canvas.bounding_box()["height"]
@@ -99,6 +108,20 @@ def check_panel(panel):
     panel.page.wait_for_function(
         "([c, small]) => c.getBoundingClientRect().height > 1.1 * small",
         arg=[canvas.element_handle(), small],
+    )
+
+
+def check_page_panel(panel):
+    """A panel that the page computes needs no kernel: its slider draws another picture."""
+    canvas = panel.locator("canvas.posenc-canvas").first
+    canvas.wait_for()
+    assert NO_KERNEL not in panel.inner_text() and filled(canvas)
+    pixels = "c => c.toDataURL()"
+    before = canvas.evaluate(pixels)
+    panel.locator(".noUi-handle").first.focus()
+    panel.page.keyboard.press("PageUp")
+    panel.page.wait_for_function(
+        f"([c, before]) => ({pixels})(c) !== before", arg=[canvas.element_handle(), before]
     )
 
 
@@ -110,8 +133,9 @@ def test_the_page_works_alone(browser, built, scheme):
         with opened(browser, f"{base}/index.html") as page:
             page.get_by_role("link", name="A small notebook").click()
             page.locator(".mjx-chtml .mjx-msqrt").first.wait_for()
-            check_panel(page.locator(".posenc-panel"))
-            assert not page.locator("img.posenc-still").is_visible()
+            check_panel(page.locator(".posenc-panel").nth(0))
+            check_page_panel(page.locator(".posenc-panel").nth(1))
+            assert not page.locator("img.posenc-still").first.is_visible()
             alt = page.locator(".jp-RenderedImage img").get_attribute("alt")
             assert alt.startswith("Two panels of 4 positions."), alt
             page.get_by_role("link", name="the panel").click()
@@ -127,12 +151,17 @@ def test_the_slides_work_alone(browser, built):
         page.get_by_role("link", name="the panel").click()
         page.locator(f"{SHOWN}h2", has_text="The panel").wait_for()
         check_panel(page.locator(f"{SHOWN}.posenc-panel"))
+        page.keyboard.press("Escape")  # the keys were the panel's
+        page.keyboard.press("Space")
+        page.locator(f"{SHOWN}h2", has_text="Computed").wait_for()
+        check_page_panel(page.locator(f"{SHOWN}.posenc-panel"))
+        assert page.locator(f"{SHOWN}h2").inner_text() == "Computed in the page"  # not turned
 
 
 def test_where_no_widget_runs_the_still_picture_stands(browser, built):
     address = (built / "html" / f"{NAME}.html").as_uri()
     with opened(browser, address, refused="embed-amd.js", expect_errors=True) as page:
-        still = page.locator("img.posenc-still")
+        still = page.locator("img.posenc-still").first
         still.wait_for()
         assert still.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
-        assert still.get_attribute("alt").startswith("Sinusoidal table with dim = 64")
+        assert still.get_attribute("alt").startswith("A line with slope = 2.")

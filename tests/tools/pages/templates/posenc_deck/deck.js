@@ -1,3 +1,4 @@
+const asked = location.hash; // before reveal.js writes its own
 require({ waitSeconds: 15 }, ["./assets/reveal.js/dist/reveal.js"], (Reveal) => {
   const reveal = Reveal.initialize({
     controls: true,
@@ -20,15 +21,15 @@ require({ waitSeconds: 15 }, ["./assets/reveal.js/dist/reveal.js"], (Reveal) => 
   fit();
 
   // A link to a heading, in this deck or from another, opens the slide that holds it.
-  const follow = () => {
-    const name = decodeURIComponent(location.hash.slice(1));
+  const follow = (hash) => {
+    const name = decodeURIComponent(hash.slice(1));
     const slide = name && document.getElementById(name)?.closest("section:not(.stack)");
     if (!slide) return;
     const { h, v } = Reveal.getIndices(slide);
     Reveal.slide(h, v);
   };
-  addEventListener("hashchange", follow);
-  reveal.then(follow);
+  addEventListener("hashchange", () => follow(location.hash));
+  reveal.then(() => follow(asked));
 
   // Formulas on slides that were not shown yet had no size to be measured in.
   const typeset = () => window.MathJax?.Hub.Queue(["Rerender", MathJax.Hub, Reveal.getCurrentSlide()]);
