@@ -152,7 +152,7 @@ def test_the_slides_work_alone(browser, built):
         page.locator(f"{SHOWN}h2", has_text="The panel").wait_for()
         check_panel(page.locator(f"{SHOWN}.posenc-panel"))
         page.keyboard.press("Escape")  # the keys were the panel's
-        page.keyboard.press("Space")
+        page.keyboard.press("ArrowRight")
         page.locator(f"{SHOWN}h2", has_text="Computed").wait_for()
         check_page_panel(page.locator(f"{SHOWN}.posenc-panel"))
         assert page.locator(f"{SHOWN}h2").inner_text() == "Computed in the page"  # not turned
