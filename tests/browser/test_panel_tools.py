@@ -20,6 +20,7 @@ CELLS = [
     "panel = explorers.sinusoidal_explorer(dim=16, length=30)\npanel",
     "panel.pinned, panel.heatmaps, panel.lecture, panel.settings",
     "panel.length = 44\npanel.unpin()\npanel.lecture = True",
+    "explorers.attention_explorer()",
 ]
 PIXELS = "canvas => canvas.toDataURL()"
 
@@ -218,14 +219,17 @@ def test_the_page_subtracts_as_the_library_does(visit):
 
 def test_a_panel_says_when_its_kernel_has_gone(visit):
     tools = Tools(visit, keyboard=False)
-    tools.button("Pin").wait_for()
-    said = tools.panel.get_by_text("These controls need a running kernel")
-    assert said.count() == 0 and tools.button("Pin").is_enabled()
+    tools.run_cell(4)
+    panel = visit.page.locator(".posenc-panel:visible", has_text="untrained layer")
+    said = panel.get_by_text("These controls need a running kernel")
+    pin = panel.get_by_role("button", name="Pin", exact=True)
+    pin.wait_for()
+    assert said.count() == 0 and pin.is_enabled()
     kernel = f"{visit.panel}.sessionContext.session.kernel"
     visit.page.evaluate(f"async () => {{ await {kernel}.restart(); }}")
     said.wait_for()
-    assert not tools.button("Pin").is_enabled()
+    assert not pin.is_enabled()
     tools.run_cell(0)
-    tools.run_cell(1)  # a new panel in the same place
+    tools.run_cell(4)  # a new panel in the same place
     said.wait_for(state="hidden")
-    assert tools.button("Pin").is_enabled()
+    assert pin.is_enabled()
