@@ -330,7 +330,7 @@ class Surface {
   arrange(width = this.width) {
     this.width = width;
     if (!width || !this.panes.length) return;
-    const least = this.lecture ? 480 : 360;
+    const least = this.lecture ? 450 : 360;
     const most = Math.max(1, Math.floor((width + 20) / least));
     const rows = Math.ceil(this.panes.length / most);
     const columns = Math.ceil(this.panes.length / rows);
