@@ -86,7 +86,7 @@ test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again 
 
 test-browser: $(TEST_TOOLS)  ## every notebook and panel in JupyterLab and Chromium
 	$(TITLE) 'Notebooks and panels in a real browser'
-	$(PY) -m pytest tests/browser -m browser
+	$(PY) -m pytest tests/browser -m browser -n $(JOBS) --dist loadgroup
 
 notebooks: $(TEST_TOOLS)  ## run every notebook again and store its outputs, normalised
 	$(PY) -m tests.tools.notebooks

@@ -9,8 +9,19 @@ from tests.browser.lab import HOST, find_chromium, running_browser, running_lab,
 from tests.browser.live import write_notebook
 from tests.browser.reader import Reader
 
+BY_TEST = "test_in_browser.py"
+"""Its tests share nothing but the server, and are the longest."""
+
 EXPLORERS = [name for name in explorers.__all__ if name.endswith("_explorer")]
 EVERY = "every_panel.ipynb"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """With `--dist loadgroup` a file stays in one process, because its tests share pages."""
+    for item in items:
+        if item.path.parent.name == "browser" and item.path.name != BY_TEST:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 @pytest.fixture(scope="session")
