@@ -30,6 +30,16 @@ def _shown(model):
             value = next(text for text, option in control.options if option == value)
         shown.append([name, value])
     return IPython.display.JSON(shown)
+
+def _drive(model, name, values):
+    panel, drawn = _panel(model), 0
+    for value in values:
+        try:
+            setattr(panel, name, value)
+        except ValueError:  # a refusal; anything else is a fault
+            continue
+        drawn += len(panel.views) > 0
+    return drawn
 """
 
 POINTS = """([handle, base, share]) => {
@@ -218,6 +228,12 @@ class Hand:
         near = max(6.0, self._points(step / (high - low))[1] - left)
         assert abs(handle - x) <= near, f"{self.name} did not follow the hand to {x}: {handle}"
         return seen
+
+    def from_code(self, values: list[float]) -> int:
+        """Set these values in the kernel, one after the other; how many were not refused."""
+        drawn = self.reader.ask(f"_drive({self.reader.model!r}, {self.name!r}, {values!r})")
+        self.reader.look()
+        return drawn
 
     def choose(self, text: str) -> dict[str, Any]:
         self.elements[0].select_option(label=text)

@@ -5,7 +5,8 @@ import random
 from tests.browser.reader import Hand, Reader, as_field, number
 
 RANDOM = 20
-"""Values of each slider besides its two ends."""
+"""Values of each slider besides its two ends. Three of them are set by hand, the others from code:
+all are computed, and those by hand are followed to the picture."""
 
 # Where a control has something to act on: (title of the panel, control) to the choice it needs.
 NEEDS = {
@@ -41,7 +42,7 @@ def sweep(panel: Reader) -> int:
 
 
 def slide(hand: Hand) -> int:
-    """Both ends, and values between: typed, pulled, and one clicked."""
+    """Both ends, and values between: one clicked, one pulled, one typed, the others from code."""
     rng = random.Random(f"{hand.reader.title}: {hand.name}")
     first = hand.shows
     low, high, step = hand.allowed
@@ -50,14 +51,14 @@ def slide(hand: Hand) -> int:
         seen = hand.press(key)
         assert seen["message"] or number(hand.shows) == end, f"{hand.name}: {key} is {hand.shows}"
         drawn += not seen["message"]
-    for turn in range(RANDOM):
-        if turn == 0:
-            seen = hand.click(rng.random())
-        elif turn % 2:
-            seen = hand.drag(rng.random())
-        else:
-            seen = hand.type(some_value(rng, low, high, step))
-        drawn += not seen["message"]
+    by_hand = (
+        lambda: hand.click(rng.random()),
+        lambda: hand.drag(rng.random()),
+        lambda: hand.type(some_value(rng, low, high, step)),
+    )
+    drawn += sum(not act()["message"] for act in by_hand)
+    values = [some_value(rng, low, high, step) for _ in range(RANDOM - len(by_hand))]
+    drawn += hand.from_code([int(number(v)) if step else number(v) for v in values])
     hand.type(first)
     return drawn
 
