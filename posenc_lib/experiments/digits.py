@@ -1,0 +1,201 @@
+"""Handwritten digits as 64 pixels or 16 patches: what does a picture lose without positions?
+
+    image 8 x 8  ->  64 tokens of 1 number, or 16 tokens of 2 x 2 numbers, in row-major order
+
+An encoder reads the tokens and the mean over them gives the ten logits. Without positions it sees
+a bag of grey values. Shuffling the test pixels (one permutation an image) asks whether a trained
+model uses the places at all.
+
+Source: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", section 3.1 and appendix D.4.
+
+The trap: expecting two axes to beat one because a picture has two. Eight by eight is small enough
+to learn either way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from posenc_lib import _validate
+from posenc_lib.experiments.parallel import side_by_side
+from posenc_lib.experiments.results import Record, Results
+from posenc_lib.experiments.training import Batch, History, Training, seeded, train
+from posenc_lib.experiments.transformer import TinyTransformer
+
+TASKS = {"pixels": 1, "patches": 2}  # the side of a token
+TRAINED = ("none", "sinusoidal", "sinusoidal_2d", "learned", "rope_2d")
+# A grid of 8 needs short waves only; a learned table starts half as wide as the embeddings.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "sinusoidal_2d": {"base": 100.0},
+    "learned": {"std": 0.5},
+}
+ACCURACY, SHUFFLED = "accuracy", "accuracy, shuffled"
+
+
+@dataclass(frozen=True)
+class DigitsSettings:
+    """What is trained on the digits; the full version unless `small()`.
+
+    Raises ValueError for a task that is not there and sizes below 1.
+
+    >>> DigitsSettings.small().tasks
+    ('patches',)
+    """
+
+    tasks: tuple[str, ...] = tuple(TASKS)
+    trained: tuple[str, ...] = TRAINED
+    seeds: tuple[int, ...] = (0, 1, 2)
+    dim: int = 64
+    heads: int = 4
+    layers: int = 2
+    training: Training = field(default_factory=lambda: Training(steps=300, batch=64, rate=3e-3))
+
+    def __post_init__(self) -> None:
+        for task in self.tasks:
+            _validate.choice("DigitsSettings", "tasks", task, tuple(TASKS))
+        for size in ("dim", "heads", "layers"):
+            _validate.size("DigitsSettings", size, getattr(self, size))
+
+    @classmethod
+    def small(cls) -> DigitsSettings:
+        """Patches, three encodings and one seed, in a few seconds."""
+        return cls(
+            tasks=("patches",), trained=("none", "sinusoidal", "rope_2d"), seeds=(0,), layers=1,
+            training=Training(steps=120, batch=64, rate=6e-3),
+        )  # fmt: skip
+
+
+def digits(settings: DigitsSettings | None = None, *, jobs: int | None = None) -> Results:
+    """Test accuracy for each task, encoding and seed; `at` is the number of tokens.
+
+    Metrics: "accuracy", and "accuracy, shuffled" for test images whose tokens changed places.
+
+    Raises like `side_by_side`.
+
+    Source: Dosovitskiy et al. 2021, appendix D.4 (the comparison); the data are the test part of
+    Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", as scikit-learn has it.
+    """
+    settings = DigitsSettings() if settings is None else settings
+    calls = [
+        {"settings": settings, "task": task, "encoding": encoding, "seed": seed}
+        for task in settings.tasks
+        for encoding in settings.trained
+        for seed in settings.seeds
+    ]
+    return side_by_side(one_run, calls, jobs=jobs)
+
+
+def one_run(
+    settings: DigitsSettings, task: str, encoding: str, seed: int, split: str = "test"
+) -> list[Record]:
+    """Train one model; its accuracy on "test" or, to choose settings, "validation"."""
+    model, _ = trained_model(settings, task, encoding, seed)
+    images, labels = split_digits(split)
+    tokens = image_tokens(images, TASKS[task])
+    right = accuracy(model, tokens, labels)
+    mixed = accuracy(model, shuffled_tokens(tokens, seed), labels)
+    at = tokens.shape[1]
+    return [
+        Record(task, encoding, seed, at, ACCURACY, right),
+        Record(task, encoding, seed, at, SHUFFLED, mixed),
+    ]
+
+
+def trained_model(
+    settings: DigitsSettings, task: str, encoding: str, seed: int, progress: bool = False
+) -> tuple[TinyTransformer, History]:
+    """An encoder trained on the training images, and its history.
+
+    Raises ValueError for another task or encoding.
+    """
+    side = TASKS[_validate.choice("trained_model", "task", task, tuple(TASKS))]
+    images, labels = split_digits("train")
+    tokens = image_tokens(images, side)
+    model = seeded(
+        lambda: TinyTransformer(
+            features=side * side, outputs=10, dim=settings.dim, heads=settings.heads,
+            layers=settings.layers, encoding=encoding, length=tokens.shape[1],
+            options=OPTIONS.get(encoding), read_out="mean",
+        ),
+        seed,
+    )  # fmt: skip
+
+    def draw(generator: torch.Generator, rows: int) -> Batch:
+        pick = torch.randint(len(tokens), (rows,), generator=generator)
+        return Batch(tokens[pick], labels[pick])
+
+    history = train(model, draw, settings.training, seed=seed, progress=progress)
+    return model, history
+
+
+def split_digits(split: str) -> tuple[Tensor, Tensor]:
+    """Images (number, 8, 8) from 0 to 1 and labels of "train", "validation" or "test".
+
+    1,077, 360 and 360 images in an order drawn once; scikit-learn carries them.
+
+    Raises ValueError for another split.
+
+    >>> [len(split_digits(split)[1]) for split in ("train", "validation", "test")]
+    [1077, 360, 360]
+    """
+    _validate.choice("split_digits", "split", split, ("train", "validation", "test"))
+    images, labels = _all()
+    order = np.random.default_rng(0).permutation(len(labels))
+    first, last = {"train": (0, -720), "validation": (-720, -360), "test": (-360, None)}[split]
+    pick = order[first:last]
+    return torch.from_numpy(images[pick]), torch.from_numpy(labels[pick])
+
+
+def image_tokens(images: Tensor, side: int) -> Tensor:
+    """(number, rows, columns) cut into squares: (number, tokens, side * side), row by row.
+
+    Raises ValueError for a side that does not divide rows and columns.
+
+    >>> image_tokens(torch.arange(4.0).view(1, 2, 2), 1).flatten().tolist()
+    [0.0, 1.0, 2.0, 3.0]
+    >>> image_tokens(torch.zeros(5, 8, 8), 2).shape
+    torch.Size([5, 16, 4])
+    """
+    _validate.rank("image_tokens", "images", images, axes="number rows columns")
+    side = _validate.size("image_tokens", "side", side)
+    for name, size in zip(("rows", "columns"), images.shape[1:], strict=True):
+        _validate.divides("image_tokens", "side", side, name, size)
+    squares = images.unfold(1, side, side).unfold(2, side, side)  # (n, rows, columns, side, side)
+    return squares.flatten(3).flatten(1, 2)
+
+
+def shuffled_tokens(tokens: Tensor, seed: int) -> Tensor:
+    """The tokens of each image in an order of its own.
+
+    Raises TypeError for a seed that is no integer, ValueError for a negative one.
+
+    >>> shuffled_tokens(torch.arange(3.0).view(1, 3, 1), 0).sum()
+    tensor(3.)
+    """
+    seed = _validate.size("shuffled_tokens", "seed", seed, minimum=0)
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.rand(tokens.shape[:2], generator=generator).argsort(1)
+    return tokens.gather(1, order[..., None].expand_as(tokens))
+
+
+def accuracy(model: TinyTransformer, tokens: Tensor, labels: Tensor) -> float:
+    """The share of images whose largest logit is the right one.
+
+    Raises like the model.
+    """
+    with torch.no_grad():
+        return float((model(tokens).argmax(-1) == labels).double().mean())
+
+
+@cache
+def _all() -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    return (data.images / 16).astype(np.float32), data.target.astype(np.int64)
