@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from posenc_lib import _validate
-from posenc_lib.experiments.windows import Windows
+from posenc_lib.experiments.series_windows import Windows
 
 PENALTIES = tuple(10.0**power for power in range(-4, 5))
 

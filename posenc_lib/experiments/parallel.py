@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from posenc_lib.experiments.results import Record, Results
+from posenc_lib.experiments.records import Record, Results
 
 
 def side_by_side(

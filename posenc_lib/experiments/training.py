@@ -256,9 +256,7 @@ def _counted(steps: int, progress: bool) -> Any:
     return tqdm(counted, desc="training", unit="step", leave=False)
 
 
-def _look(
-    model: nn.Module, step: int, recent: list[Tensor], validate: Callable | None
-) -> Look:
+def _look(model: nn.Module, step: int, recent: list[Tensor], validate: Callable | None) -> Look:
     """The mean loss of the recent steps and, if there is a split for it, the validation."""
     training = float(torch.stack(recent).double().mean())
     if not math.isfinite(training):

@@ -1,6 +1,7 @@
 """A tiny Transformer that takes any encoding of the registry, so that only position differs.
 
-    x = embed(tokens),  door 1 once;   each layer:  x = x + attention(norm(x)),  x = x + mlp(norm(x))
+    x = embed(tokens), door 1 once
+    in each layer:  x = x + attention(norm(x)),  then  x = x + mlp(norm(x))
 
 Pre-norm; the feed-forward part is 4 times as wide, with GELU. `causal=True` makes it a decoder.
 
@@ -132,10 +133,10 @@ class TinyTransformer(nn.Module):
 
     def forward(
         self,
-        x: Shaped[Tensor, "batch length *features"],
+        x: Shaped[Tensor, "..."],
         positions: Positions | None = None,
         mask: Bool[Tensor, "..."] | None = None,
-    ) -> Float[Tensor, "batch *length_outputs"]:
+    ) -> Float[Tensor, "..."]:
         """Tokens (batch, length) or vectors (batch, length, features) to the read-out.
 
         Positions are 0 .. length - 1 unless given: (length,) or (batch, length).
@@ -214,6 +215,4 @@ def _made(
             "None beside an encoding that is made already", "Give them to the encoding.",
         )  # fmt: skip
     shared = isinstance(encoding, T5Bias) or encoding.door is Door.EMBEDDINGS
-    return [encoding] + [
-        encoding if shared else copy.deepcopy(encoding) for _ in range(layers - 1)
-    ]
+    return [encoding] + [encoding if shared else copy.deepcopy(encoding) for _ in range(layers - 1)]

@@ -27,12 +27,12 @@ from torch.nn import functional as F
 
 from posenc_lib import _validate
 from posenc_lib.experiments import baselines
-from posenc_lib.experiments.measured import Measured, measured
+from posenc_lib.experiments.measured_series import Measured, measured
 from posenc_lib.experiments.parallel import side_by_side
-from posenc_lib.experiments.results import Record, Results
+from posenc_lib.experiments.records import Record, Results
+from posenc_lib.experiments.series_windows import Windows, scale_of, windows
 from posenc_lib.experiments.training import Batch, Training, predict, seeded, train
 from posenc_lib.experiments.transformer import TinyTransformer
-from posenc_lib.experiments.windows import Windows, scale_of, windows
 from posenc_lib.timing import TimingEncoding
 
 SHAPES = {  # series, history, horizon
@@ -65,12 +65,12 @@ class SeriesSettings:
 
     tasks: tuple[str, ...] = tuple(SHAPES)
     seeds: tuple[int, ...] = (0, 1, 2)
-    rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
+    rates: tuple[float, ...] = (3e-3, 1e-2)
     dims: tuple[int, ...] = (16, 32)
     heads: int = 4
     layers: int = 1
     training: Training = field(
-        default_factory=lambda: Training(steps=600, batch=64, every=50, patience=4)
+        default_factory=lambda: Training(steps=400, batch=64, every=50, patience=3)
     )
 
     def __post_init__(self) -> None:
@@ -94,7 +94,11 @@ class SeriesSettings:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Predictions for the rows of a part, (rows, horizon), beside the truth, in the series' unit."""
+    """Predictions (rows, horizon) beside the rows they belong to, in the unit of the series.
+
+    >>> Forecast(np.zeros((1, 12)), Windows(*[np.zeros((1, 12))] * 4)).predicted.shape
+    (1, 12)
+    """
 
     predicted: np.ndarray
     rows: Windows
@@ -214,8 +218,9 @@ def forecast(
         return Batch(x[pick], y[pick], positions if positions.ndim == 1 else positions[pick])
 
     def validate(trained: torch.nn.Module) -> float:
-        return float(F.mse_loss(predict(trained, batches["validation"]),
-                                batches["validation"].target))
+        return float(
+            F.mse_loss(predict(trained, batches["validation"]), batches["validation"].target)
+        )
 
     train(
         model, draw, replace(settings.training, rate=rate), seed=seed, loss=F.mse_loss,
@@ -237,9 +242,7 @@ def _model(
     if encoding == TIMING:
         periods = [12.0 / (1 + wave) for wave in range(dim // 2)]  # the year and its overtones
         return TinyTransformer(encoding=TimingEncoding.from_periods(periods), **sizes)
-    return TinyTransformer(
-        encoding=name, options=options.get(name), length=length, **sizes
-    )
+    return TinyTransformer(encoding=name, options=options.get(name), length=length, **sizes)
 
 
 def _rows(
@@ -297,11 +300,10 @@ def _positions(times: Tensor, encoding: str) -> Tensor:
 def _records(task: str, name: str, seed: int | None, found: Forecast) -> list[Record]:
     """RMSE at the first, the last and all horizons, and the difference to the last value."""
     true, horizon = found.rows.future, found.rows.future.shape[1]
-    records = [
-        Record(task, name, seed, at, RMSE, baselines.rmse(found.predicted[:, at - 1], true[:, at - 1]))
-        for at in (1, horizon)
-    ]
-    records.append(Record(task, name, seed, 0, RMSE, baselines.rmse(found.predicted, true)))
+    records = []
+    for at, columns in ((1, slice(1)), (horizon, slice(-1, None)), (0, slice(None))):
+        error = baselines.rmse(found.predicted[:, columns], true[:, columns])
+        records.append(Record(task, name, seed, at, RMSE, error))
     naive = baselines.last_value(found.rows)
     difference = ((found.predicted - true) ** 2 - (naive - true) ** 2).mean(axis=1)  # (rows,)
     records.append(Record(task, name, seed, 0, BEYOND, float(difference.mean())))

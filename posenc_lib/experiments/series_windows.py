@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from posenc_lib import _validate
-from posenc_lib.experiments.measured import Measured
+from posenc_lib.experiments.measured_series import Measured
 
 PARTS = {"train": (0.0, 0.6), "validation": (0.6, 0.8), "test": (0.8, 1.0)}
 
@@ -58,7 +58,7 @@ def windows(series: Measured, part: str, *, history: int, horizon: int) -> Windo
 
     Raises ValueError for another part, sizes below 1 or a part too short for one row.
 
-    >>> from posenc_lib.experiments.measured import measured
+    >>> from posenc_lib.experiments.measured_series import measured
     >>> windows(measured("el_nino"), "test", history=36, horizon=12).past.shape
     (100, 36)
     """
@@ -77,9 +77,7 @@ def windows(series: Measured, part: str, *, history: int, horizon: int) -> Windo
     if series.time_unit == "months":
         whole = times[:, -1] - times[:, 0] == width - 1
         values, times = values[whole], times[whole]
-    return Windows(
-        values[:, :history], values[:, history:], times[:, :history], times[:, history:]
-    )
+    return Windows(values[:, :history], values[:, history:], times[:, :history], times[:, history:])
 
 
 def scale_of(train: Windows) -> float:

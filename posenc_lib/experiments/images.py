@@ -1,4 +1,4 @@
-"""Handwritten digits as 64 pixels or 16 patches: what does a picture lose without positions?
+"""Handwritten digits as 64 pixels or 16 patches: what does an image lose without positions?
 
     image 8 x 8  ->  64 tokens of 1 number, or 16 tokens of 2 x 2 numbers, in row-major order
 
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from posenc_lib import _validate
 from posenc_lib.experiments.parallel import side_by_side
-from posenc_lib.experiments.results import Record, Results
+from posenc_lib.experiments.records import Record, Results
 from posenc_lib.experiments.training import Batch, History, Training, seeded, train
 from posenc_lib.experiments.transformer import TinyTransformer
 
@@ -54,7 +54,7 @@ class DigitsSettings:
     dim: int = 64
     heads: int = 4
     layers: int = 2
-    training: Training = field(default_factory=lambda: Training(steps=300, batch=64, rate=3e-3))
+    training: Training = field(default_factory=lambda: Training(steps=600, rate=3e-3))
 
     def __post_init__(self) -> None:
         for task in self.tasks:

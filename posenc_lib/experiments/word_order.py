@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from posenc_lib import _validate
 from posenc_lib.experiments import prose
-from posenc_lib.experiments.digits import accuracy
+from posenc_lib.experiments.images import accuracy
 from posenc_lib.experiments.parallel import side_by_side
-from posenc_lib.experiments.results import Record, Results
+from posenc_lib.experiments.records import Record, Results
 from posenc_lib.experiments.training import Batch, History, Training, seeded, train
 from posenc_lib.experiments.transformer import TinyTransformer
 
@@ -58,7 +58,7 @@ class TextOrderSettings:
     dim: int = 64
     heads: int = 4
     layers: int = 2
-    training: Training = field(default_factory=lambda: Training(steps=1000, rate=3e-3))
+    training: Training = field(default_factory=lambda: Training(steps=800, rate=3e-3))
 
     def __post_init__(self) -> None:
         for task in self.tasks:
@@ -166,9 +166,7 @@ def labelled(task: str, windows: Tensor, labels: Tensor, generator: torch.Genera
     else:
         order = torch.rand(windows.shape, generator=generator).argsort(1)
         other = windows.gather(1, order)
-    return Batch(
-        torch.cat((windows, other)), torch.arange(2).repeat_interleave(len(windows))
-    )
+    return Batch(torch.cat((windows, other)), torch.arange(2).repeat_interleave(len(windows)))
 
 
 def scored_batch(settings: TextOrderSettings, task: str, split: str) -> Batch:
