@@ -1,6 +1,6 @@
 """Train the full version of the experiments and write the results that ship with the library.
 
-python -m posenc_lib.experiments [--jobs 2] [extrapolation text_order digits series]
+python -m posenc_lib.experiments [--jobs 2] [extrapolation text_order digits:pixels series ...]
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from posenc_lib.experiments import FULL, run_full
 def main(arguments: list[str] | None = None) -> int:
     """Run the experiments that are named, all of them if none is."""
     parser = argparse.ArgumentParser(prog="python -m posenc_lib.experiments", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(FULL)}; all")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(FULL)}; or name:task")
     parser.add_argument("--jobs", type=int, default=2, help="processes side by side")
     chosen = parser.parse_args(arguments)
-    unknown = sorted(set(chosen.names) - set(FULL))
-    if unknown:
-        parser.error(f"no experiment is called {', '.join(unknown)}; there are {', '.join(FULL)}")
-    for name in chosen.names or FULL:
+    for wanted in chosen.names or FULL:
+        name, _, task = wanted.partition(":")
         start = time.perf_counter()
-        path = run_full(name, jobs=chosen.jobs)
-        print(f"{name}: {path.name} after {time.perf_counter() - start:.0f} s", flush=True)
+        try:
+            path = run_full(name, [task] if task else None, jobs=chosen.jobs)
+        except ValueError as error:
+            parser.error(str(error))
+        print(f"{wanted}: {path.name} after {time.perf_counter() - start:.0f} s", flush=True)
     return 0
 
 

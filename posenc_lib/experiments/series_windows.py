@@ -60,7 +60,7 @@ def windows(series: Measured, part: str, *, history: int, horizon: int) -> Windo
 
     >>> from posenc_lib.experiments.measured_series import measured
     >>> windows(measured("el_nino"), "test", history=36, horizon=12).past.shape
-    (100, 36)
+    (99, 36)
     """
     history = _validate.size("windows", "history", history)
     horizon = _validate.size("windows", "horizon", horizon)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
 from importlib import import_module
 from importlib.metadata import version
 from importlib.resources import files
@@ -69,13 +69,29 @@ def current_settings(name: str) -> dict[str, Any]:
     return json.loads(json.dumps(asdict(settings())))
 
 
-def run_full(name: str, *, jobs: int | None = None) -> Path:
-    """Train the full version of an experiment and write its file; minutes.
+def run_full(
+    name: str,
+    tasks: Iterable[str] | None = None,
+    *,
+    jobs: int | None = None,
+    folder: Path | None = None,
+) -> Path:
+    """Train the full version of an experiment and write its file, task by task; minutes.
 
-    Raises ValueError for another name, and like the experiment.
+    `tasks` are those of the settings, all of them unless given. What other tasks have stored stays
+    if it was made by the same settings and versions, so a run that is cut short can go on later.
+
+    Raises ValueError for another name or task, and like the experiment.
     """
     function, settings = _experiment(name)
-    return write(name, settings(), function(settings(), jobs=jobs))
+    plan = settings()
+    for task in plan.tasks if tasks is None else tasks:
+        _validate.choice("run_full", "tasks", task, plan.tasks)
+        found = function(replace(plan, tasks=(task,)), jobs=jobs)
+        others = [r for r in _kept(name, plan, folder) if r.task != task]
+        order = sorted((*others, *found), key=lambda record: plan.tasks.index(record.task))
+        path = write(name, plan, Results(order), folder)
+    return path
 
 
 def write(name: str, settings: Any, results: Results, folder: Path | None = None) -> Path:
@@ -85,12 +101,8 @@ def write(name: str, settings: Any, results: Results, folder: Path | None = None
     """
     path = (folder or _folder()) / f"{_validate.choice('write', 'name', name, tuple(FULL))}.json"
     path.parent.mkdir(exist_ok=True)
-    head = {
-        "settings": asdict(settings),
-        "versions": {"python": platform.python_version()}
-        | {package: version(package).split("+")[0] for package in PACKAGES},
-        "columns": list(Record.__dataclass_fields__),
-    }
+    head = {"settings": asdict(settings), "versions": current_versions()}
+    head["columns"] = list(Record.__dataclass_fields__)
     rows = [[*asdict(record).values()] for record in results]
     for row in rows:
         row[-1] = float(f"{row[-1]:.6g}")
@@ -98,6 +110,24 @@ def write(name: str, settings: Any, results: Results, folder: Path | None = None
     text = json.dumps(head, indent=1)[:-2] + ',\n "rows": [\n' + lines + "\n]}\n"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def current_versions() -> dict[str, str]:
+    """The versions that numbers depend on, without a build's suffix."""
+    found = {package: version(package).split("+")[0] for package in PACKAGES}
+    return {"python": platform.python_version()} | found
+
+
+def _kept(name: str, settings: Any, folder: Path | None) -> Results:
+    """What is stored already, if the same settings and versions made it."""
+    path = (folder or _folder()) / f"{name}.json"
+    if not path.exists():
+        return Results()
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    same = {"settings": json.loads(json.dumps(asdict(settings))), "versions": current_versions()}
+    if any(stored[key] != value for key, value in same.items()):
+        return Results()
+    return Results(Record(*row) for row in stored["rows"])
 
 
 def _experiment(name: str) -> tuple[Callable[..., Results], type]:

@@ -187,7 +187,7 @@ def train(
             "Early stopping needs a validation split.",
         )  # fmt: skip
     optimiser = torch.optim.AdamW(
-        _groups(model, settings), betas=settings.betas, weight_decay=settings.decay
+        _groups(model, settings), betas=settings.betas, weight_decay=settings.decay, fused=True
     )
     looks: list[Look] = []
     best, kept, weights, recent = math.inf, settings.steps, None, []
