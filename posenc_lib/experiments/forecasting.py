@@ -240,7 +240,8 @@ def _model(
         "layers": settings.layers, "read_out": "last",
     }  # fmt: skip
     if encoding == TIMING:
-        periods = [12.0 / (1 + wave) for wave in range(dim // 2)]  # the year and its overtones
+        # The year and its overtones, down to the two months that a monthly series can show.
+        periods = [12.0 / (1 + wave % 6) for wave in range(dim // 2)]
         return TinyTransformer(encoding=TimingEncoding.from_periods(periods), **sizes)
     return TinyTransformer(encoding=name, options=options.get(name), length=length, **sizes)
 

@@ -72,13 +72,13 @@ class ExtrapolationSettings:
     seeds: tuple[int, ...] = (0, 1, 2)
     length: int = 32
     times: tuple[int, ...] = (1, 2, 4, 8)
-    scored: int = 32_768  # characters of text, the same at every length
-    scored_drawn: int = 16_384  # tokens of the other tasks
+    scored: int = 16_384  # characters of text, the same at every length
+    scored_drawn: int = 8_192  # tokens of the other tasks
     dim: int = 64
     heads: int = 8
     layers: int = 2
-    text: Training = field(default_factory=lambda: Training(steps=800, rate=6e-3))
-    drawn: Training = field(default_factory=lambda: Training(steps=400, rate=3e-3))
+    text: Training = field(default_factory=lambda: Training(steps=800, batch=16, rate=6e-3))
+    drawn: Training = field(default_factory=lambda: Training(steps=400, batch=16, rate=6e-3))
 
     def __post_init__(self) -> None:
         name = "ExtrapolationSettings"
@@ -99,8 +99,7 @@ class ExtrapolationSettings:
         """One task, three encodings and one seed, in a few seconds."""
         return cls(
             tasks=("sum",), trained=("sinusoidal", "alibi", "rope"), seeds=(0,),
-            scored_drawn=8_192,
-            drawn=Training(steps=120, rate=6e-3),
+            scored_drawn=4_096, drawn=Training(steps=300, batch=16, rate=6e-3),
         )  # fmt: skip
 
 
