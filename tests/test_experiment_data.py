@@ -10,10 +10,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posenc_lib.experiments import images, measured, prose, sequences, windows, word_order
+from posenc_lib.experiments import (
+    digit_images,
+    measured,
+    prose,
+    sequences,
+    windows,
+    word_order,
+    word_windows,
+)
 from posenc_lib.experiments.measured_series import NAMES
+from posenc_lib.experiments.recipe import IGNORED
 from posenc_lib.experiments.series_windows import scale_of
-from posenc_lib.experiments.training import IGNORED
 
 SPLITS = ("train", "validation", "test")
 
@@ -86,21 +94,21 @@ def test_both_forms_of_a_window_hold_the_same_words():
 
 def test_held_out_word_windows_do_not_overlap():
     for split in ("validation", "test"):
-        rows, _ = word_order.word_windows("reversed", split, 8, 1000)
+        rows, _ = word_windows.word_windows("reversed", split, 8, 1000)
         whole = [p.lower().split() for topic in prose.paragraphs(split).values() for p in topic]
         assert len(rows) == sum(len(words) // 8 for words in whole)
 
 
 def test_topic_windows_of_the_splits_come_from_other_paragraphs():
-    found = [word_order._paragraphs("topic", split) for split in SPLITS]
+    found = [word_windows._paragraphs("topic", split) for split in SPLITS]
     texts = [{p for _, p in part} for part in found]
     assert not texts[0] & texts[1] | texts[0] & texts[2] | texts[1] & texts[2]
     for part in found:
-        assert {label for label, _ in part} == set(range(len(word_order.TOPICS)))
+        assert {label for label, _ in part} == set(range(len(word_windows.TOPICS)))
 
 
 def test_rare_words_share_one_number():
-    rows, _ = word_order.word_windows("reversed", "train", 8, 50)
+    rows, _ = word_windows.word_windows("reversed", "train", 8, 50)
     assert rows.max() == 50
     assert (rows == 50).double().mean() > 0.2
 
@@ -140,18 +148,20 @@ def test_noise_has_the_entropy_it_says():
 
 
 def test_the_digits_are_dealt_out_once():
-    rows = np.concatenate([images.split_digits(split)[0].flatten(1).numpy() for split in SPLITS])
-    everything, _ = images._all()
+    rows = np.concatenate(
+        [digit_images.split_digits(split)[0].flatten(1).numpy() for split in SPLITS]
+    )
+    everything, _ = digit_images._all()
     assert len(rows) == len(everything) == 1797
     assert sorted(map(bytes, rows)) == sorted(map(bytes, everything.reshape(1797, 64)))
-    labels = images.split_digits("test")[1]
+    labels = digit_images.split_digits("test")[1]
     assert torch.bincount(labels).min() > 20
 
 
 def test_patches_are_cut_row_by_row():
     picture = torch.arange(64.0).view(1, 8, 8)
-    assert (images.image_tokens(picture, 1)[0, :, 0] == torch.arange(64)).all()
-    patches = images.image_tokens(picture, 2)[0]
+    assert (digit_images.image_tokens(picture, 1)[0, :, 0] == torch.arange(64)).all()
+    patches = digit_images.image_tokens(picture, 2)[0]
     assert patches[0].tolist() == [0, 1, 8, 9]
     assert patches[1].tolist() == [2, 3, 10, 11]
     assert patches[4].tolist() == [16, 17, 24, 25]
@@ -159,7 +169,7 @@ def test_patches_are_cut_row_by_row():
 
 def test_shuffling_moves_tokens_and_changes_none():
     tokens = torch.arange(48.0).view(2, 12, 2)
-    mixed = images.shuffled_tokens(tokens, seed=0)
+    mixed = digit_images.shuffled_tokens(tokens, seed=0)
     assert (mixed.sort(1).values == tokens).all()
     assert (mixed != tokens).any()
     assert not ((mixed[1] - mixed[0]) == (tokens[1] - tokens[0])).all()  # an order of its own
@@ -213,9 +223,9 @@ def test_the_scale_is_that_of_the_training_rows():
         (lambda: sequences.drawn("copy", torch.Generator(), 1, 1), "copy"),
         (lambda: sequences.drawn("sum", torch.Generator(), 0, 1), "rows"),
         (lambda: sequences.induction(torch.zeros(3).long()), "batch, length"),
-        (lambda: images.split_digits("dev"), "dev"),
-        (lambda: images.image_tokens(torch.zeros(1, 8, 8), 3), "side"),
-        (lambda: word_order.word_windows("sorted", "test", 8, 10), "sorted"),
+        (lambda: digit_images.split_digits("dev"), "dev"),
+        (lambda: digit_images.image_tokens(torch.zeros(1, 8, 8), 3), "side"),
+        (lambda: word_windows.word_windows("sorted", "test", 8, 10), "sorted"),
         (lambda: measured("stocks"), "stocks"),
         (lambda: windows(measured("co2"), "dev", history=3, horizon=1), "dev"),
         (lambda: windows(measured("co2"), "test", history=104, horizon=1), "shorter history"),

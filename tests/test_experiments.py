@@ -14,25 +14,31 @@ from posenc_lib.experiments import (
     FULL,
     ExtrapolationSettings,
     Record,
+    Results,
     SeriesSettings,
     TextOrderSettings,
     Training,
     baselines,
+    digit_images,
     digits,
     extrapolation,
     forecast,
+    forecast_comparison,
     forecasting,
+    gaps,
     images,
+    length_settings,
     lengths,
     measured,
     parallel,
+    readings,
     sequences,
     side_by_side,
     text_order,
     windows,
     word_order,
 )
-from posenc_lib.experiments.training import IGNORED, Batch
+from posenc_lib.experiments.recipe import IGNORED, Batch
 
 BRIEF = Training(steps=4, batch=8, rate=1e-2, every=2)
 LENGTHS = ExtrapolationSettings(
@@ -62,7 +68,7 @@ class Recorder(torch.nn.Module):
 
 @pytest.mark.parametrize("task", ["text", "noise"])
 def test_the_same_number_of_tokens_is_scored_at_every_length(task):
-    batches = [lengths.scored_batch(LENGTHS, task, "test", 32 * n) for n in (1, 2, 4, 8)]
+    batches = [readings.scored_batch(LENGTHS, task, "test", 32 * n) for n in (1, 2, 4, 8)]
     assert len({batch.x.numel() for batch in batches}) == 1
     if task == "text":
         assert len({bytes(batch.x.flatten().numpy()) for batch in batches}) == 1
@@ -71,9 +77,9 @@ def test_the_same_number_of_tokens_is_scored_at_every_length(task):
 
 
 def test_a_sliding_window_scores_every_token_once_and_reads_no_long_row():
-    batch = lengths.scored_batch(LENGTHS, "text", "test", 256)
+    batch = readings.scored_batch(LENGTHS, "text", "test", 256)
     recorder = Recorder(97)
-    logits, target = lengths._sliding(recorder, batch, "rope", LENGTHS)
+    logits, target = readings.sliding(recorder, batch, "rope", LENGTHS)
     assert target.shape == logits.shape[:2]
     scored = target[target != IGNORED]
     assert scored.sort().values.tolist() == batch.target.flatten().sort().values.tolist()
@@ -82,36 +88,36 @@ def test_a_sliding_window_scores_every_token_once_and_reads_no_long_row():
 
 
 def test_a_window_of_keys_reaches_32_tokens_back():
-    batch = lengths.scored_batch(LENGTHS, "text", "test", 256)
+    batch = readings.scored_batch(LENGTHS, "text", "test", 256)
     recorder = Recorder(97)
-    lengths._windowed(recorder, batch, "rope", LENGTHS)
+    readings.windowed(recorder, batch, "rope", LENGTHS)
     mask = recorder.masks[0]
     assert mask.sum(1).tolist() == [min(i + 1, 32) for i in range(256)]
 
 
 def test_a_uniform_guess_scores_the_floor():
-    batch = lengths.scored_batch(LENGTHS, "noise", "test", 64)
-    logits, target = lengths._plain(Recorder(10), batch, "rope", LENGTHS)
-    loss, _ = lengths._scores(logits, target)
+    batch = readings.scored_batch(LENGTHS, "noise", "test", 64)
+    logits, target = readings.plain(Recorder(10), batch, "rope", LENGTHS)
+    loss, _ = readings.scores(logits, target)
     assert loss == pytest.approx(sequences.NOISE_FLOOR)
 
 
 def test_randomised_positions_are_drawn_and_rise():
-    short, long = (lengths._positions(LENGTHS, lengths.RANDOMISED, n) for n in (32, 256))
+    short, long = (readings.positions_of(LENGTHS, length_settings.RANDOMISED, n) for n in (32, 256))
     for positions, n in ((short, 32), (long, 256)):
         assert len(positions) == n
         assert (positions.diff() > 0).all()
         assert 0 <= positions.min() <= positions.max() < 512
-    assert lengths._positions(LENGTHS, "rope", 32).tolist() == list(range(32))
+    assert readings.positions_of(LENGTHS, "rope", 32).tolist() == list(range(32))
 
 
 def test_scaled_rope_is_the_trained_rope_at_its_own_length():
     model = lengths.trained_model(LENGTHS, "sum", "rope", 0)
     names = [name for name, _ in lengths._variants(model, LENGTHS, "rope", 8)]
     assert names == ["rope", *lengths.SCALED]
-    batch = lengths.scored_batch(LENGTHS, "sum", "test", 32)
+    batch = readings.scored_batch(LENGTHS, "sum", "test", 32)
     plain, *scaled = (
-        lengths._plain(variant, batch, name, LENGTHS)[0]
+        readings.plain(variant, batch, name, LENGTHS)[0]
         for name, variant in lengths._variants(model, LENGTHS, "rope", 1)
     )
     for other in scaled:
@@ -164,8 +170,8 @@ def test_shuffled_pixels_leave_no_position_as_it_was():
     right, mixed = images.one_run(plan, "patches", "none", 0)
     assert right.value == mixed.value
     model, _ = images.trained_model(plan, "patches", "sinusoidal_2d", 0)
-    tokens = images.image_tokens(images.split_digits("test")[0], 2)
-    moved = model(tokens) - model(images.shuffled_tokens(tokens, 0))
+    tokens = digit_images.image_tokens(digit_images.split_digits("test")[0], 2)
+    moved = model(tokens) - model(digit_images.shuffled_tokens(tokens, 0))
     assert moved.abs().max() > 1e-3
 
 
@@ -178,8 +184,8 @@ def test_shuffled_pixels_leave_no_position_as_it_was():
 )
 def test_a_changed_future_changes_no_prediction(task, encoding):
     """Everything after the origin of the first test row is replaced: its forecast stays."""
-    data = measured(forecasting.SHAPES[task][0])
-    history = forecasting.SHAPES[task][1]
+    data = measured(gaps.SHAPES[task][0])
+    history = gaps.SHAPES[task][1]
     origin = round(len(data) * 0.8) + history  # the first value that is not known
     rng = np.random.default_rng(0)
     changed = data.values.copy()
@@ -209,7 +215,7 @@ def test_with_gaps_the_model_is_given_half_of_the_months():
     rows = windows(measured("el_nino"), "test", history=36, horizon=12)
     for encoding in forecasting.TRAINED_GAPS:
         batch = forecasting._batch(rows, 1.0, "el_nino_gaps", encoding, np.random.default_rng(0))
-        assert batch.x.shape[1] == forecasting.KEPT
+        assert batch.x.shape[1] == gaps.KEPT
         assert (batch.x[:, -1] == 0).all(), "relative to the last value, which is always known"
         if encoding.endswith(forecasting.BY_TIME):
             assert (batch.positions[:, 0] == 0).all()
@@ -244,24 +250,33 @@ def test_ridge_finds_a_wave_and_no_more_than_a_wave():
 def test_the_difference_to_the_last_value_is_paired():
     data = measured("sp500")
     rows = windows(data, "test", history=32, horizon=5)
-    same = forecasting._records(
+    same = forecast_comparison._records(
         "sp500", "x", 0, forecasting.Forecast(rows.last + 0 * rows.future, rows)
     )
-    assert {r.metric: r.value for r in same}[forecasting.BEYOND] == 0.0
-    perfect = forecasting._records("sp500", "x", 0, forecasting.Forecast(rows.future, rows))
+    assert {r.metric: r.value for r in same}[forecast_comparison.BEYOND] == 0.0
+    perfect = forecast_comparison._records("sp500", "x", 0, forecasting.Forecast(rows.future, rows))
     values = {(r.metric, r.at): r.value for r in perfect}
     assert values["rmse", 0] == 0.0
-    assert values[forecasting.BEYOND, 0] == pytest.approx(-np.mean((rows.future - rows.last) ** 2))
-    assert values[forecasting.ERROR, 0] > 0
+    assert values[forecast_comparison.BEYOND, 0] == pytest.approx(
+        -np.mean((rows.future - rows.last) ** 2)
+    )
+    assert values[forecast_comparison.ERROR, 0] > 0
 
 
 def test_settings_are_chosen_on_validation():
     tried = [
-        Record("el_nino", forecasting._choice("rope", rate, dim), 0, 0, "validation rmse", value)
+        Record(
+            "el_nino",
+            forecast_comparison._choice("rope", rate, dim),
+            0,
+            0,
+            "validation rmse",
+            value,
+        )
         for rate, dim, value in ((1e-3, 16, 3.0), (1e-3, 32, 1.0), (3e-3, 16, 2.0), (3e-3, 32, 4.0))
     ]
     plan = replace(SERIES, rates=(1e-3, 3e-3), dims=(16, 32))
-    best = forecasting.chosen(plan, forecasting.Results(tried), "el_nino", "rope")
+    best = forecast_comparison.chosen(plan, Results(tried), "el_nino", "rope")
     assert best == {"rate": 1e-3, "dim": 32}
 
 

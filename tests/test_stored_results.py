@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 from posenc_lib import experiments
-from posenc_lib.experiments import FULL, Record, Results, forecasting, full_results, stored
+from posenc_lib.experiments import FULL, Record, Results, forecast_comparison, full_results, stored
 from posenc_lib.experiments import full_settings as settings_of
 
 every = pytest.mark.parametrize("name", FULL)
@@ -47,7 +47,7 @@ def test_versions_are_recorded_and_nothing_of_the_day_or_the_machine(name):
 
 def test_a_baseline_made_again_is_the_one_that_is_stored():
     for task in ("el_nino", "sp500"):
-        for made in forecasting.baseline_records(task):
+        for made in forecast_comparison.baseline_records(task):
             kept = full_results("series").where(
                 task=task, encoding=made.encoding, at=made.at, metric=made.metric
             )
@@ -57,12 +57,12 @@ def test_a_baseline_made_again_is_the_one_that_is_stored():
 def test_a_model_trained_again_is_the_one_that_is_stored():
     """Not to the last bit on another machine: sums in another order part ways in training."""
     plan, kept = experiments.SeriesSettings(), full_results("series")
-    choice = forecasting.chosen(plan, kept, "sp500", "sinusoidal")
-    for made in forecasting.one_run(plan, "sp500", "sinusoidal", 0, **choice):
+    choice = forecast_comparison.chosen(plan, kept, "sp500", "sinusoidal")
+    for made in forecast_comparison.one_run(plan, "sp500", "sinusoidal", 0, **choice):
         same = kept.where(
             task="sp500", encoding="sinusoidal", seed=0, at=made.at, metric=made.metric
         )
-        if made.metric == forecasting.RMSE:
+        if made.metric == forecast_comparison.RMSE:
             assert same.mean() == pytest.approx(made.value, rel=0.02), made
 
 
@@ -161,6 +161,6 @@ def test_no_model_beats_the_last_value_of_stock_prices_beyond_its_error_bar():
     found = full_results("series").where(task="sp500", at=0)
     for encoding in experiments.SeriesSettings().trained("sp500"):
         model = found.where(encoding=encoding)
-        gain = -model.mean(metric=forecasting.BEYOND)
-        error = model.mean(metric=forecasting.ERROR)
+        gain = -model.mean(metric=forecast_comparison.BEYOND)
+        error = model.mean(metric=forecast_comparison.ERROR)
         assert gain < 2 * error, encoding

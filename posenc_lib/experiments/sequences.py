@@ -20,7 +20,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from posenc_lib import _validate
-from posenc_lib.experiments.training import IGNORED, Batch
+from posenc_lib.experiments.recipe import IGNORED, Batch
 
 TOKENS = 10
 NOISE_FLOOR = math.log(TOKENS)  # nats a token

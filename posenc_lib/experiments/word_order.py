@@ -17,25 +17,22 @@ and every model looks as if it knew order.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
 
 import torch
 from torch import Tensor, nn
 
 from posenc_lib import _validate
-from posenc_lib.experiments import prose
 from posenc_lib.experiments.images import accuracy
 from posenc_lib.experiments.parallel import side_by_side
+from posenc_lib.experiments.recipe import Batch, History, Training
 from posenc_lib.experiments.records import Record, Results
-from posenc_lib.experiments.training import Batch, History, Training, seeded, train
+from posenc_lib.experiments.training import seeded, train
 from posenc_lib.experiments.transformer import TinyTransformer
+from posenc_lib.experiments.word_windows import TASKS, TOPICS, word_windows
 
-TASKS = ("reversed", "shuffled", "topic")
 BAG = "bag of words"
 TRAINED = (BAG, "none", "sinusoidal", "learned", "t5", "alibi", "rope")
-TOPICS = ("formatstrings", "debugger", "types", "string-methods")  # long, and little in common
 OPTIONS = {"learned": {"std": 1.0}, "t5": {"buckets": 16, "max_distance": 24}}
 ACCURACY = "accuracy"
 
@@ -173,51 +170,3 @@ def scored_batch(settings: TextOrderSettings, task: str, split: str) -> Batch:
     """All windows of a split that do not overlap, with their labels."""
     windows, labels = word_windows(task, split, settings.words, settings.vocabulary)
     return labelled(task, windows, labels, torch.Generator().manual_seed(0))
-
-
-def word_windows(task: str, split: str, words: int, vocabulary: int) -> tuple[Tensor, Tensor]:
-    """Windows (number, words) of word numbers, and the topic of each.
-
-    Windows lie within a paragraph: one a word in training, side by side elsewhere. For "topic" the
-    paragraphs of four long topics are dealt out, of every five three to training and one each to
-    validation and test. Words beyond the `vocabulary` most frequent of training share one number.
-
-    Raises ValueError for another task or split.
-
-    >>> word_windows("reversed", "test", 8, 1000)[0].shape[1]
-    8
-    """
-    _validate.choice("word_windows", "task", task, TASKS)
-    _validate.choice("word_windows", "split", split, prose.SPLITS)
-    number = _numbers(task, _validate.size("word_windows", "vocabulary", vocabulary))
-    step = 1 if split == "train" else words
-    rows, labels = [], []
-    for label, paragraph in _paragraphs(task, split):
-        ids = [number.get(word, vocabulary) for word in paragraph.lower().split()]
-        starts = range(0, len(ids) - words + 1, step)
-        rows += [ids[start : start + words] for start in starts]
-        labels += [label] * len(starts)
-    return torch.tensor(rows), torch.tensor(labels)
-
-
-@cache
-def _numbers(task: str, vocabulary: int) -> dict[str, int]:
-    """Word to number, the most frequent words of the training part first."""
-    counts = Counter(
-        word for _, paragraph in _paragraphs(task, "train") for word in paragraph.lower().split()
-    )
-    frequent = sorted(counts, key=lambda word: (-counts[word], word))[:vocabulary]
-    return {word: number for number, word in enumerate(frequent)}
-
-
-def _paragraphs(task: str, split: str) -> list[tuple[int, str]]:
-    """The paragraphs of a split, each with the number of its topic."""
-    if task != "topic":
-        return [(0, p) for topic in prose.paragraphs(split).values() for p in topic]
-    mine = {"train": (0, 1, 2), "validation": (3,), "test": (4,)}[split]
-    return [
-        (label, paragraph)
-        for label, topic in enumerate(TOPICS)
-        for place, paragraph in enumerate(prose.paragraphs("train")[topic])
-        if place % 5 in mine
-    ]
