@@ -25,7 +25,7 @@ PENALTIES = tuple(10.0**power for power in range(-4, 5))
 def last_value(rows: Windows) -> Float64[np.ndarray, "rows horizon"]:
     """The value at the origin, repeated.
 
-    >>> last_value(Windows(np.array([[1.0, 2.0]]), *[np.zeros((1, 3))] * 3)).tolist()
+    >>> last_value(Windows.counted([[1.0, 2.0]], [[0.0, 0.0, 0.0]])).tolist()
     [[2.0, 2.0, 2.0]]
     """
     return np.repeat(rows.last, rows.future.shape[1], axis=1)
@@ -38,7 +38,7 @@ def seasonal_naive(rows: Windows, season: int) -> Float64[np.ndarray, "rows hori
 
     Source: Hyndman and Athanasopoulos 2021, section 5.2.
 
-    >>> seasonal_naive(Windows(np.array([[1.0, 2.0]]), *[np.zeros((1, 3))] * 3), 2).tolist()
+    >>> seasonal_naive(Windows.counted([[1.0, 2.0]], [[0.0, 0.0, 0.0]]), 2).tolist()
     [[1.0, 2.0, 1.0]]
     """
     season = _validate.size("seasonal_naive", "season", season)
@@ -51,14 +51,16 @@ def seasonal_naive(rows: Windows, season: int) -> Float64[np.ndarray, "rows hori
     return rows.past[:, history - season + np.arange(horizon) % season]
 
 
-def ridge(train: Windows, validation: Windows, rows: Windows) -> Float64[np.ndarray, "rows h"]:
+def ridge(
+    train: Windows, validation: Windows, rows: Windows
+) -> Float64[np.ndarray, "rows horizon"]:
     """A linear map from the history to the horizon, its penalty chosen on the validation rows.
 
     Source: Hoerl and Kennard 1970, equation 2.1.
 
     >>> line = np.arange(20.0) ** 2
     >>> view = np.lib.stride_tricks.sliding_window_view(line, 5)
-    >>> rows = Windows(view[:, :4], view[:, 4:], view[:, :4], view[:, 4:])
+    >>> rows = Windows.counted(view[:, :4], view[:, 4:])
     >>> bool(np.abs(ridge(rows, rows, rows) - rows.future).max() < 1e-2)
     True
     """

@@ -81,8 +81,8 @@ class SeriesSettings:
 class Forecast:
     """Predictions (rows, horizon) beside the rows they belong to, in the unit of the series.
 
-    >>> Forecast(np.zeros((1, 12)), Windows(*[np.zeros((1, 12))] * 4)).predicted.shape
-    (1, 12)
+    >>> Forecast(np.zeros((1, 2)), Windows.counted([[1.0]], [[2.0, 3.0]])).predicted.shape
+    (1, 2)
     """
 
     predicted: np.ndarray

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from posenc_lib import _validate
 from posenc_lib.experiments.digit_images import image_tokens, shuffled_tokens, split_digits
@@ -134,7 +134,7 @@ def trained_model(
     return model, history
 
 
-def accuracy(model: TinyTransformer, tokens: Tensor, labels: Tensor) -> float:
+def accuracy(model: nn.Module, tokens: Tensor, labels: Tensor) -> float:
     """The share of images whose largest logit is the right one.
 
     Raises like the model.

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
+from numpy.typing import ArrayLike
 
 from posenc_lib import _validate
 from posenc_lib.experiments.measured_series import Measured
@@ -32,14 +33,22 @@ class Windows:
 
     `past` (rows, history), `future` (rows, horizon), `past_times` and `future_times` alike.
 
-    >>> Windows(*[np.zeros((2, 3))] * 4).last.shape
-    (2, 1)
+    >>> Windows.counted([[1.0, 2.0]], [[3.0]]).last.tolist()
+    [[2.0]]
     """
 
     past: Float64[np.ndarray, "rows history"]
     future: Float64[np.ndarray, "rows horizon"]
     past_times: Int64[np.ndarray, "rows history"]
     future_times: Int64[np.ndarray, "rows horizon"]
+
+    @classmethod
+    def counted(cls, past: ArrayLike, future: ArrayLike) -> Windows:
+        """Rows without dates: the times are 0, 1, 2 ..."""
+        past, future = np.asarray(past, dtype=float), np.asarray(future, dtype=float)
+        times = np.arange(past.shape[1] + future.shape[1], dtype=np.int64)
+        times = np.tile(times, (len(past), 1))
+        return cls(past, future, times[:, : past.shape[1]], times[:, past.shape[1] :])
 
     @property
     def last(self) -> Float64[np.ndarray, "rows 1"]:
@@ -85,7 +94,7 @@ def scale_of(train: Windows) -> float:
 
     Raises nothing: a series that never moves has scale 1.
 
-    >>> scale_of(Windows(*[np.zeros((2, 3))] * 4))
-    1.0
+    >>> scale_of(Windows.counted([[0.0], [0.0]], [[3.0], [-3.0]]))
+    3.0
     """
     return float((train.future - train.last).std()) or 1.0
