@@ -96,7 +96,7 @@ notebooks: $(TEST_TOOLS)  ## run every notebook again and store its outputs, nor
 notebooks-compare: $(TEST_TOOLS)  ## run every notebook, write nothing; fail if a byte would change
 	$(PY) -m tests.tools.notebooks --compare
 
-# EXPERIMENTS="digits series:co2" trains those alone; what is stored for others stays.
+# EXPERIMENTS="digits series:co2" trains those alone, EXPERIMENTS=--missing what is not stored yet.
 experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 20 min)
 	$(PY) -m posenc_lib.experiments --jobs $(JOBS) $(EXPERIMENTS)
 

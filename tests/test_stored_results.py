@@ -111,6 +111,23 @@ def test_a_run_that_was_cut_short_goes_on(tmp_path, toy_experiment):
     assert [row[0] for row in stored_in(tmp_path)["rows"]] == ["a", "b"]
 
 
+def test_what_is_stored_is_not_trained_again_unless_asked(tmp_path, monkeypatch, toy_experiment):
+    trained = []
+
+    def noted(plan, *, jobs=None):
+        trained.extend(plan.tasks)
+        return toy(plan)
+
+    monkeypatch.setattr(stored, "_experiment", lambda name: (noted, Plan))
+    stored.run_full("digits", ["b"], folder=tmp_path)
+    path = stored.run_full("digits", missing=True, folder=tmp_path)
+    assert trained == ["b", "a"]
+    assert stored.run_full("digits", missing=True, folder=tmp_path) == path
+    assert trained == ["b", "a"]
+    stored.run_full("digits", folder=tmp_path)
+    assert trained == ["b", "a", "a", "b"]
+
+
 def test_results_of_other_settings_are_not_kept(tmp_path, toy_experiment):
     stored.run_full("digits", folder=tmp_path)
     toy_experiment(Plan(factor=2.0))

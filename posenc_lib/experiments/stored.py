@@ -74,12 +74,14 @@ def run_full(
     tasks: Iterable[str] | None = None,
     *,
     jobs: int | None = None,
+    missing: bool = False,
     folder: Path | None = None,
 ) -> Path:
     """Train the full version of an experiment and write its file, task by task; minutes.
 
     `tasks` are those of the settings, all of them unless given. What other tasks have stored stays
-    if it was made by the same settings and versions, so a run that is cut short can go on later.
+    if it was made by the same settings and versions, so a run that is cut short can go on later:
+    `missing=True` leaves out what is there.
 
     Raises ValueError for another name or task, and like the experiment.
     """
@@ -87,11 +89,13 @@ def run_full(
     plan = settings()
     for task in plan.tasks if tasks is None else tasks:
         _validate.choice("run_full", "tasks", task, plan.tasks)
+        if missing and _kept(name, plan, folder).where(task=task):
+            continue
         found = function(replace(plan, tasks=(task,)), jobs=jobs)
         others = [r for r in _kept(name, plan, folder) if r.task != task]
         order = sorted((*others, *found), key=lambda record: plan.tasks.index(record.task))
-        path = write(name, plan, Results(order), folder)
-    return path
+        write(name, plan, Results(order), folder)
+    return (folder or _folder()) / f"{name}.json"
 
 
 def write(name: str, settings: Any, results: Results, folder: Path | None = None) -> Path:
