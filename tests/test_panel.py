@@ -137,10 +137,29 @@ def test_views_follow_the_settings():
 
 def test_the_hand_moves_a_logarithmic_slider_to_three_digits():
     made = panel()
-    from_page(made, "base", 10.0**3.15)
-    assert made.base == 1410.0
-    from_page(made, "base", made.controls["base"].base ** made.controls["base"].min)
+    slider = made.controls["base"]
+    step = 10.0 ** (slider.min + 53 * slider.step)
+    from_page(made, "base", step)
+    assert made.base == 1340.0 != step
+    from_page(made, "base", 10.0**slider.min)
     assert made.base == 3.0
+
+
+@pytest.mark.parametrize("value", [12_345.0, 9_999.99])
+def test_a_handle_that_settles_on_its_step_is_no_move(value):
+    """A page puts the handle of a slider on a step, and reports that as if the hand had done it."""
+    made = panel(base=value, scale=1.234)
+    for name in ("base", "scale"):
+        slider = made.controls[name]
+        step = made._declared[name]._nearest(slider.value)[0]
+        assert step != slider.value
+        from_page(made, name, step)
+    assert (made.base, made.scale) == (value, 1.234)
+    assert made.canvas.picture["count"] == 1, "nothing was drawn again"
+    from_page(made, "scale", 1.3)
+    assert made.scale == 1.3
+    from_page(made, "scale", 1.2)
+    assert made.scale == 1.2
 
 
 def test_dir_lists_the_controls():

@@ -289,13 +289,9 @@ def test_the_line_of_code_makes_the_same_figure(name, tmp_path, monkeypatch):
 def test_the_line_of_code_is_short_and_follows_the_settings():
     made = explorers.sinusoidal_explorer(dim=64)
     made.length = 20
-    assert (
-        made.code
-        == made.canvas.picture["code"]
-        == (
-            "from posenc_lib import explorers; explorers.sinusoidal_explorer(dim=64, length=20, "
-            'base=10000.0, start=0).figure().savefig("panel.png")'
-        )
+    assert made.code == (
+        "from posenc_lib import explorers; explorers.sinusoidal_explorer(dim=64, length=20, "
+        'base=10000.0, start=0).figure().savefig("panel.png")'
     )
 
 

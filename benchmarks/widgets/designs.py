@@ -17,7 +17,7 @@ import numpy as np
 from ipywidgets import FloatLogSlider, IntSlider, interact
 
 from posenc_lib import explorers, sinusoidal_table
-explorers.sinusoidal_explorer"""
+from posenc_lib.explorers.sinusoidal import in_kernel"""
 
 NAIVE = f"""\
 drawn = []
@@ -86,6 +86,17 @@ DESIGNS = (
     Design(
         name="canvas",
         title="`sinusoidal_explorer`, computed in the kernel",
+        cell="panel = in_kernel(length=200, dim=128)\npanel",
+        size="panel.set(length={length}, dim={dim})",
+        start="panel.start = {start}",
+        value="panel.start",
+        selector=".posenc-panel",
+        drawn=".posenc-views[data-drawn]",
+        wanted=True,
+    ),
+    Design(
+        name="page",
+        title="`sinusoidal_explorer`, computed in the page",
         cell="panel = explorers.sinusoidal_explorer(length=200, dim=128)\npanel",
         size="panel.set(length={length}, dim={dim})",
         start="panel.start = {start}",

@@ -49,7 +49,14 @@ def aims(results: dict) -> Iterator[tuple[str, float | None, float, str, int]]:
                 place["naive"]["moves"][size]["median"] / place["canvas"]["moves"][size]["median"]
             )
             yield f"{name}, {size}: median at least 6 times faster than naive", times, 6, "least", 1
-    yield "computed in the page: 95 % within 33 ms", _page(shipped, MIDDLE), 33, "most", 1
+    for size in (SMALL, MIDDLE, LARGE):
+        yield (
+            f"computed in the page, {size}: 95 % within 33 ms",
+            _page(shipped, size),
+            33,
+            "most",
+            1,
+        )
     drag = ours["drag"]
     yield "drag: at least 15 pictures a second", drag["frames_per_second"], 15, "least", 1
     yield "drag: settled within 150 ms of letting go", drag["settled"], 150, "most", 1
@@ -64,7 +71,10 @@ def aims(results: dict) -> Iterator[tuple[str, float | None, float, str, int]]:
         "150 ms each way: final state wrong, at most 0 times",
         int(not far["drag"]["right"]), 0, "most", 0,
     )  # fmt: skip
-    yield "150 ms each way, computed in the page: 95 % within 33 ms", _page(slow), 33, "most", 1
+    yield (
+        f"150 ms each way, computed in the page, {MIDDLE}: 95 % within 33 ms",
+        _page(slow, MIDDLE), 33, "most", 1,
+    )  # fmt: skip
     cost = ours["updates"]
     n = f"{cost['n']:,} updates"
     yield f"{n}: kernel grows by less than 5 MB", cost["kernel_growth"] / 1e6, 5, "most", 1
@@ -77,7 +87,7 @@ def aims(results: dict) -> Iterator[tuple[str, float | None, float, str, int]]:
     yield f"opening: live within 3 s, worst of {ours['opening']['n']}", opened, 3, "most", 1
 
 
-def _page(where: dict, size: str = MIDDLE) -> float | None:
+def _page(where: dict, size: str) -> float | None:
     """The 95th percentile of the panel that is computed in the page, where there is one."""
     return where["page"]["moves"][size]["p95"] if "page" in where else None
 
@@ -96,11 +106,11 @@ def moves(where: dict) -> str:
 
 
 def parts(where: dict) -> str:
-    """Where the milliseconds of one move go."""
+    """Where the milliseconds of one move go, for the panels that ask the kernel."""
     rows = [["", "size", "page, before sending", "there and back", "of that in the kernel",
              "page, until drawn"]]  # fmt: skip
     for name, found in where.items():
-        for size, one in found["moves"].items():
+        for size, one in found["moves"].items() if name != "page" else ():
             rows.append(
                 [TITLES[name], size, f"{one['sent']:.1f}", f"{one['heard'] - one['sent']:.1f}",
                  f"{found['kernel_ms'][size]:.1f}", f"{one['median'] - one['heard']:.1f}"]

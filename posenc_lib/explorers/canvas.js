@@ -1,4 +1,5 @@
-// Draws the views of a panel: heat maps and curves from the numbers that the kernel sends.
+// Draws the views of a panel: heat maps and curves from the numbers that the kernel sends, or that
+// page.js computes.
 // Nothing is fetched. One picture is drawn a frame, the newest, into canvases that are kept.
 
 const HINT = "Point at the picture, or use the arrow keys, to read values.";
@@ -256,8 +257,9 @@ function axes(pen, box, theme, across, down, labels) {
 class Surface {
   constructor(model, el) {
     this.model = model;
+    this.page = pagePanel(model);
     this.root = element("div", "posenc-views", el);
-    if (model.get("tools")) this.toolbar = new Toolbar(model, this.root);
+    if (model.get("tools")) this.toolbar = new Toolbar(model, this.root, this.page);
     this.messageLine = element("div", "posenc-message", this.root);
     this.messageLine.setAttribute("role", "status");
     this.grid = element("div", "posenc-grid", this.root);
@@ -302,11 +304,13 @@ class Surface {
     model.on("change:message", this.newMessage);
     this.showMessage();
     this.takePin();
+    this.page?.open(this);
     this.later("numbers");
   }
 
   close() {
     this.closed = true;
+    this.page?.close(this);
     this.sizes.disconnect();
     this.themes.disconnect();
     window.removeEventListener("resize", this.zoomed);
@@ -320,7 +324,7 @@ class Surface {
   arrange(width = this.width) {
     this.width = width;
     if (!width || !this.panes.length) return;
-    const least = this.lecture ? 480 : 360;
+    const least = this.lecture ? 450 : 360;
     const most = Math.max(1, Math.floor((width + 20) / least));
     const rows = Math.ceil(this.panes.length / most);
     const columns = Math.ceil(this.panes.length / rows);
@@ -411,7 +415,7 @@ class Surface {
   }
 
   takeNumbers() {
-    const views = this.model.get("picture")?.views ?? [];
+    const views = this.page?.views() ?? this.model.get("picture")?.views ?? [];
     while (this.panes.length < views.length) {
       const pane = new Pane(this.grid, this);
       this.panes.push(pane);
@@ -428,9 +432,9 @@ class Surface {
     views.forEach((sent, i) => this.panes[i].take(sent, this.pinned[i], mode));
   }
 
-  // The pinned numbers come once, and are read once.
+  // The pinned numbers are read once.
   takePin() {
-    this.pinned = (this.model.get("pinned")?.views ?? []).map(viewOf);
+    this.pinned = (this.page?.pinned() ?? this.model.get("pinned")?.views ?? []).map(viewOf);
     this.toolbar?.update();
   }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from posenc_lib.plots._palette import CYCLE, MISSING, PALETTES
 from posenc_lib.plots.views import Curves, Heatmap, View
 
 HERE = Path(__file__).parent
-SCRIPTS = ("heatmap.js", "curves.js", "pinned.js", "toolbar.js", "canvas.js")
+SCRIPTS = (
+    "heatmap.js", "curves.js", "pinned.js", "toolbar.js", "page_views.js", "page_sinusoidal.js",
+    "page_relative.js", "page.js", "canvas.js",
+)  # fmt: skip
 SHEETS = ("canvas.css", "toolbar.css")
 
 SMALL = 65_536
@@ -45,6 +48,10 @@ class Canvas(anywidget.AnyWidget):
     tools = traitlets.Bool(False).tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
     palettes = traitlets.Dict().tag(sync=True)
+    # A panel that the page computes itself has its declaration here, and its settings instead of
+    # a picture.
+    page = traitlets.Dict().tag(sync=True)
+    settings = traitlets.Dict().tag(sync=True)
 
     def __init__(self, *, tools: bool = False) -> None:
         scales = {name: colours.tobytes() for name, colours in PALETTES.items()}
@@ -65,6 +72,22 @@ class Canvas(anywidget.AnyWidget):
             self.picture = {"alt": alt, "code": code, "views": drawn, "count": self._shown}
             self.message = ""
 
+    def follow(self, settings: Mapping[str, Any], *, from_code: bool) -> None:
+        """Tell a page that computes its own picture what the settings are.
+
+        A page takes what was set from code, and its message goes. A move of its own hand it has
+        drawn already: the answer only keeps the state right, for a page that is opened later.
+        """
+        self._shown += from_code
+        with self.hold_sync():
+            self.settings = {"values": dict(settings), "count": self._shown}
+            if from_code:
+                self.message = ""
+
+    def pin_at(self, settings: Mapping[str, Any], text: str) -> None:
+        """Keep these settings as the reference of a page that computes its own picture."""
+        self.pinned = {"settings": text, "at": dict(settings)}
+
     def pin(self, views: Sequence[View], settings: str) -> None:
         """Keep these views as the reference; `settings` says in words what they are."""
         self.pinned = {"settings": settings, "views": [encoded(view) for view in views]}
@@ -76,6 +99,8 @@ class Canvas(anywidget.AnyWidget):
             self.heatmaps = "live"
 
     def __repr__(self) -> str:
+        if self.page:
+            return f"{self.page['title']}, computed in the page."
         return self.picture.get("alt", "An empty canvas.")
 
 

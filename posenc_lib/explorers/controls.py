@@ -33,8 +33,8 @@ class Control:
         """A new ipywidgets control that stands at the first value."""
         raise NotImplementedError
 
-    def read(self, moved: Any) -> Any:
-        """The setting that the widget's value stands for."""
+    def read(self, moved: Any, present: Any) -> Any:
+        """The setting that the widget's new value stands for; `present` is the setting now."""
         return moved
 
     def field(self) -> ipywidgets.Text | None:
@@ -44,6 +44,13 @@ class Control:
     def typed(self, text: str) -> Any:
         """The value that a text stands for, or a ValueError."""
         raise NotImplementedError
+
+    def in_page(self) -> dict[str, Any]:
+        """What `page.js` has to know to follow this control without the kernel."""
+        raise TypeError(
+            f"Panel: {self.name!r} is a {type(self).__name__}, which a panel computed in the page "
+            "cannot follow. Use sliders, choices and toggles, or leave out page."
+        )
 
     def _look(self) -> dict[str, Any]:
         """What all widgets share: a label that is never cut off, and a width that wraps."""
@@ -61,12 +68,40 @@ class TypedControl(Control):
         tip = f"{self.label or self.name}: type {self.allowed}"
         layout = ipywidgets.Layout(width="76px", flex="0 0 auto")
         return ipywidgets.Text(
-            value=written(self.value), continuous_update=False, tooltip=tip, layout=layout
+            value=shown(self.value), continuous_update=False, tooltip=tip, layout=layout
         )
 
     def typed(self, text: str) -> float:
         value = float(text.strip().replace(",", "").replace("\u2212", "-"))
         return int(value) if value.is_integer() and isinstance(self.value, int) else value
+
+    whole = False
+
+    def read(self, moved: float, present: float) -> float:
+        """A page puts the handle on its nearest step and reports that like a move of the hand.
+
+        So a value between the steps, which was typed or set from code, stays until the handle
+        stands at another step.
+        """
+        if self.whole:
+            return moved
+        step, meant = self._nearest(moved)
+        if abs(moved - step) > self._noise(step):
+            return moved  # set from code
+        return present if self._nearest(present)[0] == step else meant
+
+    def _nearest(self, value: float) -> tuple[float, float]:
+        """The value of the slider's nearest step, and the setting that this step stands for."""
+        raise NotImplementedError
+
+    def _noise(self, step: float) -> float:
+        """What the slider in the page rounds off."""
+        raise NotImplementedError
+
+    def in_page(self) -> dict[str, Any]:
+        limits = {"minimum": self.minimum, "maximum": self.maximum, "step": self.step}
+        kinds = {"kind": "slider", "log": False, "whole": self.whole, "real": not self.whole}
+        return {"name": self.name, "allowed": self.allowed, **limits, **kinds}
 
     def _look(self) -> dict[str, Any]:
         layout = ipywidgets.Layout(width="auto", min_width="0", flex="1 1 auto")
@@ -120,12 +155,20 @@ class Slider(TypedControl):
         limits = {"min": self.minimum, "max": self.maximum, "step": self.step}
         return kind(value=self.value, **limits, **self._look())
 
+    def _nearest(self, value: float) -> tuple[float, float]:
+        step = self.minimum + round((value - self.minimum) / self.step) * self.step
+        return step, float(f"{step:.12g}")
+
+    def _noise(self, step: float) -> float:
+        return 1e-6 * self.step
+
 
 @dataclass(frozen=True)
 class LogSlider(TypedControl):
     """A slider over positive numbers whose steps are factors, 20 to a power of ten.
 
-    The hand moves it to three significant digits; from code it takes any value in its range.
+    The hand moves it to three significant digits; typed or from code it takes any value in its
+    range.
 
     >>> LogSlider("base", 10_000.0, 10.0, 1e6).allowed
     'a number from 10 to 1,000,000'
@@ -149,17 +192,34 @@ class LogSlider(TypedControl):
         return value
 
     def widget(self) -> ipywidgets.DOMWidget:
-        low, high = math.log10(self.minimum), math.log10(self.maximum)
-        while 10.0**low > self.minimum:  # rounding: else the widget would not reach its ends
-            low = math.nextafter(low, -math.inf)
-        while 10.0**high < self.maximum:
+        high = math.log10(self.maximum)
+        while 10.0**high < self.maximum:  # rounding: else the widget would not reach its end
             high = math.nextafter(high, math.inf)
         return ipywidgets.FloatLogSlider(
-            value=self.value, min=low, max=high, step=0.05, **self._look()
+            value=self.value, min=self._low, max=high, step=self.step, **self._look()
         )
 
-    def read(self, moved: float) -> float:
-        return min(max(float(f"{moved:.3g}"), self.minimum), self.maximum)
+    @property
+    def step(self) -> float:
+        return 0.05
+
+    @property
+    def _low(self) -> float:
+        low = math.log10(self.minimum)
+        while 10.0**low > self.minimum:
+            low = math.nextafter(low, -math.inf)
+        return low
+
+    def _nearest(self, value: float) -> tuple[float, float]:
+        steps = round((math.log10(value) - self._low) / self.step)
+        step = 10.0 ** (self._low + steps * self.step)
+        return step, min(max(float(f"{step:.3g}"), self.minimum), self.maximum)
+
+    def _noise(self, step: float) -> float:
+        return 1e-6 * step
+
+    def in_page(self) -> dict[str, Any]:
+        return super().in_page() | {"log": True, "low": self._low}
 
 
 @dataclass(frozen=True)
@@ -202,6 +262,9 @@ class Choice(Control):
     def widget(self) -> ipywidgets.DOMWidget:
         return ipywidgets.Dropdown(options=self.pairs, value=self.value, **self._look())
 
+    def in_page(self) -> dict[str, Any]:
+        return {"name": self.name, "kind": "choice", "options": [v for _, v in self.pairs]}
+
 
 @dataclass(frozen=True)
 class Toggle(Control):
@@ -227,6 +290,9 @@ class Toggle(Control):
 
     def widget(self) -> ipywidgets.DOMWidget:
         return ipywidgets.Checkbox(value=self.value, indent=False, **self._look())
+
+    def in_page(self) -> dict[str, Any]:
+        return {"name": self.name, "kind": "toggle"}
 
 
 @dataclass(frozen=True)
@@ -263,6 +329,15 @@ def written(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return number(value) if isinstance(value, (int, float)) else f"'{value}'"
+
+
+def shown(value: float) -> str:
+    """A number as it stands in the field beside its slider: every digit that matters.
+
+    >>> shown(12345.678), shown(100_000)
+    ('12,345.678', '100,000')
+    """
+    return f"{value:,.12g}"
 
 
 def listed(settings: Mapping[str, Any]) -> str:

@@ -27,8 +27,9 @@ from posenc_lib.explorers.controls import (
     Text,
     Toggle,
     listed,
-    written,
+    shown,
 )
+from posenc_lib.explorers.page import declaration
 from posenc_lib.explorers.tools import Tools
 from posenc_lib.plots.views import Curves, Heatmap, View
 
@@ -59,6 +60,9 @@ class Panel(Tools, ipywidgets.VBox):
         explorer: The function of `posenc_lib.explorers` that makes this panel, for `code`.
         own: Values of controls that stand for something of the reader's, such as a table of
             their own: no line of code can hold them.
+        page: The function of the page (`page.IN_PAGE`) that computes the same views there: the
+            panel then answers without the kernel. Its `compute` must refuse no combination.
+        data: What that function takes besides the settings: plain values, and bytes.
 
     Raises:
         TypeError: A setting of the wrong type or of an unknown name; a `compute` that does not
@@ -90,11 +94,18 @@ class Panel(Tools, ipywidgets.VBox):
         settings: Mapping[str, Any] | None = None,
         explorer: str | None = None,
         own: Collection[Any] = (),
+        page: str | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         declared = {control.name: control for control in controls}
         self._check_declaration(title, controls, declared, compute, explorer)
         vars(self).update(_title=title, _declared=declared, _compute=compute, _quiet=False)
         vars(self).update(_explorer=explorer, _own=tuple(own))
+        if page is not None and (explorer is None or own):
+            raise ValueError(
+                f"Panel {title!r}: page = {page!r} is refused: a panel computed in the page needs "
+                "its explorer, and settings that its line of code can hold."
+            )
         first = {name: control.value for name, control in declared.items()}
         first |= self._checked(first | dict(settings or {}))
         views = self._views_of(first)
@@ -103,6 +114,12 @@ class Panel(Tools, ipywidgets.VBox):
         self._fields = {name: field for name, field in fields.items() if field is not None}
         self._first = dict(first)
         self._canvas = Canvas(tools=True)
+        self._in_page = page is not None
+        if page is not None:
+            self._canvas.page = declaration(
+                compute=page, title=title, explorer=explorer, controls=controls,
+                widgets=self._widgets, fields=self._fields, first=first, data=data or {},
+            )  # fmt: skip
         row = ipywidgets.Layout(
             display="flex", flex_flow="row wrap", align_items="center", grid_gap="0 18px"
         )
@@ -132,6 +149,12 @@ class Panel(Tools, ipywidgets.VBox):
         self._put(wanted)
         self._show(wanted, views)
 
+    def _follow(self, settings: Mapping[str, Any]) -> None:
+        """Go where the page has gone on its own; its controls tell of themselves."""
+        wanted = self._settings | self._checked(settings)
+        if wanted != self._settings:
+            self._show(wanted, None)
+
     @property
     def title(self) -> str:
         """What the panel shows."""
@@ -145,7 +168,7 @@ class Panel(Tools, ipywidgets.VBox):
     @property
     def views(self) -> list[View]:
         """The live heat maps and curves, with their arrays; what is pinned is not among them."""
-        return list(self._views)
+        return list(self._computed())
 
     @property
     def alt(self) -> str:
@@ -316,16 +339,25 @@ class Panel(Tools, ipywidgets.VBox):
                 )
         return list(views)
 
+    def _computed(self) -> list[View]:
+        """The views of the settings. Where the page computes them too, only when asked for."""
+        if self._views is None:
+            self._views = self._views_of(self._settings)
+        return self._views
+
     def _moved(self, change: Any) -> None:
         """A control was moved by hand."""
         if self._quiet:
             return
         name = next(n for n, widget in self._widgets.items() if widget is change.owner)
-        self._want(name, self._declared[name].read(change.new))
+        present = self._wanted[name]
+        value = self._declared[name].read(change.new, present)
+        if value != present:
+            self._want(name, value)
 
     def _typed(self, change: Any) -> None:
         """A number was typed beside a slider: it is taken exactly, or refused."""
-        if self._quiet:
+        if self._quiet or self._in_page:  # then the page says what it made of it
             return
         name = next(n for n, field in self._fields.items() if field is change.owner)
         control = self._declared[name]
@@ -342,15 +374,28 @@ class Panel(Tools, ipywidgets.VBox):
             self._want(name, value)
 
     def _want(self, name: str, value: Any) -> None:
-        """Draw with one setting changed, or say why not."""
-        self._wanted = self._wanted | {name: value}
-        try:
-            views = self._views_of(self._checked(self._wanted), {name: value})
-        except Exception as error:
-            self._refuse({name: value}, error)
+        """Draw with one setting changed, or say why not.
+
+        Where an earlier move was refused and still stands in the controls, it is tried again
+        with this one, and let go if only that makes a picture.
+        """
+        tried = [self._wanted | {name: value}, self._settings | {name: value}]
+        for wanted in tried if tried[0] != tried[1] else tried[:1]:
+            try:
+                self._checked(wanted)
+                views = None if self._in_page else self._views_of(wanted, {name: value})
+            except Exception as error:
+                refused = error
+            else:
+                dropped = {n: v for n, v in wanted.items() if v != tried[0][n]}
+                self._show(wanted, views)
+                self._put(dropped)
+                break
         else:
-            self._show(self._wanted, views)
-        self._write({name: value})
+            self._wanted = tried[0]
+            self._refuse({name: value}, refused)
+        if not self._in_page:  # the page writes beside its sliders itself
+            self._write({name: value})
 
     def _refuse(self, wanted: Mapping[str, Any], error: Exception) -> None:
         """Say why nothing new is drawn; the traceback goes to the log."""
@@ -371,14 +416,18 @@ class Panel(Tools, ipywidgets.VBox):
             f"The picture still shows {listed(drawn or self._settings)}."
         )
 
-    def _show(self, settings: Mapping[str, Any], views: list[View]) -> None:
+    def _show(self, settings: Mapping[str, Any], views: list[View] | None) -> None:
+        """Draw these settings. Without views: the page, which computes them, was moved by hand."""
         self._settings = dict(settings)
         self._wanted = dict(settings)
         self._views = views
         self._error = None
-        drawn = " ".join(view.alt for view in views)
+        if self._in_page:
+            self._canvas.follow(settings, from_code=views is not None)
+            return
+        drawn = " ".join(view.alt for view in views or ())
         alt = f"{self._title} with {listed(settings)}. {drawn}"
-        self._canvas.show(views, alt, self.code)
+        self._canvas.show(views or (), alt, self.code)
 
     def _put(self, settings: Mapping[str, Any]) -> None:
         """Move the controls without drawing."""
@@ -395,7 +444,7 @@ class Panel(Tools, ipywidgets.VBox):
         self._quiet = True
         try:
             for name in settings.keys() & self._fields.keys():
-                self._fields[name].value = written(settings[name])
+                self._fields[name].value = shown(settings[name])
         finally:
             self._quiet = False
 

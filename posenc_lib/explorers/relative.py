@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
 
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Toggle
-from posenc_lib.explorers.relative_biases import BIAS_FORMS, DISTANCE, bias_views
+from posenc_lib.explorers.relative_biases import (
+    BIAS_FORMS,
+    DISTANCE,
+    HEADS,
+    bias_views,
+    page_data,
+)
 from posenc_lib.nezha import nezha_table
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.relative import band_mask, clip_relative, relative_positions
@@ -31,12 +38,12 @@ def relative_explorer(**settings: object) -> Panel:
 
     Controls: `form`, `length` (keys), `queries`, `offset` of the first query, `clip` (K; for
     "band" the window to either side), `dim` (of a head), `same_query` (one query vector for all
-    rows, or one each). Queries and Shaw's table are N(0, 1) from a fixed seed.
+    rows, or one each), `head` (0 to 7 of 8). Queries and Shaw's table are N(0, 1) from a fixed
+    seed.
 
     Forms: "raw", "clipped", "band", "Shaw", "NEZHA", "T5" (32 buckets, distances to 128), "T5
-    causal", "ALiBi 0" to "ALiBi 3" (symmetric, head 0 to 3 of 4) and "ALiBi causal 0" to "ALiBi
-    causal 3". Only "clipped", "band", "Shaw" and "NEZHA" use `clip`, only "Shaw" and "NEZHA"
-    `dim` and `same_query`.
+    causal", "ALiBi" (both directions) and "ALiBi causal". Only "clipped", "band", "Shaw" and
+    "NEZHA" use `clip`, only "Shaw" and "NEZHA" `dim` and `same_query`, only ALiBi `head`.
 
     Raises ValueError for a setting out of its range.
 
@@ -55,20 +62,30 @@ def relative_explorer(**settings: object) -> Panel:
             Slider("clip", 4, 0, FARTHEST, label="clip distance K"),
             Slider("dim", 32, 2, WIDEST, step=2, label="dim of a head"),
             Toggle("same_query", True, label="the same query vector everywhere"),
+            Slider("head", 0, 0, HEADS - 1, label="head (ALiBi)"),
         ],
         compute=_views,
         settings=settings,
         explorer="relative_explorer",
+        page="relative",
+        data=_data(),
     )
 
 
 def _views(
-    form: str, length: int, queries: int, offset: int, clip: int, dim: int, same_query: bool
+    form: str,
+    length: int,
+    queries: int,
+    offset: int,
+    clip: int,
+    dim: int,
+    same_query: bool,
+    head: int,
 ) -> list[View]:
     relative = relative_positions(queries, length, offset=offset)
     distance = torch.arange(1 - queries - offset, length - offset)  # all that occur
     if form in BIAS_FORMS.values():
-        return bias_views(form, relative, distance)
+        return bias_views(form, head, relative, distance)
     if form in ("Shaw", "NEZHA"):
         return _scores(form, relative, distance, clip, dim, same_query)
     matrix, curve = (_made(form, tensor, clip) for tensor in (relative, distance[None]))
@@ -108,11 +125,10 @@ def _scores(
     dim: int,
     same_query: bool,
 ) -> list[View]:
-    rng = np.random.default_rng(0)  # drawn at full size, so that sliders keep what is shown
-    drawn = rng.standard_normal((LONGEST, WIDEST))[:, :dim]
-    trained = rng.standard_normal((2 * FARTHEST + 1, WIDEST))[:, :dim]
+    queries, rows = _draws()
+    drawn = queries[:, :dim].astype(float)
     if form == "Shaw":
-        table = trained[FARTHEST - clip : FARTHEST + clip + 1]
+        table = rows[FARTHEST - clip : FARTHEST + clip + 1, :dim].astype(float)
     else:
         table = nezha_table(clip, dim).astype(float)
     count = len(relative)
@@ -124,12 +140,31 @@ def _scores(
     curves = by_row[:, distance.clamp(-clip, clip).numpy() + clip]
     labels = ["every query"] if same_query else [f"query {i}" for i in chosen]
     score = f"{form} score"
-    rows = f"distance (positions), K = {clip}"
+    row_label = f"distance (positions), K = {clip}"
     return [
         _matrix(f"{form}: q · a", matrix.numpy(), "score"),
         Curves(f"{score} by distance", distance.numpy(), curves, labels, DISTANCE, "score"),
-        Heatmap(f"{form} table", table, rows, "dimension", "value", row_start=-clip),
+        Heatmap(f"{form} table", table, row_label, "dimension", "value", row_start=-clip),
     ]
+
+
+def _data() -> dict[str, object]:
+    """What the page takes from the library: see `page_relative.js`."""
+    queries, rows = _draws()
+    draws = {"queries": queries.tobytes(), "rows": rows.tobytes()}
+    return page_data() | {"draws": draws | {"columns": WIDEST, "farthest": FARTHEST}}
+
+
+@cache
+def _draws() -> tuple[np.ndarray, np.ndarray]:
+    """Query vectors and Shaw's table, drawn at full size so that sliders keep what is shown.
+
+    In float32, as the page gets them.
+    """
+    rng = np.random.default_rng(0)
+    queries = rng.standard_normal((LONGEST, WIDEST))
+    rows = rng.standard_normal((2 * FARTHEST + 1, WIDEST))
+    return queries.astype(np.float32), rows.astype(np.float32)
 
 
 def _matrix(name: str, values: np.ndarray, value_label: str, **options: object) -> Heatmap:

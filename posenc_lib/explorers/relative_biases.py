@@ -15,41 +15,47 @@ from posenc_lib.alibi import AlibiBias, alibi_slopes
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.t5 import t5_bucket
 
-HEADS, BUCKETS, MAX_DISTANCE = 4, 32, 128
+HEADS, BUCKETS, MAX_DISTANCE = 8, 32, 128
 DISTANCE = "key minus query (positions)"
 SLOPES = [f"1/{1 / slope:g}" for slope in alibi_slopes(HEADS).tolist()]
-
-T5 = {"T5": (False,), "T5 causal": (True,)}
-"""Form to whether it is causal."""
-
-ALIBI = {
-    f"ALiBi{' causal' * causal} {head}": (causal, head)
-    for causal in (False, True)
-    for head in range(HEADS)
-}
-"""Form to whether it is causal, and the head."""
 
 BIAS_FORMS = {
     "T5 buckets, both directions": "T5",
     "T5 buckets, causal": "T5 causal",
-    **{
-        f"ALiBi, {'causal' if causal else 'symmetric'}, head {head} (slope {SLOPES[head]})": form
-        for form, (causal, head) in ALIBI.items()
-    },
+    "ALiBi, both directions": "ALiBi",
+    "ALiBi, causal": "ALiBi causal",
 }
 """What the drop-down shows, to the form."""
 
 
-def bias_views(form: str, relative: Tensor, distance: Tensor) -> list[View]:
+def bias_views(form: str, head: int, relative: Tensor, distance: Tensor) -> list[View]:
     """The views of one of these forms, for a matrix of distances and for each distance once."""
-    causal, *head = T5.get(form) or ALIBI[form]
+    kind, *causal = form.split()
     if causal:
         distance = distance[distance <= 0]
-    return (_alibi if head else _t5)(causal, *head, relative, distance)
+    if kind == "T5":
+        return _t5(bool(causal), relative, distance)
+    return _alibi(bool(causal), head, relative, distance)
+
+
+def page_data() -> dict[str, object]:
+    """What the page takes from the library: the distances at which T5's buckets begin, for both
+    directions and causal, and the slopes of ALiBi."""
+    away = -torch.arange(MAX_DISTANCE + 1)
+    t5 = []
+    for causal in (False, True):
+        bucket = t5_bucket(away, **_settings(causal))
+        edges = torch.searchsorted(bucket, torch.arange(1, int(bucket[-1]) + 1))
+        t5.append({"edges": edges.tolist(), "buckets": BUCKETS})
+    return {"t5": t5, "alibi": {"slopes": alibi_slopes(HEADS).tolist(), "names": SLOPES}}
+
+
+def _settings(causal: bool) -> dict[str, object]:
+    return {"buckets": BUCKETS, "max_distance": MAX_DISTANCE, "bidirectional": not causal}
 
 
 def _t5(causal: bool, relative: Tensor, distance: Tensor) -> list[View]:
-    options = {"buckets": BUCKETS, "max_distance": MAX_DISTANCE, "bidirectional": not causal}
+    options = _settings(causal)
     bucket = t5_bucket(relative, **options)
     pairs = torch.bincount(bucket[relative <= 0] if causal else bucket.flatten(), minlength=BUCKETS)
     name = "T5 buckets, causal" if causal else "T5 buckets"
@@ -74,12 +80,12 @@ def _alibi(causal: bool, head: int, relative: Tensor, distance: Tensor) -> list[
     alibi = AlibiBias(HEADS, causal=causal)
     curves = alibi.by_distance(distance)
     labels = [f"head {h} ({slope})" for h, slope in enumerate(SLOPES)]
-    direction = "causal" if causal else "symmetric"
+    name = "ALiBi, causal" if causal else "ALiBi"
     return [
         Heatmap(
-            f"ALiBi, {direction}, head {head}: bias",
+            f"{name}, head {head} (slope {SLOPES[head]}): bias",
             _masked(alibi.by_distance(relative)[head], relative, causal),
-            "query", "key", "bias", (min(float(curves.min()), -0.25), 0.0),  # for every head
+            "query", "key", "bias", (min(float(curves.min()), -0.5), 0.0),  # for every head
             "sequential", square=True,
         ),
         Curves("bias of every head (slope)", distance, curves, labels, DISTANCE, "bias"),

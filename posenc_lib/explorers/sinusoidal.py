@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from posenc_lib.explorers.panel import LogSlider, Panel, Slider
@@ -23,18 +25,26 @@ def sinusoidal_explorer(**settings: float) -> Panel:
     >>> panel.views[0].values.shape
     (40, 8)
     """
-    return Panel(
-        title="Sinusoidal table",
-        controls=[
+    return Panel(**_declaration(), settings=settings, page="sinusoidal")
+
+
+def in_kernel(**settings: float) -> Panel:
+    """The same panel with every picture computed in the kernel, to measure beside the other."""
+    return Panel(**_declaration(), settings=settings)
+
+
+def _declaration() -> dict[str, Any]:
+    return {
+        "title": "Sinusoidal table",
+        "controls": [
             Slider("dim", 64, 2, 512, step=2, label="dim d"),
             Slider("length", 100, 2, 512, label="length (positions)"),
             LogSlider("base", 10_000.0, 2.0, 1_000_000.0, label="base"),
             Slider("start", 0, 0, 100_000, label="first position"),
         ],
-        compute=_views,
-        settings=settings,
-        explorer="sinusoidal_explorer",
-    )
+        "compute": _views,
+        "explorer": "sinusoidal_explorer",
+    }
 
 
 def _views(dim: int, length: int, base: float, start: int) -> list[Heatmap | Curves]:

@@ -12,12 +12,13 @@ const CHOICES = [
 const keepKeys = (part) => part.setAttribute("data-lm-suppress-shortcuts", "true");
 
 class Toolbar {
-  constructor(model, parent) {
+  constructor(model, parent, page) {
     this.model = model;
+    this.page = page;
     this.row = element("div", "posenc-tools", parent);
     this.row.setAttribute("role", "group");
     this.row.setAttribute("aria-label", "Tools of the panel");
-    const send = (press) => () => model.send({ press });
+    const send = (press) => () => this.send(press);
     this.button("Reset", "Put every control back to where it stood first", send("reset"));
     this.button("Copy code", "Copy one line of Python that makes this figure", () => this.copy());
     this.lecture = this.button("Large text", "Large text and lines, for the back row", () =>
@@ -26,7 +27,7 @@ class Toolbar {
     this.pin = this.button("Pin", "Keep this picture as a reference to compare with", send("pin"));
     this.unpin = this.button("Unpin", "Let the reference go", () => {
       this.pin.focus(); // this button is about to go
-      model.send({ press: "unpin" });
+      this.send("unpin");
     });
     this.group = element("span", "posenc-choices", this.row);
     this.group.setAttribute("role", "group");
@@ -62,9 +63,17 @@ class Toolbar {
     this.model.save_changes();
   }
 
+  // A panel computed in the page does it at once; the kernel follows.
+  send(press) {
+    if (!this.page) return this.model.send({ press });
+    this.page[press]();
+    this.page.tell({ press, settings: this.page.values });
+  }
+
   update() {
     const pinned = this.model.get("pinned")?.settings;
-    const maps = this.model.get("pinned")?.views?.some((view) => view.kind === "heatmap");
+    const views = this.page?.views() ?? this.model.get("pinned")?.views;
+    const maps = pinned && views?.some((view) => view.kind === "heatmap");
     this.unpin.hidden = !pinned;
     this.group.hidden = !maps;
     this.choices.forEach((choice, i) =>
@@ -84,7 +93,7 @@ class Toolbar {
 
   // Where the page may not write to the clipboard, the line stands selected in the panel.
   async copy() {
-    const code = this.model.get("picture")?.code ?? "";
+    const code = this.page?.code() ?? this.model.get("picture")?.code ?? "";
     if (code.startsWith("#")) return this.say(code.slice(2));
     try {
       await navigator.clipboard.writeText(code);

@@ -5,7 +5,7 @@ Each is a method or property here and a button in the page (`toolbar.js`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from posenc_lib.explorers.controls import listed
@@ -22,7 +22,9 @@ class Tools:
     _title: str
     _first: Mapping[str, Any]
     _settings: Mapping[str, Any]
-    _views: list[View]
+    _computed: Callable[[], list[View]]
+    _follow: Callable[[Mapping[str, Any]], None]
+    _in_page: bool
     _canvas: Canvas
     _explorer: str | None
     _own: Collection[Any]
@@ -38,8 +40,12 @@ class Tools:
         Its curves stay behind the live ones, thin and dashed; `heatmaps` says what the heat maps
         show. The numbers go to the page once, not with every move.
         """
-        self._pin = Pin(dict(self._settings), list(self._views))
-        self._canvas.pin(self._views, listed(self._settings))
+        settings, views = dict(self._settings), list(self._computed())
+        self._pin = Pin(settings, views)
+        if self._in_page:
+            self._canvas.pin_at(settings, listed(settings))
+        else:
+            self._canvas.pin(views, listed(settings))
 
     def unpin(self) -> None:
         """Let the reference go."""
@@ -102,13 +108,24 @@ class Tools:
     def _drawn(self) -> list[Drawn]:
         """The views as they are drawn, with what is pinned."""
         if self._pin is None:
-            return [Drawn(view) for view in self._views]
-        return beside(self._views, self._pin.views, self.heatmaps)
+            return [Drawn(view) for view in self._computed()]
+        return beside(self._computed(), self._pin.views, self.heatmaps)
 
     def _pressed(self, _: Canvas, content: Any, __: Any = None) -> None:
-        """A button of the toolbar was pressed; the other buttons are the page's own business."""
-        tool = {"reset": self._reset_by_hand, "pin": self.pin, "unpin": self.unpin}
-        tool[content["press"]]()
+        """A button of the toolbar was pressed; the other buttons are the page's own business.
+
+        A page that computes its own picture says which settings it means: what its controls have
+        to say may still be under way. It has reset itself then.
+        """
+        if self._in_page:
+            self._follow(content["settings"])
+        press = content.get("press")
+        if press == "pin":
+            self.pin()
+        elif press == "unpin":
+            self.unpin()
+        elif press == "reset" and not self._in_page:
+            self._reset_by_hand()
 
     def _reset_by_hand(self) -> None:
         try:

@@ -1,10 +1,16 @@
-"""One JupyterLab and one browser for all browser tests."""
+"""One JupyterLab and one browser for all browser tests, and one page with every panel."""
 
 import os
 
 import pytest
 
-from tests.browser.lab import find_chromium, running_browser, running_lab
+from posenc_lib import explorers
+from tests.browser.lab import HOST, find_chromium, running_browser, running_lab, visiting
+from tests.browser.live import write_notebook
+from tests.browser.reader import Reader
+
+EXPLORERS = [name for name in explorers.__all__ if name.endswith("_explorer")]
+EVERY = "every_panel.ipynb"
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +34,25 @@ def lab(chromium):
 def browser(chromium):
     with running_browser() as context:
         yield context
+
+
+@pytest.fixture(scope="session")
+def every_panel(lab, browser):
+    """The visit of a notebook with one panel of each explorer, a cell each."""
+    cells = [f"explorers.{name}()" for name in EXPLORERS]
+    write_notebook(lab, EVERY, ["from posenc_lib import explorers", *cells])
+    with visiting(browser, lab, EVERY) as visit:
+        visit.run_all()
+        yield visit
+
+
+@pytest.fixture(params=EXPLORERS)
+def panel(every_panel, request):
+    """Each panel in turn, as it stood at first; afterwards nothing has failed."""
+    every_panel.page.bring_to_front()
+    panel = Reader(every_panel, 1 + EXPLORERS.index(request.param))
+    panel.reset()
+    yield panel
+    assert every_panel.error_outputs() == []
+    assert every_panel.errors == []
+    assert every_panel.hosts == {HOST}

@@ -93,36 +93,47 @@ def running_lab(notebooks: Path = NOTEBOOKS, *, plain: bool = False) -> Iterator
         shutil.copytree(
             notebooks, served / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
         )
-        token, port = secrets.token_hex(16), free_port()
-        lab_args = (
-            f"--no-browser --port={port} --ServerApp.port_retries=0 --expose-app-in-browser "
-            f"--IdentityProvider.token={token}"
-        )
-        # without what make tells its children: this make is not one of its jobs
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-        for name in ("CONFIG", "DATA", "RUNTIME"):
-            environment[f"JUPYTER_{name}_DIR"] = str(home / name.lower())
-        log = home / "lab.log"
-        with log.open("w") as stream:
-            command = ["make", "--no-print-directory", "-C", str(ROOT), "lab"]
-            command += [f"PY={sys.executable}", f"LAB_ROOT={served}", f"LAB_ARGS={lab_args}"]
-            if plain:
-                command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={served}"]
-                command += [f"--ip={HOST}", "--allow-root", *QUIET, *lab_args.split()]
-            server = subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        lab = Lab(f"http://{HOST}:{port}", token, served / "notebooks")
-        try:
-            _wait_for(lab, server, log)
+        arguments, url, token = lab_arguments()
+        command = ["make", "--no-print-directory", "-C", str(ROOT), "lab"]
+        command += [f"PY={sys.executable}", f"LAB_ROOT={served}", f"LAB_ARGS={' '.join(arguments)}"]
+        if plain:
+            command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={served}"]
+            command += [f"--ip={HOST}", "--allow-root", *QUIET, *arguments]
+        with serving(command, home, Lab(url, token, served / "notebooks")) as lab:
             yield lab
-        finally:
-            _end(server)
+
+
+def lab_arguments(base: str = "/") -> tuple[list[str], str, str]:
+    """JupyterLab's arguments for a test; its address and its token."""
+    token, port = secrets.token_hex(16), free_port()
+    arguments = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
+    arguments += ["--expose-app-in-browser", f"--IdentityProvider.token={token}"]
+    return arguments, f"http://{HOST}:{port}{base.rstrip('/')}", token
+
+
+@contextmanager
+def serving(command: list[str], home: Path, lab: Lab, **environment: str) -> Iterator[Lab]:
+    """Start a server with settings of its own below `home`, wait for it, and end it."""
+    # without what make tells its children: this make is not one of its jobs
+    passed = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    for name in ("CONFIG", "DATA", "RUNTIME"):
+        passed[f"JUPYTER_{name}_DIR"] = str(home / name.lower())
+    log = home / "lab.log"
+    with log.open("w") as stream:
+        server = subprocess.Popen(
+            command,
+            cwd=lab.folder.parent,
+            env=passed | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_for(lab, server, log)
+        yield lab
+    finally:
+        _end(server)
 
 
 def _wait_for(lab: Lab, server: subprocess.Popen, log: Path) -> None:
@@ -193,6 +204,13 @@ class Visit:
         )
         self.wait_until_idle()
 
+    def press(self, command: str, **arguments: object) -> None:
+        """Run one of JupyterLab's commands."""
+        self.page.evaluate(
+            "async ([name, given]) => { await window.jupyterapp.commands.execute(name, given); }",
+            [command, arguments],
+        )
+
     def wait_until_idle(self) -> None:
         path = f"'notebooks/{self.name}'"
         self.page.wait_for_function(IDLE.replace("PATH", path), timeout=NOTEBOOK_SECONDS * 1000)
@@ -225,12 +243,23 @@ class Visit:
             if "application/vnd.jupyter.widget-view+json" in output.get("data", {})
         ]
 
+    def panel_cells(self) -> list[int]:
+        """The cells (from 0) that show a panel: among the widgets, those with a picture."""
+        return [index for index in self.widget_cells() if self._has_panel(index)]
+
+    def _has_panel(self, index: int) -> bool:
+        self.show_cell(index)
+        self.cell(index).locator(".jupyter-widgets").first.wait_for()
+        return bool(self.cell(index).locator(".posenc-panel").count())
+
     def cell(self, index: int) -> Locator:
         return self.page.locator(f".jp-Cell[data-windowed-list-index='{index}']:visible")
 
 
 @contextmanager
-def visiting(context: BrowserContext, lab: Lab, name: str) -> Iterator[Visit]:
+def visiting(
+    context: BrowserContext, lab: Lab, name: str, address: str | None = None
+) -> Iterator[Visit]:
     """Open a notebook in JupyterLab and wait for its kernel."""
     page = context.new_page()
     visit = Visit(page, name)
@@ -239,7 +268,7 @@ def visiting(context: BrowserContext, lab: Lab, name: str) -> Iterator[Visit]:
     page.on("request", lambda request: _note_host(visit.hosts, request.url))
     page.on("websocket", lambda websocket: _note_host(visit.hosts, websocket.url))
     try:
-        page.goto(lab.address(name), timeout=START_SECONDS * 1000)
+        page.goto(address or lab.address(name), timeout=START_SECONDS * 1000)
         visit.wait_until_idle()
         yield visit
     finally:

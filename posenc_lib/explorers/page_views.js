@@ -1,0 +1,133 @@
+// Views made in the page, in the form in which the kernel sends them. Each function does what its
+// namesake in Python does (views.py, canvas.py, controls.py), and is tested to give the same.
+
+// A number to so many significant digits, as Python's format "g" writes it: ties go to even.
+function general(value, digits, commas = false) {
+  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
+  const [, mantissa, power] = /^-?([\d.]+)e(.+)$/.exec(value.toExponential(60));
+  const all = mantissa.replace(".", "");
+  const tail = all.slice(digits);
+  let kept = BigInt(all.slice(0, digits));
+  const half = `5${"0".repeat(tail.length - 1)}`;
+  if (tail > half || (tail === half && kept % 2n === 1n)) kept += 1n;
+  let exponent = Number(power);
+  let figures = String(kept);
+  if (figures.length > digits) exponent += 1; // 9.99 became 10.0
+  figures = figures.slice(0, digits);
+  const sign = value < 0 ? "-" : "";
+  const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  if (exponent < -4 || exponent >= digits) {
+    const size = String(Math.abs(exponent)).padStart(2, "0");
+    const first = trimmed(`${figures[0]}.${figures.slice(1)}`);
+    return `${sign}${first.replace(/\.$/, "")}e${exponent < 0 ? "-" : "+"}${size}`;
+  }
+  if (exponent < 0) return `${sign}${trimmed(`0.${"0".repeat(-exponent - 1)}${figures}`)}`;
+  const whole = figures.slice(0, exponent + 1);
+  const part = figures.slice(exponent + 1);
+  const grouped = commas ? whole.replace(/\B(?=(\d{3})+$)/g, ",") : whole;
+  return sign + (part ? trimmed(`${grouped}.${part}`) : grouped);
+}
+
+function number(value) {
+  const size = Math.abs(value);
+  if (size >= 100 && size < 1e7 && !Number.isInteger(value)) value = Number(general(value, 3));
+  if (size < 1e15 && Number.isInteger(value)) {
+    return String(value === 0 ? 0 : value).replace(/\B(?=(\d{3})+$)/g, ",");
+  }
+  return general(value, 3);
+}
+
+function setting(value) {
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return typeof value === "number" ? number(value) : `'${value}'`;
+}
+
+const listed = (settings) =>
+  Object.entries(settings)
+    .map(([name, value]) => `${name} = ${setting(value)}`)
+    .join(", ");
+
+// Smallest and largest value, NaN aside; null if there is no other. And how many are NaN.
+function extremesOf(values) {
+  let [low, high, none] = [Infinity, -Infinity, 0];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (value < low) low = value;
+    if (value > high) high = value;
+    if (value !== value) none += 1;
+  }
+  return [low <= high ? [low, high] : null, none];
+}
+
+function span(low, high) {
+  const noise = 1e-6 * Math.max(Math.abs(low), Math.abs(high));
+  [low, high] = [low, high].map((value) => (Math.abs(value) <= noise ? 0 : value));
+  return `from ${number(low)} to ${number(high)}`;
+}
+
+// Room about a single value, so that a constant has a scale.
+function wide(low, high) {
+  if (high - low > 1e-6 * Math.max(Math.abs(low), Math.abs(high))) return [low, high];
+  const room = Math.abs(low) / 2 || 0.5;
+  return [low - room, high + room];
+}
+
+const plain = (value) => value !== value || Number.isInteger(value); // whole, or none at all
+
+// Whole numbers for a matrix: value = low + step * code, the highest code for a missing value.
+function quantised(values, extremes) {
+  const [low, high] = extremes ?? [0, 0];
+  const whole = high - low <= 65_534 && values.subarray(0, 64).every(plain) && values.every(plain);
+  const small = whole ? high - low <= 254 : values.length > 65_536;
+  const last = small ? 255 : 65_535;
+  const step = whole ? 1 : Math.max((high - low) / (last - 1), 1e-6 * Math.abs(low), 1e-300);
+  const codes = new (small ? Uint8Array : Uint16Array)(values.length);
+  for (let i = 0; i < codes.length; i++) {
+    const value = values[i];
+    codes[i] = value === value ? Math.round((value - low) / step) : last;
+  }
+  return { codes, low, step, whole: step === 1, bytes: codes.BYTES_PER_ELEMENT };
+}
+
+// values: Float64Array of rows x columns, row by row. labels: [row, column, value].
+function heatmap(name, values, [rows, columns], labels, options = {}) {
+  const { palette = "diverging", starts = [0, 0], square = false, numbers: written = true } = options;
+  const [extremes, none] = extremesOf(values);
+  const [least, most] = extremes ?? [0, 1];
+  const largest = Math.max(-least, most) || 1;
+  const limits = options.limits ?? (palette === "diverging" ? [-largest, largest] : wide(least, most));
+  const noise = 1e-6 * (limits[1] - limits[0]);
+  const [under, over] = extremes ?? limits;
+  let alt = `Heat map of ${name}: ${rows} x ${columns} (${labels[0]} by ${labels[1]})`;
+  if (!extremes) alt += ", every cell masked.";
+  else {
+    alt += `, ${labels[2]} ${span(...extremes)}`;
+    alt += none ? `, ${number(none)} cells masked.` : ".";
+  }
+  return {
+    kind: "heatmap", name, alt, shape: [rows, columns], ...quantised(values, extremes),
+    beyond: [under < limits[0] - noise, over > limits[1] + noise],
+    limits, palette, labels, starts, ticks: [null, null], square, numbers: written,
+  };
+}
+
+// x: numbers; ys: one array of numbers for each curve; labels: [x, y].
+function curves(name, x, ys, legend, labels, given = null) {
+  const all = Float64Array.from(ys.flatMap((y) => Array.from(y)));
+  const [extremes] = extremesOf(all);
+  const fitted = () => {
+    const [low, high] = extremes ? wide(...extremes) : [0, 1];
+    const air = 0.05 * (high - low);
+    return [low - air, high + air];
+  };
+  const many = ys.length > 1 ? `${ys.length} curves` : "one curve";
+  let alt = `Curves of ${name}: ${many} (${legend.join(", ")}) over ${labels[0]} `;
+  alt += `${number(x[0])} to ${number(x[x.length - 1])}`;
+  if (extremes) alt += `, ${labels[1]} ${span(...extremes)}`;
+  return {
+    kind: "curves", name, alt: `${alt}.`, x: Float64Array.from(x), ys: Float32Array.from(all),
+    legend, limits: given ?? fitted(), labels, logs: [false, false],
+  };
+}
+
+const range = (from, count) => Array.from({ length: count }, (_, i) => from + i);

@@ -1,0 +1,215 @@
+"""A panel computed in the page answers while its kernel is busy; afterwards both agree."""
+
+import ast
+import re
+
+import pytest
+
+from tests.browser.lab import HOST, visiting
+from tests.browser.live import write_notebook
+
+pytestmark = pytest.mark.browser
+
+NAME = "in_page.ipynb"
+CELLS = [
+    "import time\nfrom pathlib import Path\nfrom posenc_lib import explorers\n"
+    "from posenc_lib.explorers.sinusoidal import in_kernel",
+    "panel = explorers.sinusoidal_explorer(dim=16, length=30)\npanel",
+    "kernel = in_kernel(dim=16, length=30)\nkernel",
+    "while not Path('wake').exists():\n    time.sleep(0.02)\nPath('wake').unlink()",
+]
+BUSY = 3
+
+
+class Panel:
+    """One panel of the notebook: its controls and its first picture."""
+
+    def __init__(self, visit, cell):
+        self.visit, self.page = visit, visit.page
+        visit.show_cell(cell)
+        self.root = visit.cell(cell).locator(".posenc-panel")
+        self.root.locator(".posenc-views[data-drawn]").wait_for()
+        self.canvas = self.root.locator("canvas.posenc-canvas").first
+
+    def slider(self, label):
+        return self.root.locator(".widget-slider", has_text=label).locator(".noUi-handle")
+
+    def field(self, label):
+        rows = self.root.locator(".widget-hbox", has_text=label)
+        return rows.locator(".widget-text input")
+
+    def type(self, label, text):
+        self.field(label).fill(text)
+        self.field(label).press("Enter")
+
+    def says(self, text):
+        """Wait until the first picture is described so."""
+        shape = re.compile(text)
+        self.page.wait_for_function(
+            "([canvas, text]) => new RegExp(text).test(canvas.getAttribute('aria-label'))",
+            arg=[self.canvas.element_handle(), shape.pattern],
+            timeout=15_000,
+        )
+
+    def shows(self, label, text):
+        self.page.wait_for_function(
+            "([field, text]) => field.value === text",
+            arg=[self.field(label).element_handle(), text],
+            timeout=15_000,
+        )
+
+    def press(self, name):
+        self.root.locator(".posenc-tools").get_by_role("button", name=name, exact=True).click()
+
+
+@pytest.fixture(scope="module")
+def visit(lab, browser):
+    write_notebook(lab, NAME, CELLS)
+    with visiting(browser, lab, NAME) as visit:
+        for index in range(3):
+            run(visit, index)
+        yield visit
+        assert visit.errors == []
+        assert visit.hosts == {HOST}
+
+
+def run(visit, index, wait=True):
+    act = "window.jupyterapp.commands.execute('notebook:run-cell')"
+    visit.page.evaluate(
+        f"async i => {{ {visit.panel}.content.activeCellIndex = i; {'await' * wait} {act}; }}",
+        index,
+    )
+    if wait:
+        visit.wait_until_idle()
+
+
+@pytest.fixture
+def busy(lab, visit):
+    """The kernel is busy until it is woken, at the latest when the test is over."""
+    run(visit, BUSY, wait=False)
+    kernel = f"{visit.panel}.sessionContext.session.kernel"
+    visit.page.wait_for_function(f"() => {kernel}.status === 'busy'")
+    asleep = True
+
+    def wake():
+        nonlocal asleep
+        if asleep:
+            asleep = False
+            (lab.folder / "wake").touch()
+            visit.wait_until_idle()
+            visit.page.wait_for_timeout(900)  # what the controls held back until now
+            visit.wait_until_idle()
+
+    yield wake
+    wake()
+
+
+def test_everything_but_the_kernel_answers_while_the_kernel_is_busy(visit, busy):
+    panel = Panel(visit, 1)
+    panel.slider("length").focus()
+    for _ in range(5):
+        visit.page.keyboard.press("ArrowRight")
+    panel.says("table: 35 x 16")
+    panel.shows("length", "35")
+    panel.press("Pin")
+    panel.root.locator(".posenc-reference", has_text="length = 35").wait_for()
+    panel.type("base", "12345.50")
+    panel.shows("base", "12,345.5")
+    panel.type("length", "abc")
+    message = panel.root.locator(".posenc-message")
+    message.filter(has_text="length = 'abc' is refused: it must be a whole number").wait_for()
+    panel.shows("length", "35")
+    panel.press("Difference")
+    panel.root.locator("figcaption", has_text="live minus pinned").first.wait_for()
+    visit.page.evaluate(
+        "() => { navigator.clipboard.writeText = async (t) => { window.copied = t; } }"
+    )
+    panel.press("Copy code")
+    panel.root.locator(".posenc-said", has_text="Copied.").wait_for()
+    call = "sinusoidal_explorer(dim=16, length=35, base=12345.5, start=0)"
+    assert call in visit.page.evaluate("() => window.copied")
+    panel.type("length", "40")
+    panel.says("table, live minus pinned: 40 x 16")
+    assert message.inner_text() == ""
+    busy()
+    settings, pinned, said = ask(visit, "(panel.settings, panel.pinned, panel.message)")
+    assert settings == {"dim": 16, "length": 40, "base": 12345.5, "start": 0}
+    assert pinned == {"dim": 16, "length": 35, "base": 10000.0, "start": 0}
+    assert said == ""
+    panel.shows("base", "12,345.5")
+    panel.says("40 x 16")
+    panel.press("Live")
+    panel.press("Unpin")
+
+
+def test_reset_while_the_kernel_is_busy(visit, busy):
+    panel = Panel(visit, 1)
+    panel.type("length", "77")
+    panel.type("base", "54,321")
+    panel.says("table: 77 x 16")
+    panel.press("Reset")
+    panel.says("table: 30 x 16")
+    panel.shows("base", "10,000")
+    assert panel.slider("length").get_attribute("aria-valuenow") == "30.0"
+    busy()
+    assert ask(visit, "panel.settings") == {"dim": 16, "length": 30, "base": 10000.0, "start": 0}
+    panel.says("table: 30 x 16")
+    panel.shows("length", "30")
+
+
+def test_the_kernel_panel_waits_for_its_kernel(visit, busy):
+    """The other tests would tell nothing if a panel did not need the kernel anyway."""
+    panel = Panel(visit, 2)
+    panel.slider("length").focus()
+    visit.page.keyboard.press("ArrowRight")
+    visit.page.wait_for_timeout(500)
+    panel.says("table: 30 x 16")
+    busy()
+    panel.says("table: 31 x 16")
+
+
+@pytest.mark.parametrize("cell, name", [(1, "panel"), (2, "kernel")])
+def test_a_typed_number_between_the_steps_of_its_slider_is_kept(visit, cell, name):
+    panel = Panel(visit, cell)
+    panel.type("base", "12,345")
+    panel.shows("base", "12,345")
+    visit.page.wait_for_timeout(300)
+    visit.wait_until_idle()
+    panel.shows("base", "12,345")
+    assert ask(visit, f"{name}.base") == 12345.0
+    panel.slider("base").focus()
+    visit.page.keyboard.press("ArrowRight")
+    panel.shows("base", "14,200")
+    visit.wait_until_idle()
+    assert ask(visit, f"{name}.base") == 14200.0
+
+
+@pytest.mark.parametrize("cell, name", [(1, "panel"), (2, "kernel")])
+def test_what_is_set_from_code_is_drawn(visit, cell, name):
+    panel = Panel(visit, cell)
+    ask(visit, f"{name}.set(length=50, dim=8, base=777.25)")
+    panel.says("table: 50 x 8")
+    panel.shows("base", "777.25")
+    panel.shows("length", "50")
+    assert panel.slider("length").get_attribute("aria-valuenow") == "50.0"
+    ask(visit, f"{name}.reset()")
+    panel.says("table: 30 x 16")
+    panel.shows("base", "10,000")
+    visit.wait_until_idle()
+    expected = {"dim": 16, "length": 30, "base": 10000.0, "start": 0}
+    assert ask(visit, f"{name}.settings") == expected
+
+
+def ask(visit, expression):
+    """A value from the kernel."""
+    code = """async (expression) => {
+      const { kernel } = PANEL.sessionContext.session;
+      const future = kernel.requestExecute({
+        code: "", silent: true, store_history: false, user_expressions: { answer: expression },
+      });
+      const { answer } = (await future.done).content.user_expressions;
+      return answer.status === "ok" ? answer.data["text/plain"] : "raise " + answer.evalue;
+    }""".replace("PANEL", visit.panel)
+    answer = visit.page.evaluate(code, expression)
+    assert not answer.startswith("raise "), answer
+    return ast.literal_eval(answer)
