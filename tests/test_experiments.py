@@ -33,6 +33,7 @@ from posenc_lib.experiments import (
     parallel,
     readings,
     sequences,
+    series,
     side_by_side,
     text_order,
     windows,
@@ -278,6 +279,23 @@ def test_settings_are_chosen_on_validation():
     plan = replace(SERIES, rates=(1e-3, 3e-3), dims=(16, 32))
     best = forecast_comparison.chosen(plan, Results(tried), "el_nino", "rope")
     assert best == {"rate": 1e-3, "dim": 32}
+
+
+def test_series_are_tidy_and_tuned_where_there_is_a_choice():
+    found = series(SERIES)
+    assert found.values("metric") == [
+        forecast_comparison.RMSE, forecast_comparison.BEYOND, forecast_comparison.ERROR
+    ]  # fmt: skip
+    assert set(found.values("encoding")) == {
+        "last value", "seasonal naive", "ridge", *forecasting.TRAINED
+    }  # fmt: skip
+    assert found.where(metric=forecast_comparison.RMSE).values("at") == [1, 12, 0]
+    assert found.where(encoding="last value").values("seed") == [None]
+    tuned = forecast_comparison.tune(replace(SERIES, rates=(1e-3, 1e-2)))
+    assert tuned.values("encoding")[:2] == [
+        "none, rate 0.001, width 16", "none, rate 0.01, width 16"
+    ]  # fmt: skip
+    assert tuned.values("metric") == [forecast_comparison.VALIDATION]
 
 
 # Side by side

@@ -41,7 +41,8 @@ def series(settings: SeriesSettings | None = None, *, jobs: int | None = None) -
     Source: Diebold and Mariano 1995, section 1, for the difference and its error.
     """
     settings = SeriesSettings() if settings is None else settings
-    tried = tune(settings, jobs=jobs)
+    choices = len(settings.rates) * len(settings.dims)
+    tried = tune(settings, jobs=jobs) if choices > 1 else Results()
     calls = [
         {
             "settings": settings, "task": task, "encoding": encoding, "seed": seed,
@@ -74,7 +75,12 @@ def tune(settings: SeriesSettings, *, jobs: int | None = None) -> Results:
 
 
 def chosen(settings: SeriesSettings, tried: Results, task: str, encoding: str) -> dict[str, Any]:
-    """The rate and width with the lowest validation error. Raises ValueError if none was tried."""
+    """The rate and width with the lowest validation error, or the only ones there are.
+
+    Raises ValueError where there are several and none was tried.
+    """
+    if len(settings.rates) == len(settings.dims) == 1:
+        return {"rate": settings.rates[0], "dim": settings.dims[0]}
     error = {
         (rate, dim): tried.mean(task=task, encoding=_choice(encoding, rate, dim))
         for rate in settings.rates
