@@ -19,13 +19,13 @@ PIP := $(PY) -m pip install --disable-pip-version-check
 TITLE = @printf '\n== %s ==\n'
 
 # One thread each: at these sizes two threads on a busy machine are slower, and sums keep one order.
-test test-% notebooks notebooks-compare experiments parity binder-check: export OMP_NUM_THREADS = 1
-test test-% notebooks notebooks-compare experiments parity binder-check: export MKL_NUM_THREADS = 1
+test test-% notebooks notebooks-compare html slides experiments parity binder-check: export OMP_NUM_THREADS = 1
+test test-% notebooks notebooks-compare html slides experiments parity binder-check: export MKL_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install test test-lint test-library test-bad-input test-notebooks test-browser
-.PHONY: notebooks notebooks-compare experiments parity bench bench-widgets format binder-check clean
+.PHONY: notebooks notebooks-compare html slides experiments parity bench bench-widgets format binder-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -95,6 +95,13 @@ notebooks: $(TEST_TOOLS)  ## run every notebook again and store its outputs, nor
 # nbval never compares pictures. On the machine that made them, this does.
 notebooks-compare: $(TEST_TOOLS)  ## run every notebook, write nothing; fail if a byte would change
 	$(PY) -m tests.tools.notebooks --compare
+
+# The first run fetches JavaScript through npm, which comes with the test tools. Others ask nobody.
+html: $(TEST_TOOLS)  ## every notebook as a page that needs no kernel and no network: build/html
+	$(PY) -m tests.tools.pages html
+
+slides: $(TEST_TOOLS)  ## the same as slides: build/slides
+	$(PY) -m tests.tools.pages slides
 
 # EXPERIMENTS="digits series:co2" trains those alone, EXPERIMENTS=--missing what is not stored yet.
 experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 20 min)

@@ -12,8 +12,8 @@ every encoding; one file holds one idea:
   `sandwich`, `fire`, `cope`; what they share: `relative`, `distance`, `table_relative`
 - around them: `doors`, `registry`, `multihead`, `dot_product`, `fused`, `kv_cache`, `masks`,
   `grid`, `randomised`
-- for the notebooks: `plots`, `explorers`, `checks`, `source`, `probe`, `similarity`, `spectrum`,
-  `trained`, `toy`, `memory`
+- for the notebooks: `plots`, `explorers`, `checks`, `faults`, `source`, `probe`, `similarity`,
+  `spectrum`, `trained`, `toy`, `memory`
 - what position does in real work, trained here: `experiments`
 """
 
@@ -25,7 +25,7 @@ __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["checks", "experiments", "explorers", "plots"],
+    submodules=["checks", "experiments", "explorers", "faults", "plots"],
     submod_attrs={
         "sinusoidal": [
             "frequencies", "wavelengths", "sinusoidal_at", "sinusoidal_table",

@@ -74,7 +74,11 @@ def sent(monkeypatch):
 
 def from_page(made, name, value):
     """What a message of the page does: set the control, as the hand would."""
-    made.controls[name].set_state({"value": value})
+    control = made.controls[name]
+    if isinstance(control, ipywidgets.Dropdown):
+        control.set_state({"index": [option for _, option in control.options].index(value)})
+    else:
+        control.set_state({"value": value})
 
 
 # --- settings ---------------------------------------------------------------------------------
@@ -143,6 +147,20 @@ def test_the_hand_moves_a_logarithmic_slider_to_three_digits():
     assert made.base == 1340.0 != step
     from_page(made, "base", 10.0**slider.min)
     assert made.base == 3.0
+
+
+def test_the_end_of_a_slider_is_a_step_of_its_own():
+    """The steps of a logarithmic slider begin at its minimum, and need not meet its maximum."""
+    made = panel(base=1e6)
+    slider = made.controls["base"]
+    last = 10.0 ** (slider.min + int((slider.max - slider.min) / slider.step) * slider.step)
+    assert last < 0.99e6
+    from_page(made, "base", last)
+    assert made.base == float(f"{last:.3g}")
+    from_page(made, "base", 10.0**slider.max)
+    assert made.base == 1e6
+    scale = LogSlider("scale", 1.0, 0.1, 20.0)
+    assert scale._nearest(19.9)[1] == 19.95, "the last step before the end is not the end"
 
 
 @pytest.mark.parametrize("value", [12_345.0, 9_999.99])
@@ -748,3 +766,35 @@ def test_quantised_is_exact_at_both_ends():
     codes, low, step = quantised(values, (-0.3, 0.7))
     assert codes.tolist() == [[0, 65_534]]
     assert low + 65_534 * step == pytest.approx(0.7)
+
+
+# --- controls without an effect --------------------------------------------------------------
+
+
+def with_needs(needs):
+    return Panel(
+        title="A form",
+        controls=[
+            Choice("form", "plain", ["plain", "bent"]),
+            Slider("bend", 2, 0, 5, needs=needs),
+        ],
+        compute=lambda form, bend: [Curves(form, [0, 1], [0, bend], "y", "x", "y")],
+    )
+
+
+def test_a_control_is_greyed_out_where_it_has_no_effect():
+    made = with_needs(("form", ["bent"]))
+    parts = (made.controls["bend"], made._fields["bend"])
+    assert [part.disabled for part in parts] == [True, True]
+    made.form = "bent"
+    assert [part.disabled for part in parts] == [False, False]
+    from_page(made, "form", "plain")
+    assert [part.disabled for part in parts] == [True, True]
+    made.bend = 3
+    assert made.bend == 3, "from code it takes values as always"
+
+
+@pytest.mark.bad_input
+def test_a_control_that_needs_what_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="'bend' needs 'shape', which must be a Choice"):
+        with_needs(("shape", ["bent"]))

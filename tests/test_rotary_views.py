@@ -1,4 +1,4 @@
-"""The data behind the rotary panel, against the library and against plain formulas."""
+"""The data behind the rotary panel and notebook 06, against the library and plain formulas."""
 
 import math
 
@@ -9,13 +9,18 @@ import torch
 from posenc_lib import (
     InterpolatedRotary,
     Llama3Rotary,
+    MultiHeadAttention,
     NtkRotary,
     RotaryEncoding,
     YarnRotary,
+    change_rope_layout,
+    checks,
     ntk_base,
+    plots,
 )
 from posenc_lib.explorers import rotary_explorer
 from posenc_lib.explorers.rotary import SCALINGS
+from tests.tools.solutions import folded_solutions
 
 NAMES = list(SCALINGS.values())
 LAYOUTS = ("interleaved", "half")
@@ -157,7 +162,7 @@ def test_wavelengths_against_plain_formulas():
         label = "plain RoPE" if name == "none" else title
         np.testing.assert_allclose(curve(drawn, label), wanted[name], rtol=1e-9)
         np.testing.assert_allclose(curve(drawn, "plain RoPE"), plain, rtol=1e-12)
-        assert set(curve(drawn, "trained length")) == {512}
+        assert set(curve(drawn, "trained length (512)")) == {512}
     assert "one turn in 6.28 positions" in panel.views[1].name  # the fastest pair is kept
 
 
@@ -213,3 +218,111 @@ def test_a_larger_head_dim_keeps_the_pairs_that_were_drawn():
     q, k = np.random.default_rng(0).standard_normal((2, 256, 64, 2))
     np.testing.assert_allclose(at_zero[0], q[0, 0] @ k[0, 0])
     np.testing.assert_allclose(at_zero[1] - at_zero[0], q[0, 1] @ k[0, 1])
+
+
+# ------------------------------------------------- figures, claims and solutions of notebook 06
+
+
+def test_the_arrows_keep_their_gap():
+    figure = plots.rotary.same_angle([(0, 2), (5, 7), (5, 3)], frequency=0.4)
+    dots = []
+    for axes in figure.axes:
+        ends = [line.get_xydata()[1] for line in axes.lines if len(line.get_xdata()) == 2]
+        dots.append(float(ends[0] @ ends[1]))
+    np.testing.assert_allclose(dots, 0.8 * np.cos([0.7 + 0.8, 0.7 + 0.8, 0.7 - 0.8]))
+    assert all(f"q · k = {d:.2f}" in a.get_title() for d, a in zip(dots, figure.axes, strict=True))
+
+
+@pytest.mark.parametrize("head_dim, position", [(4, 1), (8, 3)])
+def test_the_matrices_of_both_layouts(head_dim, position):
+    made = plots.rotary.rotation_matrices(head_dim, position)
+    half = head_dim // 2
+    wanted = {name: np.zeros((head_dim, head_dim)) for name in LAYOUTS}
+    for i in range(half):
+        a = position * 10.0 ** (-2 * i / head_dim)
+        block = [[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]]
+        for name, pair in (("interleaved", [2 * i, 2 * i + 1]), ("half", [i, i + half])):
+            wanted[name][np.ix_(pair, pair)] = block
+    for name in LAYOUTS:
+        np.testing.assert_allclose(made[name], wanted[name], atol=1e-12)
+    drawn = [a.images[0].get_array() for a in plots.rotary.layouts(8).axes if a.images]
+    np.testing.assert_allclose(drawn[0], plots.rotary.rotation_matrices(8, 1)["interleaved"])
+
+
+def test_only_the_curve_of_constant_vectors_falls():
+    curves = plots.rotary.decay_curves(64, 512)
+    ones = [2 * sum(math.cos(k * 1e4 ** (-i / 32)) for i in range(32)) / 8 for k in range(512)]
+    np.testing.assert_allclose(curves["constant q = k"], ones, atol=1e-9)
+    root = curves["RMS of 256 Gaussian q, k"]
+    assert abs(root - 1).max() < 0.15
+    assert curves["constant q = k"][256:].mean() < 0.4 * curves["constant q = k"][:16].mean()
+
+
+def test_the_size_of_random_scores_and_the_distance_are_not_correlated():
+    """The notebook: 0.01 for random vectors, half of them smaller far than near."""
+    q, k = torch.randn(2, 2000, 1, 1, 64, generator=torch.Generator().manual_seed(5))
+    rope, distance = RotaryEncoding(64), torch.arange(0, 512, 8)
+    size = (rope.turn(k.expand(-1, 1, 64, -1).contiguous(), distance) @ q.mT).abs()[:, 0, :, 0]
+    both = torch.stack([size.flatten(), distance.repeat(2000)])
+    assert abs(float(torch.corrcoef(both)[0, 1])) < 0.03
+    smaller = (size[:, -8:].mean(1) < size[:, :8].mean(1)).float().mean()
+    assert abs(float(smaller) - 0.5) < 0.05
+
+
+def test_the_wavelengths_that_are_drawn():
+    curves = plots.rotary.wavelength_curves(64, 8.0, 2048)
+    plain = np.array([2 * math.pi * 10_000.0 ** (i / 32) for i in range(32)])
+    np.testing.assert_allclose(curves["plain"], plain)
+    np.testing.assert_allclose(curves["PI"], 8 * plain)
+    np.testing.assert_allclose(curves["NTK"], plain * 8 ** (np.arange(32) / 31))
+    turns = 2048 / plain
+    for name, most in (("YaRN", 32), ("Llama 3", 4)):
+        np.testing.assert_allclose(curves[name][turns > most], plain[turns > most])
+        np.testing.assert_allclose(curves[name][turns < 1], 8 * plain[turns < 1])
+        between = (turns > 1) & (turns < most)
+        assert ((curves[name] > plain) & (curves[name] < 8 * plain))[between].all()
+    assert "NTK 1 to 8" in plots.rotary.wavelengths().alt
+
+
+def test_the_answers_to_the_questions_of_the_notebook():
+    panel = rotary_explorer(scaling="yarn", factor=8, trained=2048)
+    ratio = curve(panel.views[3], "YaRN") / curve(panel.views[3], "plain RoPE")
+    assert (ratio > 1.001).argmax() == 9 and (ratio > 7.999).argmax() == 21
+    panel.set(scaling="none", base=100.0, length=512)
+    slow = curve(panel.views[2], "constant q = k")
+    assert slow.min() < -1 and slow[0] == 8
+    assert abs(slow[50:].mean()) < 0.5  # it swings around 0
+
+
+def test_wrongly_read_weights_keep_every_law_of_rope_and_give_other_outputs():
+    x, places = torch.randn(1, 10, 32), torch.arange(10)
+
+    def layer(layout, reorder=False):
+        torch.manual_seed(0)
+        made = MultiHeadAttention(32, 4, encoding=RotaryEncoding(8, layout=layout)).eval()
+        for linear in (made.to_query, made.to_key) if reorder else ():
+            for rows in (linear.weight, linear.bias):
+                rows.data = change_rope_layout(rows.data, heads=4, to=layout)
+        return made
+
+    with torch.no_grad():
+        wanted = layer("interleaved")(x)[0]
+        wrong, mended = layer("half")(x)[0], layer("half", True)(x)[0]
+        moved = layer("half")(x, positions=places + 1000)[0]
+    torch.testing.assert_close(mended, wanted, atol=1e-6, rtol=0)
+    assert (wrong - wanted).abs().max() > 0.01
+    torch.testing.assert_close(moved, wrong, atol=1e-4, rtol=0)
+
+
+def test_a_query_may_like_any_distance_best():
+    ones, rope = torch.ones(1, 1, 1, 64), RotaryEncoding(64)
+    keys = rope.turn(ones.expand(1, 1, 400, 64).contiguous(), torch.arange(400))
+    for liked in (0, 37, 200, 399):
+        query = rope.turn(ones, torch.tensor([liked]))
+        assert int((query @ keys.mT).argmax()) == liked
+
+
+def test_the_folded_solutions_pass_their_checks():
+    names = folded_solutions("06_rotary.ipynb", torch=torch)
+    assert checks.rotary.turn(names["my_turn"]).correct
+    assert checks.rotary.slowed(names["my_slowed"]).correct

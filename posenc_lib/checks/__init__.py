@@ -10,6 +10,15 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["start", "sinusoidal", "learned", "relative", "attention"],
+    submodules=[
+        "start",
+        "sinusoidal",
+        "learned",
+        "relative",
+        "attention",
+        "biases",
+        "rotary",
+        "museum",
+    ],
     submod_attrs={"exercise": ["Exercise", "Mistake", "Verdict"]},
 )

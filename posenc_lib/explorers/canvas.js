@@ -3,6 +3,7 @@
 // Nothing is fetched. One picture is drawn a frame, the newest, into canvases that are kept.
 
 const HINT = "Point at the picture, or use the arrow keys, to read values.";
+const NO_KERNEL = "These controls need a running kernel: open the notebook in JupyterLab and run this cell.";
 const BORDERS = ["solid", "dashed", "dotted"];
 
 // --- numbers ---------------------------------------------------------------------------------
@@ -262,6 +263,7 @@ class Surface {
     if (model.get("tools")) this.toolbar = new Toolbar(model, this.root, this.page);
     this.messageLine = element("div", "posenc-message", this.root);
     this.messageLine.setAttribute("role", "status");
+    this.kernelLine = element("div", "posenc-message", this.root);
     this.grid = element("div", "posenc-grid", this.root);
     this.pinned = [];
     this.panes = [];
@@ -302,6 +304,9 @@ class Surface {
     model.on("change:pinned", this.newPin);
     model.on("change:heatmaps change:lecture", this.newMode);
     model.on("change:message", this.newMessage);
+    this.newKernel = () => this.later("theme");
+    this.layout = model.get("layout");
+    this.layout?.on?.("comm_live_update", this.newKernel);
     this.showMessage();
     this.takePin();
     this.page?.open(this);
@@ -318,6 +323,7 @@ class Surface {
     this.model.off("change:pinned", this.newPin);
     this.model.off("change:heatmaps change:lecture", this.newMode);
     this.model.off("change:message", this.newMessage);
+    this.layout?.off?.("comm_live_update", this.newKernel);
   }
 
   // As many columns as fit, and the rows evenly filled: four views stand two by two.
@@ -339,6 +345,19 @@ class Surface {
 
   showMessage() {
     this.messageLine.textContent = this.model.get("message") ?? "";
+  }
+
+  // Whether the numbers can still change: they come from a kernel, or the page computes them. In a
+  // page made from a notebook no model has a live comm. Ours does not show its own; its layout does.
+  get still() {
+    const alone = this.layout?.comm_live === false;
+    return alone && !Object.keys(this.model.get("page") ?? {}).length;
+  }
+
+  showKernel(panel) {
+    this.kernelLine.textContent = this.still ? NO_KERNEL : "";
+    this.toolbar?.stand(this.still);
+    panel.querySelector(".posenc-controls")?.toggleAttribute("inert", this.still);
   }
 
   readPalettes(sent) {
@@ -408,6 +427,7 @@ class Surface {
     if (theme || !this.theme) this.readTheme();
     if (fresh || theme || picture) {
       for (const pane of this.panes) pane.draw(this.theme);
+      tendControls(this.root.closest(".posenc-panel"));
       this.root.dataset.drawn = String(++this.drawn);
     } else {
       for (const pane of pointer) pane.read(this.theme);
@@ -442,6 +462,7 @@ class Surface {
     const lecture = Boolean(this.model.get("lecture"));
     const panel = this.root.closest(".posenc-panel") ?? this.root; // its controls grow too
     panel.classList.toggle("posenc-lecture", lecture);
+    this.showKernel(panel);
     if (this.lecture !== lecture) {
       this.lecture = lecture;
       this.arrange();

@@ -17,8 +17,8 @@ from posenc_lib.plots.views import Curves, Heatmap, View
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    "heatmap.js", "curves.js", "pinned.js", "toolbar.js", "page_views.js", "page_sinusoidal.js",
-    "page_relative.js", "page.js", "canvas.js",
+    "heatmap.js", "curves.js", "pinned.js", "toolbar.js", "controls.js", "page_views.js",
+    "page_sinusoidal.js", "page_relative.js", "page.js", "canvas.js",
 )  # fmt: skip
 SHEETS = ("canvas.css", "toolbar.css")
 

@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import ipywidgets
+import traitlets
 
 from posenc_lib.plots.views import number
 
@@ -19,6 +20,8 @@ class Control:
     name: str
     value: Any
     label: str | None
+    needs: tuple[str, Sequence[Any]] | None = None
+    """Another control and the values of it for which this one has an effect; None: always."""
 
     @property
     def allowed(self) -> str:
@@ -52,6 +55,10 @@ class Control:
             "cannot follow. Use sliders, choices and toggles, or leave out page."
         )
 
+    def idle(self, settings: Mapping[str, Any]) -> bool:
+        """Whether this control has no effect with these settings of the others."""
+        return self.needs is not None and settings[self.needs[0]] not in self.needs[1]
+
     def _look(self) -> dict[str, Any]:
         """What all widgets share: a label that is never cut off, and a width that wraps."""
         return {
@@ -61,15 +68,19 @@ class Control:
         }
 
 
+class Field(ipywidgets.Text):
+    """Its page hears no echo of what was typed, which would come after what is typed next."""
+
+    value = traitlets.Unicode("").tag(sync=True, echo_update=False)
+
+
 class TypedControl(Control):
     """A slider with a field beside it. ipywidgets' own readout would clip what is typed."""
 
     def field(self) -> ipywidgets.Text:
         tip = f"{self.label or self.name}: type {self.allowed}"
         layout = ipywidgets.Layout(width="76px", flex="0 0 auto")
-        return ipywidgets.Text(
-            value=shown(self.value), continuous_update=False, tooltip=tip, layout=layout
-        )
+        return Field(value=shown(self.value), continuous_update=False, tooltip=tip, layout=layout)
 
     def typed(self, text: str) -> float:
         value = float(text.strip().replace(",", "").replace("\u2212", "-"))
@@ -119,6 +130,8 @@ class Slider(TypedControl):
         maximum: Highest value.
         step: Distance between values. Whole numbers off the steps are refused.
         label: What stands beside it; the name if left out.
+        needs: Another control, and the values of it for which this one has an effect. For other
+            values it is greyed out in the page; from code it takes values as always.
 
     >>> Slider("dim", 64, 2, 512, step=2).allowed
     'a whole number from 2 to 512 in steps of 2'
@@ -131,6 +144,7 @@ class Slider(TypedControl):
     _: KW_ONLY
     step: float = 1
     label: str | None = None
+    needs: tuple[str, Sequence[Any]] | None = None
 
     @property
     def whole(self) -> bool:
@@ -156,8 +170,10 @@ class Slider(TypedControl):
         return kind(value=self.value, **limits, **self._look())
 
     def _nearest(self, value: float) -> tuple[float, float]:
+        if value >= self.maximum:  # the end is a step too, wherever it lies
+            return self.maximum, self.maximum
         step = self.minimum + round((value - self.minimum) / self.step) * self.step
-        return step, float(f"{step:.12g}")
+        return min(step, self.maximum), min(float(f"{step:.12g}"), self.maximum)
 
     def _noise(self, step: float) -> float:
         return 1e-6 * self.step
@@ -211,9 +227,14 @@ class LogSlider(TypedControl):
         return low
 
     def _nearest(self, value: float) -> tuple[float, float]:
+        if value >= self.maximum * (1 - 1e-9):  # the end is a step too, wherever it lies
+            return self.maximum, self.maximum
         steps = round((math.log10(value) - self._low) / self.step)
-        step = 10.0 ** (self._low + steps * self.step)
-        return step, min(max(float(f"{step:.3g}"), self.minimum), self.maximum)
+        step = min(10.0 ** (self._low + steps * self.step), self.maximum)
+        meant = float(f"{step:.3g}")
+        if meant >= self.maximum > step:  # the last step before the end is not the end
+            meant = float(f"{step:.4g}")
+        return step, min(max(meant, self.minimum), self.maximum)
 
     def _noise(self, step: float) -> float:
         return 1e-6 * step
@@ -268,7 +289,7 @@ class Choice(Control):
 
 @dataclass(frozen=True)
 class Toggle(Control):
-    """A check box.
+    """A check box. `needs` as for a `Slider`.
 
     >>> Toggle("causal", False).allowed
     'True or False'
@@ -278,6 +299,7 @@ class Toggle(Control):
     value: bool
     _: KW_ONLY
     label: str | None = None
+    needs: tuple[str, Sequence[Any]] | None = None
 
     @property
     def allowed(self) -> str:

@@ -34,7 +34,6 @@ class PagePanel {
       if (!this.surfaces.size) return; // closed in the meantime
       this.follow(this.widgets, control, widget, () => this.moved(control));
       if (field) {
-        // What comes from the kernel is an echo of what was typed.
         const heard = (by) => (by?.updated_view ? this.typed(control) : this.write());
         this.follow(this.fields, control, field, heard);
       }
@@ -148,9 +147,14 @@ class PagePanel {
     model?.save_changes();
   }
 
-  // Every number beside its slider. The kernel writes none of them after a move of the hand.
+  // Every number beside its slider, and which controls have an effect. The kernel writes no number
+  // after a move of the hand.
   write() {
     for (const [name, { model }] of this.fields) model.set("value", shown(this.values[name]));
+    for (const { name, needs } of this.controls) {
+      const idle = Boolean(needs) && !needs[1].includes(this.values[needs[0]]);
+      for (const kept of [this.widgets, this.fields]) kept.get(name)?.model.set("disabled", idle);
+    }
   }
 
   redraw() {
@@ -213,12 +217,14 @@ function allowed({ whole, minimum, maximum, step }, value) {
 
 // What the nearest step of a slider is, and the setting that it stands for.
 function nearest({ log, low, step, minimum, maximum }, value) {
+  if (value >= maximum * (log ? 1 - 1e-9 : 1)) return [maximum, maximum];
   if (!log) {
     const exact = minimum + Math.round((value - minimum) / step) * step;
-    return [exact, Number(exact.toPrecision(12))];
+    return [Math.min(exact, maximum), Math.min(Number(exact.toPrecision(12)), maximum)];
   }
-  const exact = 10 ** (low + Math.round((Math.log10(value) - low) / step) * step);
-  return [exact, clamp(Number(exact.toPrecision(3)), minimum, maximum)];
+  const exact = Math.min(10 ** (low + Math.round((Math.log10(value) - low) / step) * step), maximum);
+  const digits = Number(exact.toPrecision(3)) >= maximum && maximum > exact ? 4 : 3;
+  return [exact, clamp(Number(exact.toPrecision(digits)), minimum, maximum)];
 }
 
 // The setting that a moved slider stands for. controls.py says why.

@@ -53,6 +53,8 @@ def declaration(
     described = []
     for control in controls:
         known = control.in_page() | {"widget": _reference(widgets[control.name])}
+        if control.needs:
+            known["needs"] = [control.needs[0], list(control.needs[1])]
         if control.name in fields:
             known["field"] = _reference(fields[control.name])
         described.append(known)

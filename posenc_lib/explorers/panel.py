@@ -281,6 +281,13 @@ class Panel(Tools, ipywidgets.VBox):
                     f"{where}: a control cannot be named {name!r}, because widgets use that name "
                     "or Python does not allow it. Choose another, such as 'key_count' for 'keys'."
                 )
+        for control in controls:
+            needed = declared.get(control.needs[0]) if control.needs else None
+            if control.needs and not isinstance(needed, (Choice, Toggle)):
+                raise ValueError(
+                    f"{where}: {control.name!r} needs {control.needs[0]!r}, which must be a Choice "
+                    "or a Toggle of the same panel."
+                )
         try:
             inspect.signature(compute).bind(**dict.fromkeys(declared))
         except TypeError as error:
@@ -422,6 +429,10 @@ class Panel(Tools, ipywidgets.VBox):
         self._wanted = dict(settings)
         self._views = views
         self._error = None
+        for name, control in self._declared.items():
+            for widget in (self._widgets[name], self._fields.get(name)):
+                if control.needs and widget is not None:
+                    widget.disabled = control.idle(settings)
         if self._in_page:
             self._canvas.follow(settings, from_code=views is not None)
             return

@@ -22,6 +22,7 @@ from posenc_lib.relative import band_mask, clip_relative, relative_positions
 from posenc_lib.shaw import shaw_scores
 
 FARTHEST, LONGEST, WIDEST = 64, 128, 128
+TABLES, ALIBI = ("Shaw", "NEZHA"), ("ALiBi", "ALiBi causal")
 FORMS = {
     "key minus query": "raw",
     "clipped": "clipped",
@@ -43,7 +44,8 @@ def relative_explorer(**settings: object) -> Panel:
 
     Forms: "raw", "clipped", "band", "Shaw", "NEZHA", "T5" (32 buckets, distances to 128), "T5
     causal", "ALiBi" (both directions) and "ALiBi causal". Only "clipped", "band", "Shaw" and
-    "NEZHA" use `clip`, only "Shaw" and "NEZHA" `dim` and `same_query`, only ALiBi `head`.
+    "NEZHA" use `clip`, only "Shaw" and "NEZHA" `dim` and `same_query`, only ALiBi `head`: the
+    others are greyed out.
 
     Raises ValueError for a setting out of its range.
 
@@ -59,10 +61,22 @@ def relative_explorer(**settings: object) -> Panel:
             Slider("length", 12, 1, LONGEST, label="length (keys)"),
             Slider("queries", 12, 1, LONGEST),
             Slider("offset", 0, 0, LONGEST, label="offset of the queries"),
-            Slider("clip", 4, 0, FARTHEST, label="clip distance K"),
-            Slider("dim", 32, 2, WIDEST, step=2, label="dim of a head"),
-            Toggle("same_query", True, label="the same query vector everywhere"),
-            Slider("head", 0, 0, HEADS - 1, label="head (ALiBi)"),
+            Slider(
+                "clip",
+                4,
+                0,
+                FARTHEST,
+                label="clip distance K",
+                needs=("form", ("clipped", "band", *TABLES)),
+            ),
+            Slider("dim", 32, 2, WIDEST, step=2, label="dim of a head", needs=("form", TABLES)),
+            Toggle(
+                "same_query",
+                True,
+                label="the same query vector everywhere",
+                needs=("form", TABLES),
+            ),
+            Slider("head", 0, 0, HEADS - 1, label="head (ALiBi)", needs=("form", ALIBI)),
         ],
         compute=_views,
         settings=settings,
@@ -86,7 +100,7 @@ def _views(
     distance = torch.arange(1 - queries - offset, length - offset)  # all that occur
     if form in BIAS_FORMS.values():
         return bias_views(form, head, relative, distance)
-    if form in ("Shaw", "NEZHA"):
+    if form in TABLES:
         return _scores(form, relative, distance, clip, dim, same_query)
     matrix, curve = (_made(form, tensor, clip) for tensor in (relative, distance[None]))
     name = {"raw": "key minus query", "clipped": f"clipped at {clip}", "band": f"within {clip}"}

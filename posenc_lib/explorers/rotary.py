@@ -20,6 +20,7 @@ from posenc_lib.yarn import YarnRotary
 
 WIDEST, DRAWS = 128, 256
 PLAIN = "plain RoPE"
+SCALED = ("pi", "ntk", "yarn", "llama3")
 SCALINGS = {"none": "none", "PI": "pi", "NTK": "ntk", "YaRN": "yarn", "Llama 3": "llama3"}
 
 
@@ -56,7 +57,7 @@ def rotary_explorer(**settings: object) -> Panel:
             Slider("pair", 4, 0, WIDEST // 2 - 1, label="pair shown"),
             Choice("pair_layout", "interleaved", LAYOUTS, label="layout of the pairs"),
             Choice("scaling", "none", SCALINGS),
-            Slider("factor", 4, 1, 32, label="factor s"),
+            Slider("factor", 4, 1, 32, label="factor s", needs=("scaling", SCALED)),
             Slider("trained", 2048, 16, 8192, step=16, label="trained length L"),
         ],
         compute=_views,
@@ -183,7 +184,9 @@ def _drawn() -> Tensor:
 def _wavelengths(shown: dict[str, RotaryEncoding], trained: int) -> Curves:
     curves = {name: _wavelength(rope) for name, rope in shown.items()}
     pairs = torch.arange(len(curves[PLAIN]))
-    curves["trained length"] = torch.full(pairs.shape, float(trained), dtype=torch.float64)
+    curves[f"trained length ({trained:,})"] = torch.full(
+        pairs.shape, float(trained), dtype=torch.float64
+    )
     return Curves(
         "wavelength of each pair", pairs, torch.stack(list(curves.values())), list(curves),
         "pair", "positions for one turn", log_y=True,

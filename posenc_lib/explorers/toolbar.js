@@ -19,7 +19,7 @@ class Toolbar {
     this.row.setAttribute("role", "group");
     this.row.setAttribute("aria-label", "Tools of the panel");
     const send = (press) => () => this.send(press);
-    this.button("Reset", "Put every control back to where it stood first", send("reset"));
+    this.reset = this.button("Reset", "Put every control back to where it stood first", send("reset"));
     this.button("Copy code", "Copy one line of Python that makes this figure", () => this.copy());
     this.lecture = this.button("Large text", "Large text and lines, for the back row", () =>
       this.set("lecture", !model.get("lecture")),
@@ -81,6 +81,11 @@ class Toolbar {
     );
     this.lecture.setAttribute("aria-pressed", String(Boolean(this.model.get("lecture"))));
     this.reference.textContent = pinned ? `Pinned: ${pinned}` : "";
+  }
+
+  // Without a kernel: what it would have to do cannot be asked for.
+  stand(still) {
+    for (const button of [this.reset, this.pin, this.unpin]) button.disabled = still;
   }
 
   say(text, line = "") {

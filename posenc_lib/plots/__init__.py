@@ -9,7 +9,16 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["doors", "sinusoidal", "learned", "relative", "attention"],
+    submodules=[
+        "doors",
+        "sinusoidal",
+        "learned",
+        "relative",
+        "attention",
+        "biases",
+        "rotary",
+        "museum",
+    ],
     submod_attrs={
         "basic": ["heatmap", "curves"],
         "views": ["Curves", "Heatmap"],

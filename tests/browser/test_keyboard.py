@@ -13,7 +13,7 @@ ROLES = {"slider": "slider", "choice": "combobox", "toggle": "checkbox", "text":
 # What a hand can act on, in the order in which it stands in the page.
 PARTS = """root => [
   ...root.querySelectorAll(".noUi-handle, input, select, button, canvas.posenc-canvas"),
-].filter((part) => part.checkVisibility())"""
+].filter((part) => part.checkVisibility() && !part.closest("[disabled]"))"""
 FOCUS_BEFORE = """root => {
   window.before = document.createElement("button");
   root.before(window.before);

@@ -20,6 +20,7 @@ CELLS = [
     "panel = explorers.sinusoidal_explorer(dim=16, length=30)\npanel",
     "panel.pinned, panel.heatmaps, panel.lecture, panel.settings",
     "panel.length = 44\npanel.unpin()\npanel.lecture = True",
+    "explorers.attention_explorer()",
 ]
 PIXELS = "canvas => canvas.toDataURL()"
 
@@ -107,6 +108,7 @@ def test_the_tools_of_a_panel(visit, keyboard):
     tools = Tools(visit, keyboard)
     tools.button("Reset").wait_for()
     visit.wait_until_idle()
+    assert "running kernel" not in tools.panel.inner_text()
     if keyboard:  # one step of the Tab key from the last control
         tools.panel.locator(".widget-slider + .widget-text input").last.focus()
         visit.page.keyboard.press("Tab")
@@ -213,3 +215,21 @@ def test_the_page_subtracts_as_the_library_does(visit):
         np.testing.assert_allclose(
             shown, [expected.values[row, 0], *both], atol=2e-4, err_msg=readout.inner_text()
         )
+
+
+def test_a_panel_says_when_its_kernel_has_gone(visit):
+    tools = Tools(visit, keyboard=False)
+    tools.run_cell(4)
+    panel = visit.page.locator(".posenc-panel:visible", has_text="untrained layer")
+    said = panel.get_by_text("These controls need a running kernel")
+    pin = panel.get_by_role("button", name="Pin", exact=True)
+    pin.wait_for()
+    assert said.count() == 0 and pin.is_enabled()
+    kernel = f"{visit.panel}.sessionContext.session.kernel"
+    visit.page.evaluate(f"async () => {{ await {kernel}.restart(); }}")
+    said.wait_for()
+    assert not pin.is_enabled()
+    tools.run_cell(0)
+    tools.run_cell(4)  # a new panel in the same place
+    said.wait_for(state="hidden")
+    assert pin.is_enabled()

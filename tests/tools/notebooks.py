@@ -104,8 +104,11 @@ def _normalised_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
     return kept
 
 
-def execute(path: Path) -> NotebookNode:
-    """Run a notebook in its own folder with this interpreter; an error names the cell."""
+def execute(path: Path, *, widgets: bool = False) -> NotebookNode:
+    """Run a notebook in its own folder with this interpreter; an error names the cell.
+
+    `widgets` keeps the last state of every widget, which only a page without a kernel needs.
+    """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
@@ -117,7 +120,7 @@ def execute(path: Path) -> NotebookNode:
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         timeout=SECONDS_A_CELL,
         record_timing=False,
-        store_widget_state=False,
+        store_widget_state=widgets,
         coalesce_streams=True,
     )
     started = [0]

@@ -1,0 +1,17 @@
+"""Faults of published position code, each beside its mended form and the law that tells them apart.
+
+One file a place: `absolute` (added to the embeddings), `relative` and `biases` (added to the
+scores), `rotary` (queries and keys), `conclusions` (what is said about results). Each fault is an
+`Exhibit`: call it to see what it does, show it to read it beside its law. Notebook 11 walks
+through them.
+"""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["absolute", "relative", "biases", "rotary", "conclusions"],
+    submod_attrs={"exhibit": ["Exhibit", "exhibits"]},
+)

@@ -1,0 +1,167 @@
+"""Pages and slides in Chromium: no kernel, no network, straight from the folder."""
+
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import nbformat
+import pytest
+
+from tests.browser.lab import HOST
+from tests.tools.notebooks import NOTEBOOK_METADATA
+from tests.tools.pages.__main__ import build
+
+pytestmark = pytest.mark.browser
+
+NAME = "small"
+CELLS = [
+    nbformat.v4.new_markdown_cell(
+        "# A small notebook\n\n$$\\sqrt{a^2 + b^2}$$\n\nGo to [the panel](small.ipynb#The-panel)."
+    ),
+    nbformat.v4.new_code_cell(
+        "from posenc_lib import explorers, plots\n"
+        "from posenc_lib.explorers.panel import Panel, Slider"
+    ),
+    nbformat.v4.new_code_cell("plots.sinusoidal.binary_counter(2)"),
+    nbformat.v4.new_markdown_cell("## The panel"),
+    nbformat.v4.new_code_cell(
+        "def line(slope):\n"
+        "    return [plots.views.Curves('line', [0, 1], [0, slope], 'y', 'x', 'y')]\n"
+        "panel = Panel(title='A line', controls=[Slider('slope', 2, -5, 5)], compute=line)\npanel"
+    ),
+    nbformat.v4.new_code_cell("panel.slope = 3"),
+    nbformat.v4.new_markdown_cell("## Computed in the page"),
+    nbformat.v4.new_code_cell("explorers.sinusoidal_explorer()"),
+]
+NO_KERNEL = "need a running kernel"
+SHOWN = "section.present section.present "  # the slide on the screen
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The small notebook as a page and as slides."""
+    folder = tmp_path_factory.mktemp("pages")
+    notebook = nbformat.v4.new_notebook(cells=CELLS, metadata=NOTEBOOK_METADATA)
+    nbformat.write(notebook, folder / f"{NAME}.ipynb")
+    build(["html", "slides"], [folder / f"{NAME}.ipynb"], folder / "build")
+    return folder / "build"
+
+
+@contextmanager
+def serving(folder):
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer((HOST, 0), partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{HOST}:{server.server_port}"
+        server.shutdown()
+
+
+@contextmanager
+def opened(browser, address, refused="", expect_errors=False):
+    """The page at an address below which it may ask for files, and nothing else anywhere."""
+    base = address.rpartition("/")[0]
+    page, asked, errors = browser.new_page(), [], []
+    page.set_default_timeout(20_000)
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda problem: errors.append(str(problem)))
+
+    def answer(route):
+        url = route.request.url
+        if not url.startswith((base, "data:", "blob:")):
+            asked.append(url)
+        if url in asked or (refused and refused in url):
+            return route.abort()
+        return route.continue_()
+
+    page.route("**/*", answer)
+    try:
+        page.goto(address)
+        yield page
+        assert asked == []
+        assert expect_errors or errors == []
+    finally:
+        page.close()
+
+
+def filled(canvas) -> bool:
+    return canvas.evaluate(
+        "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
+    )
+
+
+def check_panel(panel):
+    """The panel shows its last picture and says what cannot work."""
+    canvas = panel.locator("canvas.posenc-canvas").first
+    canvas.wait_for()
+    panel.get_by_text(NO_KERNEL).wait_for()
+    assert filled(canvas)
+    typed = panel.locator(".widget-slider + .widget-text input")
+    assert typed.evaluate_all("all => all.map(e => e.value)") == ["3"]
+    assert panel.locator(".posenc-controls").get_attribute("inert") is not None
+    assert panel.get_by_role("button", name="Reset").is_disabled()
+    small = canvas.bounding_box()["height"]
+    panel.get_by_role("button", name="Large text").click()
+    panel.page.wait_for_function(
+        "([c, small]) => c.getBoundingClientRect().height > 1.1 * small",
+        arg=[canvas.element_handle(), small],
+    )
+
+
+def check_page_panel(panel):
+    """A panel that the page computes needs no kernel: its slider draws another picture."""
+    canvas = panel.locator("canvas.posenc-canvas").first
+    canvas.wait_for()
+    assert NO_KERNEL not in panel.inner_text() and filled(canvas)
+    pixels = "c => c.toDataURL()"
+    before = canvas.evaluate(pixels)
+    panel.locator(".noUi-handle").first.focus()
+    panel.page.keyboard.press("PageUp")
+    panel.page.wait_for_function(
+        f"([c, before]) => ({pixels})(c) !== before", arg=[canvas.element_handle(), before]
+    )
+
+
+@pytest.mark.parametrize("scheme", ["file", "http"])
+def test_the_page_works_alone(browser, built, scheme):
+    folder = built / "html"
+    with serving(folder) as server:
+        base = server if scheme == "http" else folder.as_uri()
+        with opened(browser, f"{base}/index.html") as page:
+            page.get_by_role("link", name="A small notebook").click()
+            page.locator(".mjx-chtml .mjx-msqrt").first.wait_for()
+            check_panel(page.locator(".posenc-panel").nth(0))
+            check_page_panel(page.locator(".posenc-panel").nth(1))
+            assert not page.locator("img.posenc-still").first.is_visible()
+            alt = page.locator(".jp-RenderedImage img").get_attribute("alt")
+            assert alt.startswith("Two panels of 4 positions."), alt
+            page.get_by_role("link", name="the panel").click()
+            assert page.url.endswith("small.html#The-panel")
+
+
+def test_the_slides_work_alone(browser, built):
+    address = (built / "slides" / f"{NAME}.html").as_uri()
+    with opened(browser, f"{address}#The-panel") as page:  # as a link from another deck
+        page.locator(f"{SHOWN}h2", has_text="The panel").wait_for()
+    with opened(browser, address) as page:
+        page.locator(f"{SHOWN}.mjx-chtml .mjx-msqrt").first.wait_for()
+        page.get_by_role("link", name="the panel").click()
+        page.locator(f"{SHOWN}h2", has_text="The panel").wait_for()
+        check_panel(page.locator(f"{SHOWN}.posenc-panel"))
+        page.keyboard.press("Escape")  # the keys were the panel's
+        page.keyboard.press("ArrowRight")
+        page.locator(f"{SHOWN}h2", has_text="Computed").wait_for()
+        check_page_panel(page.locator(f"{SHOWN}.posenc-panel"))
+        assert page.locator(f"{SHOWN}h2").inner_text() == "Computed in the page"  # not turned
+
+
+def test_where_no_widget_runs_the_still_picture_stands(browser, built):
+    address = (built / "html" / f"{NAME}.html").as_uri()
+    with opened(browser, address, refused="embed-amd.js", expect_errors=True) as page:
+        still = page.locator("img.posenc-still").first
+        still.wait_for()
+        assert still.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
+        assert still.get_attribute("alt").startswith("A line with slope = 2.")

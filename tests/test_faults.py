@@ -1,0 +1,218 @@
+"""Every fault of the museum breaks its law, and its mended form keeps it; figures and solutions."""
+
+import numpy as np
+import pytest
+import torch
+
+from posenc_lib import checks, faults, plots, relative_positions
+from posenc_lib.explorers import attention_explorer
+from posenc_lib.faults import Exhibit
+from tests.tools.solutions import folded_solutions
+
+EXHIBITS = faults.exhibits()
+each_exhibit = pytest.mark.parametrize("exhibit", EXHIBITS.values(), ids=EXHIBITS.keys())
+
+
+@each_exhibit
+def test_the_law_fails_for_the_fault_and_holds_for_the_mended_form(exhibit):
+    assert not exhibit.holds(exhibit.fault)
+    assert exhibit.holds(exhibit.right)
+    assert exhibit.law(exhibit.right) is True  # a plain bool, and no error behind it
+
+
+@each_exhibit
+def test_an_exhibit_shows_the_fault_its_law_and_what_the_law_says(exhibit):
+    shown = repr(exhibit)
+    assert shown.startswith(f"# {exhibit.__module__.replace('.', '/')}.py\ndef {exhibit.__name__}(")
+    assert f"\ndef {exhibit.law.__name__}(" in shown
+    assert shown.endswith(f"# {exhibit.verdict}")
+    assert '"""' not in shown and "@" not in shown.replace(" @ ", "")  # no docstring, no decorator
+    assert exhibit._repr_markdown_() == f"```python\n{shown}\n```"
+
+
+@each_exhibit
+def test_a_placard_says_what_is_wrong_what_is_right_and_which_test_catches_it(exhibit):
+    text = exhibit.__doc__
+    assert text.startswith("Wrong: ") and "Right: " in text
+    assert f"`{exhibit.law.__name__}`" in text and exhibit.law.__doc__
+
+
+def test_the_museum_is_complete():
+    assert len(EXHIBITS) == 21
+    assert all(name == exhibit.__name__ for name, exhibit in EXHIBITS.items())
+
+
+def test_an_error_counts_as_a_failure_and_is_named():
+    def breaks(x):
+        raise IndexError("past the end")
+
+    exhibit = Exhibit(breaks, right=abs, law=lambda f: f(-1) == 1)
+    assert not exhibit.holds(exhibit.fault) and exhibit.holds(abs)
+    assert "IndexError for this fault, True for" in exhibit.verdict
+
+
+def test_a_fault_of_the_law_itself_is_not_hidden():
+    exhibit = Exhibit(abs, right=abs, law=lambda f: f.no_such_name)
+    with pytest.raises(AttributeError):
+        exhibit.holds(abs)
+
+
+# ------------------------------------------- faults that look right where their authors looked
+
+
+def test_faults_agree_with_the_mended_form_on_the_case_that_was_tried():
+    times = torch.linspace(0, 50, 20)
+    timing = faults.absolute.multiplied_timescale
+    torch.testing.assert_close(timing(times, 8), timing.right(times, 8))  # shortest timescale 1
+    slopes = faults.biases.one_formula_for_all
+    for heads in (1, 2, 4, 8, 16):
+        torch.testing.assert_close(slopes(heads), slopes.right(heads))
+    odd = faults.absolute.odd_dim_forgotten
+    np.testing.assert_allclose(odd(9, 6), odd.right(9, 6), atol=1e-6)
+    square = faults.relative.square_weight
+    torch.testing.assert_close(square(torch.ones(4, 4), torch.ones), square.right(
+        torch.ones(4, 4), torch.ones))  # fmt: skip
+    assert sorted(faults.relative.no_extra_axis(4, 4).shape) == [4]
+    wrapped, table = faults.absolute.wrapped_look_up, torch.randn(8, 2)
+    torch.testing.assert_close(wrapped(table, torch.arange(8)), table)
+
+
+def test_a_causal_mask_hides_the_shortcut_and_the_causal_shift():
+    past = torch.ones(7, 7, dtype=torch.bool).tril()
+    short = faults.biases.shortcut_both_ways
+    weights = [f(7, 0.5).masked_fill(~past, -torch.inf).softmax(-1) for f in (short, short.right)]
+    torch.testing.assert_close(*weights)
+    shift, distances = faults.relative.causal_shift, torch.randn(7, 13)
+    torch.testing.assert_close(shift(distances)[past], shift.right(distances)[past])
+    assert (shift(distances) != shift.right(distances))[~past].all()
+
+
+def test_the_timing_fault_turns_the_square_of_the_timescale_too_fast():
+    timing, s = faults.absolute.multiplied_timescale, 4.0
+    times = torch.linspace(0, 3, 13)
+    fast, right = timing(times, 8, s, 1000.0), timing.right(times * s**2, 8, s, 1000.0)
+    torch.testing.assert_close(fast[:, 0], right[:, 0], atol=1e-4, rtol=0)
+
+
+def test_the_wrong_head_leaves_every_score_where_it_was():
+    q, k = torch.randn(2, 1, 3, 6, 8).double()
+    wrong = faults.rotary.turned_by_the_head
+    torch.testing.assert_close(wrong(q) @ wrong(k).mT, q @ k.mT)
+
+
+# ---------------------------------------------------------------------------------------- figures
+
+
+def test_the_shifts_that_are_drawn():
+    figure = plots.museum.shifts(6)
+    right, wrong = (axes.images[0].get_array() for axes in figure.axes if axes.images)
+    expected = relative_positions(6, 6).double().numpy()
+    np.testing.assert_array_equal(right, expected)
+    lower = np.tri(6, dtype=bool)
+    np.testing.assert_array_equal(wrong[lower], expected[lower])
+    assert (wrong[~lower] <= 0).all() and "of the 15 pairs above it 15 are wrong" in figure.alt
+
+
+def test_half_precision_is_drawn_against_the_true_cosine():
+    curves = plots.museum.cosine_columns(range(1900, 2048), 64, 2)
+    truth = np.cos(np.arange(1900, 2048) * 10000.0 ** (-2 * 2 / 64))
+    right, wrong = curves.values()
+    assert np.abs(right - truth).max() < 5e-4
+    assert np.abs(wrong - truth).max() > 0.5
+    assert plots.museum.half_precision().alt.endswith("Farthest apart: 0.72.")
+
+
+def test_cosines_of_half_precision_angles_are_off_by_0_78():
+    half, positions = faults.absolute.half_precision_angles, torch.arange(2048)
+    apart = (half(positions, 64).double() - half.right(positions, 64).double()).abs().max()
+    assert abs(float(apart) - 0.78) < 0.005
+
+
+# ------------------------------------------------------------- answers and solutions of notebook 11
+
+
+def test_the_answer_to_the_question_of_the_panel():
+    """Mean weight at distance 0: 1 / length with the shortcut; the causal mask hides the fault."""
+    from posenc_lib import Door, PositionEncoding
+
+    class Bias(PositionEncoding):
+        door = Door.SCORES
+
+        def __init__(self, make):
+            super().__init__()
+            self.make = make
+
+        def at_scores(self, query, key, query_positions, key_positions):
+            return self.make(query.shape[-2], 0.5)
+
+    bias = faults.biases.shortcut_both_ways
+    rule = {"shortcut": Bias(bias), "penalty": Bias(bias.right)}
+    panel = attention_explorer(encodings=rule, encoding="shortcut", sentence="la", length=12)
+    own = {}
+    for name in rule:
+        for mask in ("none", "causal"):
+            for length in (32, 64):
+                panel.set(encoding=name, mask=mask, length=length)
+                own[name, mask, length] = panel.views[2].ys[0, length - 1]
+    for length in (32, 64):
+        np.testing.assert_allclose(own["shortcut", "none", length], 1 / length, rtol=1e-5)
+        np.testing.assert_allclose(
+            own["shortcut", "causal", length], own["penalty", "causal", length], rtol=1e-5
+        )
+    assert abs(own["penalty", "none", 64] - own["penalty", "none", 32]) < 0.02
+
+
+def test_the_folded_solutions_pass_their_checks():
+    names = folded_solutions("11_bug_museum.ipynb", torch=torch)
+    assert checks.museum.order_law(names["my_law"]).correct
+    for _ in range(20):  # the solution draws its own query and key
+        assert checks.museum.distance_law(names["my_distance_law"]).correct
+
+
+def test_a_law_that_raises_is_told_by_name():
+    def law(encode):
+        raise ZeroDivisionError("by hand")
+
+    assert "my_law(<sinusoidal, right>) raised" in checks.museum.order_law(law).message
+
+
+# --------------------------------------------------------- "nearly all return the right shapes"
+
+
+def _layer():
+    from posenc_lib import MultiHeadAttention, RotaryEncoding
+
+    return MultiHeadAttention(16, 2, encoding=RotaryEncoding(8), causal=True)
+
+
+TRIED = {  # a call that an author may have looked at
+    "added_to_the_batch": lambda: (torch.zeros(5, 5, 8),),
+    "column_as_pair": lambda: (7, 8),
+    "odd_dim_forgotten": lambda: (7, 8),
+    "half_precision_angles": lambda: (torch.arange(9), 8),
+    "wrapped_look_up": lambda: (torch.eye(8), torch.arange(8)),
+    "multiplied_timescale": lambda: (torch.arange(5), 8),
+    "no_extra_axis": lambda: (4, 4),
+    "sign_swapped": lambda: (3, 4),
+    "square_weight": lambda: (torch.zeros(4, 4), torch.ones),
+    "causal_shift": lambda: (torch.randn(4, 7),),
+    "one_formula_for_all": lambda: (12,),
+    "shortcut_both_ways": lambda: (6, 0.5),
+    "divided_bias": lambda: (torch.ones(3, 8), torch.ones(4, 8), torch.ones(3, 4)),
+    "two_sided_buckets": lambda: (torch.arange(-9, 1),),
+    "mixed_layouts": lambda: (torch.ones(5, 8), torch.arange(5)),
+    "turned_by_the_head": lambda: (torch.ones(1, 2, 5, 8),),
+    "values_turned": lambda: (torch.ones(5, 8), torch.arange(5)),
+    "yarn_reversed": lambda: (64, 4.0, 2048),
+    "decoded_at_zero": lambda: (_layer(), torch.ones(1, 5, 16)),
+}
+
+
+def test_a_shape_test_stops_hardly_any_of_them():
+    """All 19 that return an array run on such a case, and 18 return the right shape."""
+    assert set(EXHIBITS) - set(TRIED) == {"forgetful_cache", "written_beforehand"}
+    shapes = {
+        name: [tuple(f(*call()).shape) for f in (EXHIBITS[name].fault, EXHIBITS[name].right)]
+        for name, call in TRIED.items()
+    }
+    assert [name for name, (wrong, right) in shapes.items() if wrong != right] == ["no_extra_axis"]

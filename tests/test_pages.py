@@ -1,0 +1,197 @@
+"""What makes the pages and slides: pinned JavaScript, links, and where slides begin."""
+
+import base64
+import io
+import json
+import re
+import struct
+import tarfile
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tests.tools.notebooks import WIDGET_VIEW
+from tests.tools.pages import deck, export, npm
+from tests.tools.pages.markdown import blocks
+
+# ------------------------------------------------------------------------- pinned JavaScript
+
+
+@pytest.fixture
+def archive(tmp_path):
+    path = tmp_path / "thing-1.0.0.tgz"
+    with tarfile.open(path, "w:gz") as package:
+        for name in ("package/dist/a.js", "package/dist/b.css", "package/other.js"):
+            member = tarfile.TarInfo(name)
+            member.size = len(name)
+            package.addfile(member, io.BytesIO(name.encode()))
+    return path
+
+
+def test_the_hash_is_written_as_npm_writes_it(tmp_path):
+    empty = tmp_path / "empty"
+    empty.touch()
+    assert npm.integrity(empty) == (
+        "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwv"
+        "Y7kxvUdBeoGlODJ6+SfaPg=="
+    )
+
+
+def test_an_archive_with_the_pinned_hash_is_used(archive, tmp_path):
+    pinned = npm.integrity(archive)
+    assert npm.fetch("thing", "1.0.0", pinned, tmp_path) == archive
+
+
+def test_a_wrong_hash_is_refused_and_the_archive_deleted(archive, tmp_path):
+    pinned = npm.integrity(archive)
+    content = bytearray(archive.read_bytes())
+    content[-1] ^= 1
+    archive.write_bytes(content)
+    with pytest.raises(SystemExit, match=r"thing-1\.0\.0\.tgz: its hash is sha512-.* pins sha512-"):
+        npm.fetch("thing", "1.0.0", pinned, tmp_path)
+    assert not archive.exists()
+
+
+def test_only_what_is_listed_is_unpacked(archive, tmp_path):
+    npm.unpack(archive, ["dist/*.js"], tmp_path / "out")
+    files = [p.relative_to(tmp_path / "out").as_posix() for p in tmp_path.glob("out/**/*.*")]
+    assert files == ["dist/a.js"]
+
+
+def test_a_listed_file_that_is_not_there_is_an_error(archive, tmp_path):
+    with pytest.raises(SystemExit, match=r"thing-1\.0\.0\.tgz has no lib/\*"):
+        npm.unpack(archive, ["dist/*", "lib/*"], tmp_path / "out")
+
+
+def test_every_package_is_pinned_and_no_registry_named():
+    for name, package in npm.PACKAGES.items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"]), name
+        assert len(base64.b64decode(package["integrity"].removeprefix("sha512-"))) == 64, name
+    assert "://" not in json.dumps(npm.PACKAGES)
+
+
+# ------------------------------------------------------------------------------------- links
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('<a href="a.ipynb">A</a>', '<a href="a.html">A</a>'),
+        ('<a class="x" href="a.ipynb#Part-2">', '<a class="x" href="a.html#Part-2">'),
+        ('<a href="b.ipynb">', '<a href="b.ipynb">'),  # it has no page
+        ('<a href="https://x.org/a.ipynb">', '<a href="https://x.org/a.ipynb">'),
+        ("<code>a.ipynb</code>", "<code>a.ipynb</code>"),
+        ("&lt;a href=&quot;a.ipynb&quot;&gt;", "&lt;a href=&quot;a.ipynb&quot;&gt;"),
+    ],
+)
+def test_links_between_notebooks_lead_to_pages(before, after):
+    assert export.linked(before, {"a.ipynb"}) == after
+
+
+def test_the_index_lists_each_notebook_with_its_question():
+    first = new_markdown_cell("# 1. A & B\n\n**Question.** Why?\n\nMore.")
+    notebooks = {"one": new_notebook(cells=[first]), "two": new_notebook()}
+    html = export.index(notebooks, "html")
+    assert '<a href="one.html">1. A &amp; B</a>' in html
+    assert "<strong>Question.</strong> Why?" in html and "More." not in html
+    assert '<a href="two.html">two</a>' in html
+
+
+def test_bytes_without_a_place_are_dropped():
+    paths = [["picture", "views", 0, "x"], ["picture", "views", 1, "x"], ["palette"]]
+    state = {"picture": {"views": [{}]}}
+    models = {"m": {"state": state, "buffers": [{"path": path} for path in paths]}}
+    notebook = new_notebook(metadata={"widgets": {export.STATE: {"state": models}}})
+    kept = export.without_lost_buffers(notebook).metadata.widgets[export.STATE].state.m.buffers
+    assert [buffer.path for buffer in kept] == [paths[0], paths[2]]
+
+
+# ------------------------------------------------------------------------------------ slides
+
+
+def png(wide: int, high: int) -> str:
+    head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", wide, high) + bytes(24)
+    return base64.b64encode(head).decode()
+
+
+def code(source: str, *data: dict) -> object:
+    return new_code_cell(source, outputs=[new_output("display_data", data=d) for d in data])
+
+
+def slides(*cells) -> list[str]:
+    """Each slide as its cells, S or V (below) first."""
+    found: list[str] = []
+    for cell in deck.as_deck(new_notebook(cells=list(cells))).cells:
+        kind = cell.metadata.slideshow.slide_type
+        if kind in ("slide", "subslide"):
+            found.append({"slide": "S", "subslide": "V"}[kind])
+        shown = "PICTURE" if "transient" in cell.metadata else cell.source
+        found[-1] += "|" + re.sub(r"<p class=.running.>(.*)</p>", r"(\1)", shown)
+    return found
+
+
+def test_headings_begin_slides():
+    cell = new_markdown_cell("# A\n\na\n\n## B\n\nb\n\n### C\n\nc\n\n#### D")
+    assert slides(cell) == ["S|# A\n\na", "S|## B\n\nb", "V|### C\n\nc\n\n#### D"]
+
+
+def test_a_heading_alone_keeps_the_next_one():
+    assert slides(new_markdown_cell("## A\n\n### B\n\nb")) == ["S|## A|### B\n\nb"]
+
+
+def test_a_comment_in_a_fence_is_no_heading():
+    source = (
+        "## A\n\n```\n# not a heading\n\n## nor this\n```\n\n<details>\n\n## folded\n\n</details>"
+    )
+    assert slides(new_markdown_cell(source)) == ["S|" + source]
+
+
+def test_what_does_not_fit_goes_on_below_with_the_heading():
+    long = "\n".join("x = 1" for _ in range(18))
+    assert slides(new_markdown_cell("## A"), code(long), code("y"), code(long)) == [
+        f"S|## A|{long}|y",
+        f"V|(A)|{long}",
+    ]
+
+
+def test_long_text_is_cut_between_paragraphs_and_none_is_lost():
+    paragraphs = [f"({n}) " + "word " * 60 for n in range(12)]
+    found = slides(new_markdown_cell("## A\n\n" + "\n\n".join(paragraphs)))
+    assert len(found) > 2 and found[1].startswith("V|(A)|")
+    for paragraph in paragraphs:
+        assert sum(paragraph in slide for slide in found) == 1
+
+
+def test_a_line_that_announces_stays_with_what_follows():
+    assert [b.text for b in blocks("a\n\n**References.**\n\n- b\n\nFor example:\n\n$$\nx\n$$")] == [
+        "a",
+        "**References.**\n\n- b",
+        "For example:\n\n$$\nx\n$$",
+    ]
+
+
+def test_code_stays_with_its_output_and_the_picture_makes_room():
+    cell = code("plot()", {"image/png": png(800, 500), "text/plain": "x"})
+    text = new_markdown_cell("## A\n\n" + "word " * 40)
+    result = deck.as_deck(new_notebook(cells=[text, cell]))
+    assert [c.metadata.slideshow.slide_type for c in result.cells] == ["slide", "-"]
+    assert 0.7 * 500 < result.cells[1].metadata.room < 450
+
+
+def test_a_picture_below_long_code_has_a_slide_of_its_own():
+    cell = code("\n".join("x = 1" for _ in range(14)), {"image/png": png(800, 600)})
+    assert slides(new_markdown_cell("## A"), cell) == [f"S|## A|{cell.source}", "V|(A)|PICTURE"]
+
+
+def test_a_live_panel_stays_with_its_short_code():
+    panel = code("panel", {WIDGET_VIEW: {}, "image/png": png(800, 600)})
+    assert slides(new_markdown_cell("## A\n\na"), panel) == ["S|## A\n\na", "V|(A)|panel"]
+
+
+def test_slideshow_metadata_is_respected():
+    own = [
+        new_markdown_cell("## A\n\n## B", metadata={"slideshow": {"slide_type": kind}})
+        for kind in ("slide", "-", "notes", "fragment")
+    ]
+    kinds = [c.metadata.slideshow.slide_type for c in deck.as_deck(new_notebook(cells=own)).cells]
+    assert kinds == ["slide", "-", "notes", "fragment"]

@@ -1,0 +1,16 @@
+"""The folded solutions of a notebook, as functions: what a learner would copy from the page."""
+
+import re
+from typing import Any
+
+from tests.tools.notebooks import NOTEBOOKS, read
+
+
+def folded_solutions(name: str, **imported: Any) -> dict[str, Any]:
+    """Every name that the ```python blocks in the prose of a notebook define."""
+    cells = read(NOTEBOOKS / name).cells
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    names = dict(imported)
+    for block in re.findall(r"```python\n(.*?)```", prose, flags=re.DOTALL):
+        exec(block, names)
+    return names
