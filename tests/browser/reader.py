@@ -199,14 +199,14 @@ class Hand:
         """Click on the slider's track, at this share of its length."""
         _, x, y = self._points(share)
         self.page.mouse.click(x, y)
-        # the handle glides there, and takes no other click on its way
-        self.page.wait_for_function(
-            "base => !base.parentElement.classList.contains('noUi-state-tap')", arg=self.base
-        )
         return self._let_go(x)
 
     def _points(self, share: float = 0.0) -> tuple[float, float, float]:
         """Where the handle is; the point at this share of the track, across and down."""
+        # the handle glides to where it was set, and takes no click on its way
+        self.page.wait_for_function(
+            "base => !base.parentElement.classList.contains('noUi-state-tap')", arg=self.base
+        )
         return self.page.evaluate(POINTS, [self.elements[0], self.base, share])
 
     def _let_go(self, x: float) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def test_everything_but_the_kernel_answers_while_the_kernel_is_busy(visit, busy)
     panel.type("base", "12345.50")
     panel.shows("base", "12,345.5")
     panel.type("length", "abc")
-    message = panel.root.locator(".posenc-message")
+    message = panel.root.locator(".posenc-message").first
     message.filter(has_text="length = 'abc' is refused: it must be a whole number").wait_for()
     panel.shows("length", "35")
     panel.press("Difference")

@@ -94,13 +94,13 @@ def filled(canvas) -> bool:
 
 
 def check_panel(panel):
-    """The panel shows its last picture and says what cannot work."""
+    """The panel shows the picture of its own cell, and says what cannot work."""
     canvas = panel.locator("canvas.posenc-canvas").first
     canvas.wait_for()
     panel.get_by_text(NO_KERNEL).wait_for()
     assert filled(canvas)
     typed = panel.locator(".widget-slider + .widget-text input")
-    assert typed.evaluate_all("all => all.map(e => e.value)") == ["3"]
+    assert typed.evaluate_all("all => all.map(e => e.value)") == ["2"]
     assert panel.locator(".posenc-controls").get_attribute("inert") is not None
     assert panel.get_by_role("button", name="Reset").is_disabled()
     small = canvas.bounding_box()["height"]

@@ -16,6 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 SECONDS_A_CELL = 120
 
+RESET = """\
+import gc
+from posenc_lib.explorers.panel import Panel
+for panel in [found for found in gc.get_objects() if type(found) is Panel]:
+    panel.reset()"""
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # All else in the metadata is left by an editor or a run: timings, widget state, collapsed cells.
 CELL_METADATA = ("jupyter", "slideshow", "tags")
@@ -107,12 +113,16 @@ def _normalised_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
 def execute(path: Path, *, widgets: bool = False) -> NotebookNode:
     """Run a notebook in its own folder with this interpreter; an error names the cell.
 
-    `widgets` keeps the last state of every widget, which only a page without a kernel needs.
+    `widgets` keeps the state of every widget, which only a page without a kernel needs. Panels
+    are reset in the end: in such a page they stand below the code that makes them, not below the
+    cell that moved them last.
     """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
     notebook = read(path)
+    if widgets:
+        notebook.cells.append(nbformat.v4.new_code_cell(RESET))
     client = NotebookClient(
         notebook,
         kernel_manager_class=_kernel_manager(),
@@ -129,6 +139,8 @@ def execute(path: Path, *, widgets: bool = False) -> NotebookNode:
         client.execute()
     except (CellExecutionError, TimeoutError) as problem:
         raise SystemExit(f"{path.name}, cell {started[-1] + 1}: {problem}") from None
+    if widgets:
+        notebook.cells.pop()
     return notebook
 
 
