@@ -7,6 +7,7 @@ LAB_ARGS ?=
 LAB_ROOT ?= $(CURDIR)
 BINDER_ARGS ?=
 BENCH_ARGS ?=
+EXPERIMENTS ?=
 
 # With PY=/path/to/python nothing is installed: the environment is then yours to keep.
 ifeq ($(PY),.venv/bin/python)
@@ -18,13 +19,13 @@ PIP := $(PY) -m pip install --disable-pip-version-check
 TITLE = @printf '\n== %s ==\n'
 
 # One thread each: at these sizes two threads on a busy machine are slower, and sums keep one order.
-test test-% notebooks notebooks-compare html slides parity binder-check: export OMP_NUM_THREADS = 1
-test test-% notebooks notebooks-compare html slides parity binder-check: export MKL_NUM_THREADS = 1
+test test-% notebooks notebooks-compare html slides experiments parity binder-check: export OMP_NUM_THREADS = 1
+test test-% notebooks notebooks-compare html slides experiments parity binder-check: export MKL_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install test test-lint test-library test-bad-input test-notebooks test-browser
-.PHONY: notebooks notebooks-compare html slides parity bench bench-widgets format binder-check clean
+.PHONY: notebooks notebooks-compare html slides experiments parity bench bench-widgets format binder-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -33,7 +34,7 @@ help:  ## list the targets
 	  '  CPU=1                take the small CPU-only build of torch (for Linux; through uv)' \
 	  '  PY=/path/to/python   use this environment as it is; install nothing' \
 	  '  LAB_ARGS="..."       more arguments for JupyterLab, such as --port=9000 or --no-browser' \
-	  '  JOBS=2               test processes side by side'
+	  '  JOBS=2               test processes, or training runs, side by side'
 
 lab: $(RUN_TIME)  ## install on the first run, then open the start page in JupyterLab
 	@JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
@@ -101,6 +102,10 @@ html: $(TEST_TOOLS)  ## every notebook as a page that needs no kernel and no net
 
 slides: $(TEST_TOOLS)  ## the same as slides: build/slides
 	$(PY) -m tests.tools.pages slides
+
+# EXPERIMENTS="digits series:co2" trains those alone, EXPERIMENTS=--missing what is not stored yet.
+experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 20 min)
+	$(PY) -m posenc_lib.experiments --jobs $(JOBS) $(EXPERIMENTS)
 
 parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the table
 	$(PY) -m tests.parity.table

@@ -14,6 +14,7 @@ every encoding; one file holds one idea:
   `grid`, `randomised`
 - for the notebooks: `plots`, `explorers`, `checks`, `faults`, `source`, `probe`, `similarity`,
   `spectrum`, `trained`, `toy`, `memory`
+- what position does in real work, trained here: `experiments`
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["checks", "explorers", "faults", "plots"],
+    submodules=["checks", "experiments", "explorers", "faults", "plots"],
     submod_attrs={
         "sinusoidal": [
             "frequencies", "wavelengths", "sinusoidal_at", "sinusoidal_table",

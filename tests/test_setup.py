@@ -22,6 +22,7 @@ RANGES = {
     RUN_TIME: [
         *PROJECT["project"]["dependencies"],
         *PROJECT["project"]["optional-dependencies"]["notebooks"],
+        *PROJECT["project"]["optional-dependencies"]["experiments"],
     ],
     TEST: PROJECT["project"]["optional-dependencies"]["test"],
 }

@@ -1,0 +1,59 @@
+"""Independent runs side by side: the same call over one core, all cores, or a cluster.
+
+    results = the runs in the order of the calls, whoever finishes first
+
+joblib chooses where they run: `jobs` processes here, or the backend that the caller has put in
+force, such as Dask with `joblib.parallel_config(backend="dask")`.
+
+The traps: two threads a run on a busy machine, which is slower at these sizes and sums in another
+order; and anything drawn from a generator that runs share. Each run gets one thread and a seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from posenc_lib.experiments.records import Record, Results
+
+
+def side_by_side(
+    function: Callable[..., Iterable[Record]],
+    calls: Iterable[dict[str, Any]],
+    *,
+    jobs: int | None = None,
+) -> Results:
+    """The records of `function(**call)` for each call, in the order of the calls.
+
+    `jobs` is joblib's n_jobs: processes here, -1 for one a core. None leaves it to the backend in
+    force, one run after the other where there is none. The number of jobs never changes a result.
+
+    Raises what the function raises, and like joblib for jobs = 0.
+
+    >>> def twice(seed): return [Record("toy", "none", seed, 0, "value", 2.0 * seed)]
+    >>> [record.value for record in side_by_side(twice, [{"seed": 1}, {"seed": 2}])]
+    [2.0, 4.0]
+    """
+    from joblib import Parallel, delayed
+
+    runs = Parallel(n_jobs=jobs)(delayed(_alone)(function, call) for call in calls)
+    return Results(record for run in runs for record in run)
+
+
+def _alone(function: Callable[..., Iterable[Record]], call: dict[str, Any]) -> list[Record]:
+    with one_thread():
+        return list(function(**call))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread inside; the number of before comes back afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

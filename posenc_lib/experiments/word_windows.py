@@ -1,0 +1,70 @@
+"""Windows of words from real text, with the topic that each comes from.
+
+    paragraph  w_1 w_2 ... w_m   ->   rows of n words,   all inside one paragraph
+
+Source: our own; the text is that of `prose`.
+
+The trap: windows that overlap on both sides of a split, or a vocabulary counted on the test text.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from posenc_lib import _validate
+from posenc_lib.experiments import prose
+
+TASKS = ("reversed", "shuffled", "topic")
+TOPICS = ("formatstrings", "debugger", "types", "string-methods")  # long, and little in common
+
+
+def word_windows(task: str, split: str, words: int, vocabulary: int) -> tuple[Tensor, Tensor]:
+    """Windows (number, words) of word numbers, and the topic of each.
+
+    Windows lie within a paragraph: one a word in training, side by side elsewhere. For "topic" the
+    paragraphs of four long topics are dealt out, of every five three to training and one each to
+    validation and test. Words beyond the `vocabulary` most frequent of training share one number.
+
+    Raises ValueError for another task or split.
+
+    >>> word_windows("reversed", "test", 8, 1000)[0].shape[1]
+    8
+    """
+    _validate.choice("word_windows", "task", task, TASKS)
+    _validate.choice("word_windows", "split", split, prose.SPLITS)
+    number = _numbers(task, _validate.size("word_windows", "vocabulary", vocabulary))
+    step = 1 if split == "train" else words
+    rows, labels = [], []
+    for label, paragraph in _paragraphs(task, split):
+        ids = [number.get(word, vocabulary) for word in paragraph.lower().split()]
+        starts = range(0, len(ids) - words + 1, step)
+        rows += [ids[start : start + words] for start in starts]
+        labels += [label] * len(starts)
+    return torch.tensor(rows), torch.tensor(labels)
+
+
+@cache
+def _numbers(task: str, vocabulary: int) -> dict[str, int]:
+    """Word to number, the most frequent words of the training part first."""
+    counts = Counter(
+        word for _, paragraph in _paragraphs(task, "train") for word in paragraph.lower().split()
+    )
+    frequent = sorted(counts, key=lambda word: (-counts[word], word))[:vocabulary]
+    return {word: number for number, word in enumerate(frequent)}
+
+
+def _paragraphs(task: str, split: str) -> list[tuple[int, str]]:
+    """The paragraphs of a split, each with the number of its topic."""
+    if task != "topic":
+        return [(0, p) for topic in prose.paragraphs(split).values() for p in topic]
+    mine = {"train": (0, 1, 2), "validation": (3,), "test": (4,)}[split]
+    return [
+        (label, paragraph)
+        for label, topic in enumerate(TOPICS)
+        for place, paragraph in enumerate(prose.paragraphs("train")[topic])
+        if place % 5 in mine
+    ]

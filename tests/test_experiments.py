@@ -1,0 +1,389 @@
+"""The experiments: no look ahead, the same tokens at every length, the same answer for any jobs."""
+
+import math
+from dataclasses import replace
+
+import joblib
+import numpy as np
+import pytest
+import torch
+
+from posenc_lib import RotaryEncoding
+from posenc_lib import experiments as package
+from posenc_lib.experiments import (
+    FULL,
+    ExtrapolationSettings,
+    Record,
+    Results,
+    SeriesSettings,
+    TextOrderSettings,
+    Training,
+    baselines,
+    digit_images,
+    digits,
+    extrapolation,
+    forecast,
+    forecast_comparison,
+    forecasting,
+    gaps,
+    images,
+    length_settings,
+    lengths,
+    measured,
+    parallel,
+    readings,
+    sequences,
+    series,
+    side_by_side,
+    text_order,
+    windows,
+    word_order,
+)
+from posenc_lib.experiments.recipe import IGNORED, Batch
+
+BRIEF = Training(steps=4, batch=8, rate=1e-2, every=2)
+LENGTHS = ExtrapolationSettings(
+    tasks=("sum",), trained=("alibi", "rope"), seeds=(0, 1), text=BRIEF, drawn=BRIEF,
+    scored=1024, scored_drawn=512, dim=16, heads=4,
+)  # fmt: skip
+SERIES = SeriesSettings(
+    tasks=("el_nino",), seeds=(0,), training=replace(BRIEF, patience=2), rates=(1e-2,), dims=(16,)
+)
+
+
+# Extrapolation
+
+
+class Recorder(torch.nn.Module):
+    """Stands in for a decoder: notes what it reads, and answers that every token is alike."""
+
+    def __init__(self, classes):
+        super().__init__()
+        self.classes, self.read, self.masks = classes, [], []
+
+    def forward(self, x, positions, mask=None):
+        self.read.append((x, positions))
+        self.masks.append(mask)
+        return torch.zeros(*x.shape, self.classes)
+
+
+@pytest.mark.parametrize("task", ["text", "noise"])
+def test_the_same_number_of_tokens_is_scored_at_every_length(task):
+    batches = [readings.scored_batch(LENGTHS, task, "test", 32 * n) for n in (1, 2, 4, 8)]
+    assert len({batch.x.numel() for batch in batches}) == 1
+    if task == "text":
+        assert len({bytes(batch.x.flatten().numpy()) for batch in batches}) == 1
+        first = batches[0]
+        assert (first.x.flatten()[1:] == first.target.flatten()[:-1]).all()
+
+
+def test_a_sliding_window_scores_every_token_once_and_reads_no_long_row():
+    batch = readings.scored_batch(LENGTHS, "text", "test", 256)
+    recorder = Recorder(97)
+    logits, target = readings.sliding(recorder, batch, "rope", LENGTHS)
+    assert target.shape == logits.shape[:2]
+    scored = target[target != IGNORED]
+    assert scored.sort().values.tolist() == batch.target.flatten().sort().values.tolist()
+    assert all(x.shape[1] == 32 for x, _ in recorder.read)
+    assert all(positions.tolist() == list(range(32)) for _, positions in recorder.read)
+
+
+def test_a_window_of_keys_reaches_32_tokens_back():
+    batch = readings.scored_batch(LENGTHS, "text", "test", 256)
+    recorder = Recorder(97)
+    readings.windowed(recorder, batch, "rope", LENGTHS)
+    mask = recorder.masks[0]
+    assert mask.sum(1).tolist() == [min(i + 1, 32) for i in range(256)]
+
+
+def test_a_uniform_guess_scores_the_floor():
+    batch = readings.scored_batch(LENGTHS, "noise", "test", 64)
+    logits, target = readings.plain(Recorder(10), batch, "rope", LENGTHS)
+    loss, _ = readings.scores(logits, target)
+    assert loss == pytest.approx(sequences.NOISE_FLOOR)
+
+
+def test_randomised_positions_are_drawn_and_rise():
+    short, long = (readings.positions_of(LENGTHS, length_settings.RANDOMISED, n) for n in (32, 256))
+    for positions, n in ((short, 32), (long, 256)):
+        assert len(positions) == n
+        assert (positions.diff() > 0).all()
+        assert 0 <= positions.min() <= positions.max() < 512
+    assert readings.positions_of(LENGTHS, "rope", 32).tolist() == list(range(32))
+
+
+def test_scaled_rope_is_the_trained_rope_at_its_own_length():
+    model = lengths.trained_model(LENGTHS, "sum", "rope", 0)
+    names = [name for name, _ in lengths._variants(model, LENGTHS, "rope", 8)]
+    assert names == ["rope", *lengths.SCALED]
+    batch = readings.scored_batch(LENGTHS, "sum", "test", 32)
+    plain, *scaled = (
+        readings.plain(variant, batch, name, LENGTHS)[0]
+        for name, variant in lengths._variants(model, LENGTHS, "rope", 1)
+    )
+    for other in scaled:
+        torch.testing.assert_close(other, plain)
+    for name, variant in lengths._variants(model, LENGTHS, "rope", 8)[1:]:
+        encoding = variant.layers[0].attention.encoding
+        assert isinstance(encoding, RotaryEncoding)
+        assert encoding.factor == 8.0, name
+
+
+def test_extrapolation_is_tidy():
+    found = extrapolation(LENGTHS)
+    assert set(found.values("encoding")) == {"alibi", "rope", *lengths.SCALED}
+    assert found.values("at") == [32, 64, 128, 256]
+    assert all(math.isfinite(record.value) for record in found)
+    keys = [(r.task, r.encoding, r.seed, r.at, r.metric) for r in found]
+    assert len(set(keys)) == len(keys) == 2 * 5 * 4 * 2
+
+
+def test_only_text_has_the_controls():
+    records = lengths.one_run(LENGTHS, "text", "alibi", 0)
+    assert {r.metric for r in records} == {
+        "loss in nats", "accuracy", "loss in nats, window", "loss in nats, sliding"
+    }  # fmt: skip
+    at_32 = {r.metric: r.value for r in records if r.at == 32}
+    assert at_32["loss in nats, window"] == pytest.approx(at_32["loss in nats"], abs=1e-6)
+    assert at_32["loss in nats, sliding"] == pytest.approx(at_32["loss in nats"], abs=1e-6)
+
+
+# Order of words, and digits
+
+
+def test_what_is_blind_to_order_scores_one_half_exactly():
+    plan = TextOrderSettings(training=BRIEF)
+    for encoding in (word_order.BAG, "none", "alibi"):
+        assert word_order.one_run(plan, "reversed", encoding, 0)[0].value == pytest.approx(
+            0.5, abs=0.01
+        ), encoding
+
+
+def test_a_bag_of_words_does_not_see_order():
+    torch.manual_seed(0)
+    bag, x = word_order.BagOfWords(10, 8, 2), torch.randint(10, (4, 6))
+    assert (bag(x) == bag(x.flip(1))).all()
+    assert not (bag(x) == bag((x + 1) % 10)).all()
+
+
+def test_shuffled_pixels_leave_no_position_as_it_was():
+    plan = images.DigitsSettings(training=BRIEF, dim=16, layers=1)
+    right, mixed = images.one_run(plan, "patches", "none", 0)
+    assert right.value == mixed.value
+    model, _ = images.trained_model(plan, "patches", "sinusoidal_2d", 0)
+    tokens = digit_images.image_tokens(digit_images.split_digits("test")[0], 2)
+    moved = model(tokens) - model(digit_images.shuffled_tokens(tokens, 0))
+    assert moved.abs().max() > 1e-3
+
+
+# Series
+
+
+@pytest.mark.parametrize(
+    ("task", "encoding"),
+    [("el_nino", "sinusoidal"), ("sp500", "rope"), ("el_nino_gaps", forecasting.TIMING)],
+)
+def test_a_changed_future_changes_no_prediction(task, encoding):
+    """Everything after the origin of the first test row is replaced: its forecast stays."""
+    data = measured(gaps.SHAPES[task][0])
+    history = gaps.SHAPES[task][1]
+    origin = round(len(data) * 0.8) + history  # the first value that is not known
+    rng = np.random.default_rng(0)
+    changed = data.values.copy()
+    changed[origin:] = rng.normal(1000, 100, len(changed) - origin)
+    first, second = (
+        forecast(SERIES, task, encoding, 0, rate=1e-2, dim=16, data=some)
+        for some in (data, replace(data, values=changed))
+    )
+    assert (first.rows.past[0] == second.rows.past[0]).all()
+    assert (first.rows.future[0] != second.rows.future[0]).any()
+    assert (first.predicted[0] == second.predicted[0]).all()
+    assert (first.predicted[-1] != second.predicted[-1]).any()  # the last row saw other values
+
+
+def test_a_changed_past_changes_the_prediction():
+    data = measured("el_nino")
+    changed = data.values.copy()
+    changed[round(len(data) * 0.8) + 35] += 5.0  # the last known value of the first test row
+    first, second = (
+        forecast(SERIES, "el_nino", "rope", 0, rate=1e-2, dim=16, data=some)
+        for some in (data, replace(data, values=changed))
+    )
+    assert (first.predicted[0] != second.predicted[0]).any()
+
+
+def test_with_gaps_the_model_is_given_half_of_the_months():
+    rows = windows(measured("el_nino"), "test", history=36, horizon=12)
+    for encoding in forecasting.TRAINED_GAPS:
+        batch = forecasting._batch(rows, 1.0, "el_nino_gaps", encoding, np.random.default_rng(0))
+        assert batch.x.shape[1] == gaps.KEPT
+        assert (batch.x[:, -1] == 0).all(), "relative to the last value, which is always known"
+        if encoding.endswith(forecasting.BY_TIME):
+            assert (batch.positions[:, 0] == 0).all()
+            assert (batch.positions.diff() > 0).all()
+            assert batch.positions.max() == 35
+        elif encoding == forecasting.TIMING:
+            assert (batch.positions[:, -1].numpy() == rows.past_times[:, -1]).all()
+            values = dict(zip(measured("el_nino").times, measured("el_nino").values, strict=True))
+            x = np.vectorize(values.__getitem__)(batch.positions.numpy()) - rows.last
+            np.testing.assert_allclose(batch.x[..., 0], x, atol=1e-5)
+
+
+def test_the_baselines_are_those_of_a_plain_loop():
+    rows = windows(measured("el_nino"), "test", history=36, horizon=14)
+    guess = baselines.seasonal_naive(rows, 12)
+    for row in (0, 7):
+        for k in range(14):
+            steps_back = 12 if k < 12 else 24
+            t = 35 + 1 + k - steps_back
+            assert guess[row, k] == rows.past[row, t]
+    assert (baselines.last_value(rows) == rows.past[:, -1:]).all()
+    with pytest.raises(ValueError, match="longer history"):
+        baselines.seasonal_naive(rows, 37)
+
+
+def test_ridge_finds_a_wave_and_no_more_than_a_wave():
+    wave = replace(measured("el_nino"), values=np.sin(np.arange(732) * 2 * np.pi / 12))
+    parts = [windows(wave, p, history=24, horizon=6) for p in ("train", "validation", "test")]
+    assert baselines.rmse(baselines.ridge(*parts), parts[2].future) < 1e-3
+
+
+def test_the_difference_to_the_last_value_is_paired():
+    data = measured("sp500")
+    rows = windows(data, "test", history=32, horizon=5)
+    same = forecast_comparison._records(
+        "sp500", "x", 0, forecasting.Forecast(rows.last + 0 * rows.future, rows)
+    )
+    assert {r.metric: r.value for r in same}[forecast_comparison.BEYOND] == 0.0
+    perfect = forecast_comparison._records("sp500", "x", 0, forecasting.Forecast(rows.future, rows))
+    values = {(r.metric, r.at): r.value for r in perfect}
+    assert values["rmse", 0] == 0.0
+    assert values[forecast_comparison.BEYOND, 0] == pytest.approx(
+        -np.mean((rows.future - rows.last) ** 2)
+    )
+    assert values[forecast_comparison.ERROR, 0] > 0
+
+
+def test_settings_are_chosen_on_validation():
+    tried = [
+        Record(
+            "el_nino",
+            forecast_comparison._choice("rope", rate, dim),
+            0,
+            0,
+            "validation rmse",
+            value,
+        )
+        for rate, dim, value in ((1e-3, 16, 3.0), (1e-3, 32, 1.0), (3e-3, 16, 2.0), (3e-3, 32, 4.0))
+    ]
+    plan = replace(SERIES, rates=(1e-3, 3e-3), dims=(16, 32))
+    best = forecast_comparison.chosen(plan, Results(tried), "el_nino", "rope")
+    assert best == {"rate": 1e-3, "dim": 32}
+
+
+def test_series_are_tidy_and_tuned_where_there_is_a_choice():
+    found = series(SERIES)
+    assert found.values("metric") == [
+        forecast_comparison.RMSE, forecast_comparison.BEYOND, forecast_comparison.ERROR
+    ]  # fmt: skip
+    assert set(found.values("encoding")) == {
+        "last value", "seasonal naive", "ridge", *forecasting.TRAINED
+    }  # fmt: skip
+    assert found.where(metric=forecast_comparison.RMSE).values("at") == [1, 12, 0]
+    assert found.where(encoding="last value").values("seed") == [None]
+    tuned = forecast_comparison.tune(replace(SERIES, rates=(1e-3, 1e-2)))
+    assert tuned.values("encoding")[:2] == [
+        "none, rate 0.001, width 16", "none, rate 0.01, width 16"
+    ]  # fmt: skip
+    assert tuned.values("metric") == [forecast_comparison.VALIDATION]
+
+
+# Side by side
+
+
+def test_the_number_of_jobs_changes_no_result():
+    plan = replace(LENGTHS, trained=("alibi",))
+    assert extrapolation(plan, jobs=1) == extrapolation(plan, jobs=2)
+
+
+def test_the_number_of_threads_comes_back():
+    torch.set_num_threads(2)
+    seen = []
+
+    def look(seed):
+        seen.append(torch.get_num_threads())
+        return []
+
+    side_by_side(look, [{"seed": 0}])
+    assert seen == [1]
+    assert torch.get_num_threads() == 2
+    with pytest.raises(RuntimeError), parallel.one_thread():
+        raise RuntimeError
+    assert torch.get_num_threads() == 2
+
+
+CLUSTERS = {
+    # Loopback only: a cluster that other machines could reach would run what they send.
+    "processes": {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1"},
+    "threads": {"n_workers": 1, "threads_per_worker": 2, "processes": False},  # no socket at all
+}
+
+
+@pytest.mark.parametrize("kind", CLUSTERS)
+def test_the_same_call_spreads_over_a_dask_cluster(kind):
+    distributed = pytest.importorskip("distributed")
+    plan = replace(LENGTHS, trained=("alibi",))
+    here = extrapolation(plan)
+    with (
+        distributed.LocalCluster(
+            dashboard_address=None, silence_logs=50, **CLUSTERS[kind]
+        ) as cluster,
+        distributed.Client(cluster) as client,
+        joblib.parallel_config(backend="dask"),
+    ):
+        there = extrapolation(plan)
+        log = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.transition_log))
+    assert there == here
+    assert log > 0, "nothing went through the cluster"
+
+
+def test_small_versions_are_small():
+    for name, settings in FULL.items():
+        small, full = getattr(package, settings).small(), getattr(package, settings)()
+        assert len(small.seeds) == 1, name
+        assert len(full.seeds) >= 3, name
+
+
+def test_text_order_and_digits_are_tidy():
+    words = text_order(TextOrderSettings(tasks=("topic",), trained=("t5",), training=BRIEF))
+    pictures = digits(
+        images.DigitsSettings(tasks=("patches",), trained=("none",), training=BRIEF, seeds=(0,))
+    )
+    assert [(r.encoding, r.at) for r in words] == [("t5", 8)] * 3
+    assert words.values("seed") == [0, 1, 2]
+    assert [(r.metric, r.at) for r in pictures] == [("accuracy", 16), ("accuracy, shuffled", 16)]
+    assert all(0 <= record.value <= 1 for record in words + pictures)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: ExtrapolationSettings(tasks=("poems",)), "poems"),
+        (lambda: ExtrapolationSettings(scored=1000), "longest row"),
+        (lambda: TextOrderSettings(words=0), "words"),
+        (lambda: images.DigitsSettings(tasks=("voxels",)), "voxels"),
+        (lambda: SeriesSettings(tasks=("stocks",)), "stocks"),
+        (lambda: SeriesSettings(layers=0), "layers"),
+        (lambda: lengths.trained_model(LENGTHS, "sum", "rop", 0), "rop"),
+        (lambda: forecast(SERIES, "stocks", "rope", 0, rate=1e-2, dim=16), "stocks"),
+        (lambda: word_order.labelled("sorted", torch.ones(1, 2), torch.ones(1), None), "sorted"),
+    ],
+)
+def test_bad_settings_are_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_a_batch_without_positions_says_so():
+    assert Batch(torch.ones(1, 1), torch.ones(1)).positions is None

@@ -1,0 +1,53 @@
+"""Tables of results: filtered, averaged, shown, and never mixed."""
+
+import statistics
+
+import pytest
+
+from posenc_lib.experiments import Record, Results
+
+RECORDS = [
+    Record(task, encoding, seed, at, "loss", value + at)
+    for task in ("text", "sum")
+    for encoding in ("rope", "alibi")
+    for seed, value in ((0, 1.0), (1, 2.0), (2, 6.0))
+    for at in (32, 64)
+]
+RESULTS = Results(RECORDS)
+
+
+def test_where_mean_and_spread():
+    some = RESULTS.where(task="text", encoding="rope", at=32)
+    assert [record.seed for record in some] == [0, 1, 2]
+    assert some.mean() == RESULTS.mean(task="text", encoding="rope", at=32) == 35.0
+    assert some.spread() == pytest.approx(statistics.stdev([1.0, 2.0, 6.0]))
+    assert RESULTS.where(seed=0, at=32, task="sum", encoding="rope").spread() == 0.0
+    assert RESULTS.values("encoding") == ["rope", "alibi"]
+
+
+def test_a_sequence_of_records():
+    assert RESULTS[0] == RECORDS[0]
+    assert RESULTS[:2] == Results(RECORDS[:2])
+    assert RESULTS[:2] + RESULTS[2:] == RESULTS
+    assert RESULTS != RECORDS
+    assert RESULTS.as_dicts()[0]["value"] == 33.0
+
+
+def test_the_table_shows_mean_and_spread():
+    lines = RESULTS.where(task="text").table(digits=1).splitlines()
+    assert lines[0] == "| encoding | 32 | 64 |"
+    assert lines[2] == "| rope | 35.0 ± 2.6 | 67.0 ± 2.6 |"
+    one = Results(RECORDS[:1]).table()
+    assert one.splitlines()[2] == "| rope | 33.000 |"
+
+
+@pytest.mark.bad_input
+def test_what_would_mix_is_refused():
+    with pytest.raises(ValueError, match=r"where\(task=...\)"):
+        RESULTS.table()
+    with pytest.raises(ValueError, match="at least one record"):
+        RESULTS.mean(encoding="xpos")
+    with pytest.raises(TypeError, match="length"):
+        RESULTS.where(length=32)
+    with pytest.raises(TypeError, match="Record"):
+        Results([("text", "rope")])

@@ -1,0 +1,199 @@
+"""Laws of the tiny Transformer, whatever the encoding."""
+
+import copy
+
+import pytest
+import torch
+
+from posenc_lib import AlibiBias, Door, RotaryEncoding, encodings, make_encoding
+from posenc_lib.experiments import TinyTransformer
+
+ENTRIES = encodings()
+VOCABULARY, DIM, HEADS, LENGTH = 7, 16, 4, 16
+
+
+def model(encoding="none", *, causal=True, layers=2, seed=0, **options):
+    torch.manual_seed(seed)
+    length = LENGTH if isinstance(encoding, str) else None
+    sizes = {"vocabulary": VOCABULARY, "outputs": 5, "dim": DIM, "heads": HEADS} | options
+    return TinyTransformer(
+        encoding=encoding, length=length, causal=causal, layers=layers, **sizes
+    ).double()
+
+
+def tokens(rows=3, length=LENGTH, seed=0):
+    return torch.randint(VOCABULARY, (rows, length), generator=torch.manual_seed(seed))
+
+
+every = pytest.mark.parametrize("name", ENTRIES)
+stable = pytest.mark.parametrize("name", [n for n, e in ENTRIES.items() if e.stable])
+
+
+@every
+def test_causal_means_causal(name):
+    x = tokens()
+    changed = x.clone()
+    changed[:, 10:] = (x[:, 10:] + 1) % VOCABULARY
+    decoder = model(name)
+    before, after = decoder(x), decoder(changed)
+    torch.testing.assert_close(before[:, :10], after[:, :10], rtol=0, atol=1e-12)
+    assert (before[:, 10:] - after[:, 10:]).abs().max() > 1e-6
+
+
+def test_an_encoder_sees_the_future():
+    x = tokens()
+    changed = x.clone()
+    changed[:, -1] = (x[:, -1] + 1) % VOCABULARY
+    encoder = model(causal=False)
+    assert (encoder(x) - encoder(changed))[:, 0].abs().max() > 1e-6
+
+
+def test_without_positions_the_logits_follow_the_tokens():
+    x, order = tokens(), torch.randperm(LENGTH, generator=torch.manual_seed(1))
+    encoder = model(causal=False)
+    torch.testing.assert_close(encoder(x)[:, order], encoder(x[:, order]))
+    pooled = model(causal=False, read_out="mean")
+    torch.testing.assert_close(pooled(x), pooled(x[:, order]))
+
+
+@pytest.mark.parametrize("name", ["sinusoidal", "learned", "t5", "rope", "shaw"])
+def test_with_positions_they_do_not(name):
+    x, order = tokens(), torch.randperm(LENGTH, generator=torch.manual_seed(1))
+    encoder = model(name, causal=False, read_out="mean")
+    assert (encoder(x) - encoder(x[:, order])).abs().max() > 1e-6
+
+
+def test_symmetric_alibi_cannot_tell_a_text_from_its_reverse():
+    x = tokens()
+    blind = model("alibi", causal=False, read_out="mean")
+    torch.testing.assert_close(blind(x), blind(x.flip(1)))
+    seeing = model("t5", causal=False, read_out="mean")
+    assert (seeing(x) - seeing(x.flip(1))).abs().max() > 1e-6
+
+
+@every
+def test_a_row_does_not_depend_on_its_batch(name):
+    x, decoder = tokens(), model(name)
+    torch.testing.assert_close(decoder(x)[1:2], decoder(x[1:2]))
+
+
+@every
+def test_gradients_reach_everything(name):
+    decoder = model(name)
+    decoder(tokens(rows=8)).square().sum().backward()
+    for parameter_name, parameter in decoder.named_parameters():
+        # Softmax does not see what all scores of a row share, so a key bias is never trained.
+        if not parameter_name.endswith("to_key.bias"):
+            assert parameter.grad is not None, parameter_name
+            assert parameter.grad.abs().max() > 0, parameter_name
+
+
+@pytest.mark.parametrize("name", [n for n, e in ENTRIES.items() if e.takes_longer])
+def test_it_runs_far_past_its_length(name):
+    output = model(name)(tokens(length=8 * LENGTH))
+    assert output.shape == (3, 8 * LENGTH, 5)
+    assert output.isfinite().all()
+
+
+@pytest.mark.parametrize("name", [n for n, e in ENTRIES.items() if e.door is Door.EMBEDDINGS])
+def test_door_1_opens_once(name, monkeypatch):
+    decoder, opened = model(name, layers=3), []
+    plain = type(decoder.at_start).at_embeddings
+
+    def counted(self, x, positions):
+        opened.append(self)
+        return plain(self, x, positions)
+
+    monkeypatch.setattr(type(decoder.at_start), "at_embeddings", counted)
+    decoder(tokens())
+    assert opened == [decoder.at_start]
+
+
+def test_only_t5_is_shared_between_layers():
+    for name, entry in ENTRIES.items():
+        first, second = (layer.attention.encoding for layer in model(name).layers)
+        if entry.door is not Door.EMBEDDINGS:
+            assert (first is second) == (name == "t5"), name
+
+
+def test_an_object_goes_in_as_the_name_does():
+    torch.manual_seed(0)
+    alibi = model(AlibiBias(HEADS))
+    torch.testing.assert_close(alibi(tokens()), model("alibi")(tokens()))
+    shaw = model(make_encoding("shaw", dim=DIM, heads=HEADS))
+    first, second = (layer.attention.encoding for layer in shaw.layers)
+    assert first is not second
+
+
+def test_positions_count_on_from_zero_unless_given():
+    x, decoder = tokens(), model("sinusoidal")
+    torch.testing.assert_close(decoder(x), decoder(x, torch.arange(LENGTH)))
+    assert (decoder(x) - decoder(x, torch.arange(LENGTH) * 2)).abs().max() > 1e-6
+
+
+def test_another_encoding_is_put_in_without_touching_the_first():
+    trained = model("rope")
+    state = copy.deepcopy(trained.state_dict())
+    before = trained(tokens())
+    slow = make_encoding("rope_pi", dim=DIM, heads=HEADS, factor=2.0)
+    scaled = trained.replace_encoding(slow)
+    torch.testing.assert_close(trained(tokens()), before, rtol=0, atol=0)
+    assert all((scaled.state_dict()[name] == state[name]).all() for name in state)
+    # Interpolation by 2 is RoPE at half the positions.
+    halves = trained(tokens(), torch.arange(LENGTH).double() / 2)
+    torch.testing.assert_close(scaled(tokens()), halves)
+
+
+@pytest.mark.parametrize(("read_out", "shape"), [("token", (3, 16, 5)), ("last", (3, 5))])
+def test_read_outs(read_out, shape):
+    decoder = model("rope", read_out=read_out)
+    assert decoder(tokens()).shape == shape
+    if read_out == "last":
+        every_token = model("rope", read_out="token")
+        torch.testing.assert_close(decoder(tokens()), every_token(tokens())[:, -1])
+
+
+def test_real_vectors_go_in_too():
+    torch.manual_seed(0)
+    encoder = TinyTransformer(features=3, outputs=2, dim=DIM, heads=HEADS, read_out="mean")
+    assert encoder(torch.randn(4, 6, 3)).shape == (4, 2)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({}, ValueError, "exactly one of the two"),
+        ({"vocabulary": 3, "features": 2}, ValueError, "exactly one of the two"),
+        ({"vocabulary": 0}, ValueError, "vocabulary"),
+        ({"vocabulary": 3, "layers": 0}, ValueError, "layers"),
+        ({"vocabulary": 3, "heads": 3}, ValueError, "heads"),
+        ({"vocabulary": 3, "read_out": "first"}, ValueError, "read_out"),
+        ({"vocabulary": 3, "encoding": "rop"}, ValueError, "rop"),
+        ({"vocabulary": 3, "encoding": 4}, TypeError, "PositionEncoding"),
+        ({"vocabulary": 3, "encoding": "learned"}, ValueError, "length"),
+        ({"vocabulary": 3, "encoding": AlibiBias(2), "causal": True, "length": 4}, ValueError,
+         "made already"),
+        ({"vocabulary": 3, "encoding": AlibiBias(2)}, ValueError, "causal"),
+    ],
+)  # fmt: skip
+def test_bad_settings_are_refused(arguments, error, words):
+    with pytest.raises(error, match=words):
+        TinyTransformer(outputs=2, **{"dim": 8, "heads": 2} | arguments)
+
+
+@pytest.mark.bad_input
+def test_bad_input_is_refused():
+    decoder = TinyTransformer(vocabulary=3, outputs=2, dim=8, heads=2)
+    with pytest.raises(IndexError, match="vocabulary"):
+        decoder(torch.tensor([[3]]))
+    with pytest.raises(TypeError, match="integer"):
+        decoder(torch.zeros(1, 2))
+    with pytest.raises(ValueError, match=r"\(batch, length\)"):
+        decoder(torch.zeros(1, 2, 3).long())
+    with pytest.raises(ValueError, match="doors 2 or 3"):
+        decoder.replace_encoding(make_encoding("sinusoidal", dim=8, heads=2))
+    with pytest.raises(TypeError, match="PositionEncoding"):
+        decoder.replace_encoding("rope")
+    with pytest.raises(ValueError, match="head_dim"):
+        decoder.replace_encoding(RotaryEncoding(8))(torch.tensor([[1, 2]]))
