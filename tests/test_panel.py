@@ -768,6 +768,29 @@ def test_quantised_is_exact_at_both_ends():
     assert low + 65_534 * step == pytest.approx(0.7)
 
 
+@pytest.mark.bad_input
+def test_a_slider_that_ends_between_its_steps_is_refused():
+    with pytest.raises(ValueError, match="'n' ends at 9, which is none of its steps of 2 from 0"):
+        Panel(
+            title="A line",
+            controls=[Slider("n", 2, 0, 9, step=2)],
+            compute=lambda n: [Curves("line", [0, 1], [0, n], "y", "x", "y")],
+        )
+
+
+def test_late_reports_of_a_handle_change_nothing():
+    """Values between the steps, set from code one after the other: the reports come later."""
+    made = panel()
+    control = made._declared["base"]
+    for value in (777.25, 888.5, 5_432.1):
+        made.base = value
+    for value in (777.25, 5_432.1):  # the report on the one between was left out
+        from_page(made, "base", control.step_of(value))
+        assert made.base == 5_432.1
+    from_page(made, "base", control.step_of(777.25))
+    assert made.base == control._nearest(777.25)[1], "a move of the hand"
+
+
 # --- controls without an effect --------------------------------------------------------------
 
 

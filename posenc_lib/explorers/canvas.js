@@ -309,13 +309,16 @@ class Surface {
     this.layout?.on?.("comm_live_update", this.newKernel);
     this.showMessage();
     this.takePin();
-    this.page?.open(this);
+    this.newSettings = () => this.page?.heard();
+    model.on("change:settings", this.newSettings);
+    this.page?.open(this).catch(console.error);
     this.later("numbers");
   }
 
   close() {
     this.closed = true;
     this.page?.close(this);
+    this.model.off("change:settings", this.newSettings);
     this.sizes.disconnect();
     this.themes.disconnect();
     window.removeEventListener("resize", this.zoomed);

@@ -40,6 +40,10 @@ class Control:
         """The setting that the widget's new value stands for; `present` is the setting now."""
         return moved
 
+    def step_of(self, value: Any) -> float | None:
+        """The step at which a page puts the handle for this value; None where it stays exact."""
+        return None
+
     def field(self) -> ipywidgets.Text | None:
         """A place to type the value, for the controls that need one."""
         return None
@@ -100,6 +104,9 @@ class TypedControl(Control):
         if abs(moved - step) > self._noise(step):
             return moved  # set from code
         return present if self._nearest(present)[0] == step else meant
+
+    def step_of(self, value: float) -> float | None:
+        return None if self.whole else self._nearest(value)[0]
 
     def _nearest(self, value: float) -> tuple[float, float]:
         """The value of the slider's nearest step, and the setting that this step stands for."""

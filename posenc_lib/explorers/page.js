@@ -8,8 +8,10 @@ const shared = new WeakMap(); // two views of one panel are one panel
 function pagePanel(model) {
   const declared = model.get("page");
   if (!declared?.compute) return null;
-  if (!shared.has(declared)) shared.set(declared, new PagePanel(model, declared));
-  return shared.get(declared);
+  const layout = model.get("layout"); // of all that belongs to a panel, this object stays the same
+  const key = layout && typeof layout === "object" ? layout : declared;
+  if (!shared.has(key)) shared.set(key, new PagePanel(model, declared));
+  return shared.get(key);
 }
 
 class PagePanel {
@@ -25,20 +27,25 @@ class PagePanel {
   async open(surface) {
     this.surfaces.add(surface);
     if (this.surfaces.size > 1) return;
-    this.adopt();
-    this.model.on("change:settings", (this.sent = () => this.heard()));
+    if (this.model.get("settings").count !== this.count) this.adopt();
+    const turn = (this.turn = {}); // closed and opened again in the meantime: another turn
     const find = (id) => this.model.widget_manager.get_model(id.replace("IPY_MODEL_", ""));
     for (const control of this.controls) {
       const widget = await find(control.widget);
       const field = control.field && (await find(control.field));
-      if (!this.surfaces.size) return; // closed in the meantime
-      this.follow(this.widgets, control, widget, () => this.moved(control));
+      if (turn !== this.turn) return;
+      this.follow(this.widgets, control, widget, () => {
+        this.moved(control);
+        this.enable();
+      });
       if (field) {
         const heard = (by) => (by?.updated_view ? this.typed(control) : this.write());
         this.follow(this.fields, control, field, heard);
       }
     }
+    for (const control of this.controls) this.moved(control); // as the controls stand by now
     this.write();
+    this.redraw();
   }
 
   // A little later: what is set while a control still tells of its change, its view misses.
@@ -51,7 +58,8 @@ class PagePanel {
   close(surface) {
     this.surfaces.delete(surface);
     if (this.surfaces.size) return;
-    this.model.off("change:settings", this.sent);
+    this.turn = null;
+    clearTimeout(this.comparison);
     for (const kept of [this.widgets, this.fields]) {
       for (const { model, react } of kept.values()) model.off("change", react);
       kept.clear();
@@ -72,6 +80,8 @@ class PagePanel {
   heard() {
     if (this.model.get("settings").count === this.count) return this.compareLater();
     this.adopt();
+    this.say("");
+    for (const control of this.controls) this.place(control); // older moves may be under way
     this.write();
     this.redraw();
   }
@@ -90,6 +100,7 @@ class PagePanel {
   moved(control) {
     const { model } = this.widgets.get(control.name);
     const at = control.kind === "choice" ? control.options[model.get("index")] : model.get("value");
+    if (at === undefined) return; // a drop-down without a choice
     const value = control.kind === "slider" ? read(control, at, this.values[control.name]) : at;
     if (value !== this.values[control.name]) this.take({ [control.name]: value });
   }
@@ -100,7 +111,7 @@ class PagePanel {
     const present = this.values[control.name];
     if (text === shown(present)) return;
     const bare = text.trim().replaceAll(",", "").replace("\u2212", "-");
-    const value = NUMBER.test(bare) ? Number(bare) : NaN;
+    const value = NUMBER.test(bare) ? Number(bare) + 0 : NaN; // -0 is 0
     if (!allowed(control, value)) {
       this.say(
         `${control.name} = '${text}' is refused: it must be ${control.allowed}. ` +
@@ -151,6 +162,10 @@ class PagePanel {
   // after a move of the hand.
   write() {
     for (const [name, { model }] of this.fields) model.set("value", shown(this.values[name]));
+    this.enable();
+  }
+
+  enable() {
     for (const { name, needs } of this.controls) {
       const idle = Boolean(needs) && !needs[1].includes(this.values[needs[0]]);
       for (const kept of [this.widgets, this.fields]) kept.get(name)?.model.set("disabled", idle);

@@ -30,7 +30,7 @@ IN_PAGE.sinusoidal = ({ dim, length, base, start }) => {
       starts: [start, 0],
     }),
     curves(
-      "sine of four pairs (wavelength in positions)", range(start, length), chosen.map(wave),
+      "sine of four pairs (wavelength)", range(start, length), chosen.map(wave),
       chosen.map((pair) => `pair ${pair} (${turn(pair)})`), ["position", "value"], [-1.05, 1.05],
     ),
     curves(

@@ -12,6 +12,7 @@ import html
 import inspect
 import logging
 import textwrap
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,9 @@ class Panel(Tools, ipywidgets.VBox):
         declared = {control.name: control for control in controls}
         self._check_declaration(title, controls, declared, compute, explorer)
         vars(self).update(_title=title, _declared=declared, _compute=compute, _quiet=False)
-        vars(self).update(_explorer=explorer, _own=tuple(own))
+        vars(self).update(_explorer=explorer, _own=tuple(own), _snaps={})
+        # While a cell runs, Jupyter handles what the page says in another thread.
+        vars(self).update(_lock=threading.RLock())
         if page is not None and (explorer is None or own):
             raise ValueError(
                 f"Panel {title!r}: page = {page!r} is refused: a panel computed in the page needs "
@@ -144,16 +147,18 @@ class Panel(Tools, ipywidgets.VBox):
         Raises:
             TypeError, ValueError: As on construction; nothing has changed then.
         """
-        wanted = self._settings | self._checked(settings)
-        views = self._views_of(wanted, settings)
-        self._put(wanted)
-        self._show(wanted, views)
+        with self._lock:
+            wanted = self._settings | self._checked(settings)
+            views = self._views_of(wanted, settings)
+            self._put(wanted)
+            self._show(wanted, views)
 
     def _follow(self, settings: Mapping[str, Any]) -> None:
         """Go where the page has gone on its own; its controls tell of themselves."""
-        wanted = self._settings | self._checked(settings)
-        if wanted != self._settings:
-            self._show(wanted, None)
+        with self._lock:
+            wanted = self._settings | self._checked(settings)
+            if wanted != self._settings:
+                self._show(wanted, None)
 
     @property
     def title(self) -> str:
@@ -282,6 +287,12 @@ class Panel(Tools, ipywidgets.VBox):
                     "or Python does not allow it. Choose another, such as 'key_count' for 'keys'."
                 )
         for control in controls:
+            whole = isinstance(control, Slider) and control.whole
+            if whole and (control.maximum - control.minimum) % control.step:
+                raise ValueError(
+                    f"{where}: {control.name!r} ends at {control.maximum}, which is none of its "
+                    f"steps of {control.step} from {control.minimum}. Choose another end."
+                )
             needed = declared.get(control.needs[0]) if control.needs else None
             if control.needs and not isinstance(needed, (Choice, Toggle)):
                 raise ValueError(
@@ -354,19 +365,37 @@ class Panel(Tools, ipywidgets.VBox):
 
     def _moved(self, change: Any) -> None:
         """A control was moved by hand."""
-        if self._quiet:
-            return
-        name = next(n for n, widget in self._widgets.items() if widget is change.owner)
-        present = self._wanted[name]
-        value = self._declared[name].read(change.new, present)
-        if value != present:
-            self._want(name, value)
+        with self._lock:
+            if self._quiet:
+                return
+            name = next(n for n, widget in self._widgets.items() if widget is change.owner)
+            if self._is_snap(name, change.new):
+                return
+            present = self._wanted[name]
+            value = self._declared[name].read(change.new, present)
+            if value != present:
+                self._want(name, value)
+
+    def _is_snap(self, name: str, moved: Any) -> bool:
+        """Whether a page only says that a handle went to the step nearest to what was put.
+
+        Such reports come late, and some are left out: older ones go with the one that came.
+        """
+        waiting = self._snaps.pop(name, [])
+        step = self._declared[name].step_of(moved)
+        if step not in waiting:
+            return False
+        self._snaps[name] = waiting[waiting.index(step) + 1 :]
+        return True
 
     def _typed(self, change: Any) -> None:
         """A number was typed beside a slider: it is taken exactly, or refused."""
-        if self._quiet or self._in_page:  # then the page says what it made of it
-            return
-        name = next(n for n, field in self._fields.items() if field is change.owner)
+        with self._lock:
+            if not self._quiet and not self._in_page:  # there the page says what it made of it
+                name = next(n for n, field in self._fields.items() if field is change.owner)
+                self._take_typed(name, change)
+
+    def _take_typed(self, name: str, change: Any) -> None:
         control = self._declared[name]
         try:
             value = control.checked(control.typed(change.new))
@@ -445,6 +474,9 @@ class Panel(Tools, ipywidgets.VBox):
         self._quiet = True
         try:
             for name, value in settings.items():
+                step = self._declared[name].step_of(value)
+                if step not in (None, value) and self._widgets[name].value != value:
+                    self._snaps.setdefault(name, []).append(step)
                 self._widgets[name].value = value
         finally:
             self._quiet = False

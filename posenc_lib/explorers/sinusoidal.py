@@ -58,7 +58,7 @@ def _views(dim: int, length: int, base: float, start: int) -> list[Heatmap | Cur
             "table", table, "position", "dimension", "value", limits=(-1, 1), row_start=start
         ),
         Curves(
-            "sine of four pairs (wavelength in positions)",
+            "sine of four pairs (wavelength)",
             start + offset, table[:, [2 * pair for pair in pairs]].T,
             [f"pair {pair} ({turn[pair]:,.4g})" for pair in pairs],
             "position", "value", limits=(-1.05, 1.05),

@@ -5,6 +5,7 @@ Each is a method or property here and a button in the page (`toolbar.js`).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ class Tools:
     _computed: Callable[[], list[View]]
     _follow: Callable[[Mapping[str, Any]], None]
     _in_page: bool
+    _lock: threading.RLock
     _canvas: Canvas
     _explorer: str | None
     _own: Collection[Any]
@@ -117,15 +119,16 @@ class Tools:
         A page that computes its own picture says which settings it means: what its controls have
         to say may still be under way. It has reset itself then.
         """
-        if self._in_page:
-            self._follow(content["settings"])
-        press = content.get("press")
-        if press == "pin":
-            self.pin()
-        elif press == "unpin":
-            self.unpin()
-        elif press == "reset" and not self._in_page:
-            self._reset_by_hand()
+        with self._lock:
+            if self._in_page:
+                self._follow(content["settings"])
+            press = content.get("press")
+            if press == "pin":
+                self.pin()
+            elif press == "unpin":
+                self.unpin()
+            elif press == "reset" and not self._in_page:
+                self._reset_by_hand()
 
     def _reset_by_hand(self) -> None:
         try:

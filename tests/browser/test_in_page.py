@@ -17,8 +17,9 @@ CELLS = [
     "panel = explorers.sinusoidal_explorer(dim=16, length=30)\npanel",
     "kernel = in_kernel(dim=16, length=30)\nkernel",
     "while not Path('wake').exists():\n    time.sleep(0.02)\nPath('wake').unlink()",
+    "while not Path('wake').exists():\n    time.sleep(0.02)\nPath('wake').unlink()\npanel.reset()",
 ]
-BUSY = 3
+BUSY, BUSY_THEN_RESET = 3, 4
 
 
 class Panel:
@@ -84,9 +85,9 @@ def run(visit, index, wait=True):
 
 
 @pytest.fixture
-def busy(lab, visit):
+def busy(lab, visit, request):
     """The kernel is busy until it is woken, at the latest when the test is over."""
-    run(visit, BUSY, wait=False)
+    run(visit, getattr(request, "param", BUSY), wait=False)
     kernel = f"{visit.panel}.sessionContext.session.kernel"
     visit.page.wait_for_function(f"() => {kernel}.status === 'busy'")
     asleep = True
@@ -106,9 +107,8 @@ def busy(lab, visit):
 
 def test_everything_but_the_kernel_answers_while_the_kernel_is_busy(visit, busy):
     panel = Panel(visit, 1)
-    panel.slider("length").focus()
     for _ in range(5):
-        visit.page.keyboard.press("ArrowRight")
+        panel.slider("length").press("ArrowRight")
     panel.says("table: 35 x 16")
     panel.shows("length", "35")
     panel.press("Pin")
@@ -157,11 +157,26 @@ def test_reset_while_the_kernel_is_busy(visit, busy):
     panel.shows("length", "30")
 
 
+@pytest.mark.parametrize("busy", [BUSY_THEN_RESET], indirect=True)
+def test_code_that_sets_while_the_hand_moves_leaves_all_in_step(visit, busy):
+    panel = Panel(visit, 1)
+    for _ in range(4):
+        panel.slider("length").press("ArrowRight")
+    panel.says("table: 34 x 16")
+    busy()
+    length = ask(visit, "panel.length")
+    assert ask(visit, "panel.controls['length'].value") == length
+    panel.says(f"table: {length} x 16")
+    panel.shows("length", str(length))
+    assert panel.slider("length").get_attribute("aria-valuenow") == f"{length}.0"
+    ask(visit, "panel.reset()")
+    panel.says("table: 30 x 16")
+
+
 def test_the_kernel_panel_waits_for_its_kernel(visit, busy):
     """The other tests would tell nothing if a panel did not need the kernel anyway."""
     panel = Panel(visit, 2)
-    panel.slider("length").focus()
-    visit.page.keyboard.press("ArrowRight")
+    panel.slider("length").press("ArrowRight")
     visit.page.wait_for_timeout(500)
     panel.says("table: 30 x 16")
     busy()
@@ -177,8 +192,7 @@ def test_a_typed_number_between_the_steps_of_its_slider_is_kept(visit, cell, nam
     visit.wait_until_idle()
     panel.shows("base", "12,345")
     assert ask(visit, f"{name}.base") == 12345.0
-    panel.slider("base").focus()
-    visit.page.keyboard.press("ArrowRight")
+    panel.slider("base").press("ArrowRight")
     panel.shows("base", "14,200")
     visit.wait_until_idle()
     assert ask(visit, f"{name}.base") == 14200.0
