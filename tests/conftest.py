@@ -16,3 +16,18 @@ def one_torch_thread():
     """Keep sums in one order, without making tests import torch that do not need it."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """Every message that any widget sends, as (widget, keys of its state, bytes of buffers)."""
+    import ipywidgets
+
+    messages = []
+
+    def record(widget, message, buffers=None):
+        size = sum(memoryview(b).nbytes for b in buffers or ())
+        messages.append((widget, set(message.get("state", ())), size))
+
+    monkeypatch.setattr(ipywidgets.Widget, "_send", record)
+    return messages

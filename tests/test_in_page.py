@@ -1,6 +1,5 @@
 """The kernel's half of a panel that computes its numbers in the page."""
 
-import ipywidgets
 import numpy as np
 import pytest
 
@@ -8,19 +7,6 @@ from posenc_lib import explorers
 from posenc_lib.explorers.page import IN_PAGE
 from posenc_lib.explorers.panel import Panel, Slider, Text
 from posenc_lib.plots.views import Curves
-
-
-@pytest.fixture
-def sent(monkeypatch):
-    """Every message that any widget sends: (widget, names of the state, bytes of its buffers)."""
-    messages = []
-
-    def record(widget, message, buffers=None):
-        size = sum(memoryview(b).nbytes for b in buffers or ())
-        messages.append((widget, set(message.get("state", ())), size))
-
-    monkeypatch.setattr(ipywidgets.Widget, "_send", record)
-    return messages
 
 
 def by_hand(panel, name, value):

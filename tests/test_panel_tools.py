@@ -1,6 +1,5 @@
 """The tools of every panel: reset, the pinned picture, the line of code, lecture mode."""
 
-import ipywidgets
 import numpy as np
 import pytest
 
@@ -12,19 +11,6 @@ from posenc_lib.plots.views import Curves, Heatmap
 from tests.test_panel import from_page, panel, typed
 
 EXPLORERS = [name for name in explorers.__all__ if name.endswith("_explorer")]
-
-
-@pytest.fixture
-def sent(monkeypatch):
-    """Every message that any widget sends, as (widget, keys of its state, bytes of buffers)."""
-    messages = []
-
-    def record(widget, message, buffers=None):
-        size = sum(memoryview(b).nbytes for b in buffers or ())
-        messages.append((widget, set(message.get("state", ())), size))
-
-    monkeypatch.setattr(ipywidgets.Widget, "_send", record)
-    return messages
 
 
 def press(made, button):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playwright.sync_api import BrowserContext
 
@@ -71,38 +71,32 @@ class Design:
             yield live, live.open(self.drawn)
 
 
-DESIGNS = (
-    Design(
-        name="naive",
-        title="`@interact`, a new matplotlib figure each time",
-        cell=NAIVE,
-        size="sliders['length'].value, sliders['dim'].value = {length}, {dim}",
-        start=f"sliders['{SLIDER}'].value = {{start}}",
-        value="drawn[-1]",
-        selector=".widget-interact",
-        drawn=".widget-interact img",
-        wanted=False,
-    ),
-    Design(
-        name="canvas",
-        title="`sinusoidal_explorer`, computed in the kernel",
-        cell="panel = in_kernel(length=200, dim=128)\npanel",
-        size="panel.set(length={length}, dim={dim})",
-        start="panel.start = {start}",
-        value="panel.start",
-        selector=".posenc-panel",
-        drawn=".posenc-views[data-drawn]",
-        wanted=True,
-    ),
-    Design(
-        name="page",
-        title="`sinusoidal_explorer`, computed in the page",
-        cell="panel = explorers.sinusoidal_explorer(length=200, dim=128)\npanel",
-        size="panel.set(length={length}, dim={dim})",
-        start="panel.start = {start}",
-        value="panel.start",
-        selector=".posenc-panel",
-        drawn=".posenc-views[data-drawn]",
-        wanted=True,
-    ),
+NAIVE_DESIGN = Design(
+    name="naive",
+    title="`@interact`, a new matplotlib figure each time",
+    cell=NAIVE,
+    size="sliders['length'].value, sliders['dim'].value = {length}, {dim}",
+    start=f"sliders['{SLIDER}'].value = {{start}}",
+    value="drawn[-1]",
+    selector=".widget-interact",
+    drawn=".widget-interact img",
+    wanted=False,
 )
+IN_KERNEL = Design(
+    name="canvas",
+    title="`sinusoidal_explorer`, computed in the kernel",
+    cell="panel = in_kernel(length=200, dim=128)\npanel",
+    size="panel.set(length={length}, dim={dim})",
+    start="panel.start = {start}",
+    value="panel.start",
+    selector=".posenc-panel",
+    drawn=".posenc-views[data-drawn]",
+    wanted=True,
+)
+IN_PAGE = replace(
+    IN_KERNEL,
+    name="page",
+    title="`sinusoidal_explorer`, computed in the page",
+    cell="panel = explorers.sinusoidal_explorer(length=200, dim=128)\npanel",
+)
+DESIGNS = (NAIVE_DESIGN, IN_KERNEL, IN_PAGE)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from posenc_lib import _validate
 from posenc_lib.experiments.digit_images import image_tokens, shuffled_tokens, split_digits
-from posenc_lib.experiments.parallel import side_by_side
+from posenc_lib.experiments.parallel import every_run, side_by_side
 from posenc_lib.experiments.recipe import Batch, History, Training
 from posenc_lib.experiments.records import Record, Results
 from posenc_lib.experiments.training import seeded, train
@@ -82,13 +82,7 @@ def digits(settings: DigitsSettings | None = None, *, jobs: int | None = None) -
     Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", as scikit-learn has it.
     """
     settings = DigitsSettings() if settings is None else settings
-    calls = [
-        {"settings": settings, "task": task, "encoding": encoding, "seed": seed}
-        for task in settings.tasks
-        for encoding in settings.trained
-        for seed in settings.seeds
-    ]
-    return side_by_side(one_run, calls, jobs=jobs)
+    return side_by_side(one_run, every_run(settings), jobs=jobs)
 
 
 def one_run(

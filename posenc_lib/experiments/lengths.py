@@ -31,7 +31,7 @@ from torch import Tensor
 from posenc_lib import _validate
 from posenc_lib.experiments import prose, sequences
 from posenc_lib.experiments.length_settings import RANDOMISED, ROOM, TASKS, ExtrapolationSettings
-from posenc_lib.experiments.parallel import side_by_side
+from posenc_lib.experiments.parallel import every_run, side_by_side
 from posenc_lib.experiments.readings import plain, scored_batch, scores, sliding, windowed
 from posenc_lib.experiments.recipe import Batch
 from posenc_lib.experiments.records import Record, Results
@@ -59,13 +59,7 @@ def extrapolation(
     Source: Press et al. 2022, "Train Short, Test Long", section 4.
     """
     settings = ExtrapolationSettings() if settings is None else settings
-    calls = [
-        {"settings": settings, "task": task, "encoding": encoding, "seed": seed}
-        for task in settings.tasks
-        for encoding in settings.trained
-        for seed in settings.seeds
-    ]
-    return side_by_side(one_run, calls, jobs=jobs)
+    return side_by_side(one_run, every_run(settings), jobs=jobs)
 
 
 def one_run(

@@ -41,6 +41,23 @@ def side_by_side(
     return Results(record for run in runs for record in run)
 
 
+def every_run(settings: Any) -> list[dict[str, Any]]:
+    """The calls of an experiment: one for each task, encoding and seed of its settings.
+
+    `settings` has `tasks`, `trained` (the encodings) and `seeds`; each call gets it too.
+
+    >>> from types import SimpleNamespace
+    >>> every_run(SimpleNamespace(tasks=["text"], trained=["t5"], seeds=[0, 1]))[1]["seed"]
+    1
+    """
+    return [
+        {"settings": settings, "task": task, "encoding": encoding, "seed": seed}
+        for task in settings.tasks
+        for encoding in settings.trained
+        for seed in settings.seeds
+    ]
+
+
 def _alone(function: Callable[..., Iterable[Record]], call: dict[str, Any]) -> list[Record]:
     with one_thread():
         return list(function(**call))

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from posenc_lib import _validate
 from posenc_lib.experiments.images import accuracy
-from posenc_lib.experiments.parallel import side_by_side
+from posenc_lib.experiments.parallel import every_run, side_by_side
 from posenc_lib.experiments.recipe import Batch, History, Training
 from posenc_lib.experiments.records import Record, Results
 from posenc_lib.experiments.training import seeded, train
@@ -78,13 +78,7 @@ def text_order(settings: TextOrderSettings | None = None, *, jobs: int | None = 
     Raises like `side_by_side`.
     """
     settings = TextOrderSettings() if settings is None else settings
-    calls = [
-        {"settings": settings, "task": task, "encoding": encoding, "seed": seed}
-        for task in settings.tasks
-        for encoding in settings.trained
-        for seed in settings.seeds
-    ]
-    return side_by_side(one_run, calls, jobs=jobs)
+    return side_by_side(one_run, every_run(settings), jobs=jobs)
 
 
 def one_run(

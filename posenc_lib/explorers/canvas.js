@@ -350,11 +350,9 @@ class Surface {
     this.messageLine.textContent = this.model.get("message") ?? "";
   }
 
-  // Whether the numbers can still change: they come from a kernel, or the page computes them. In a
-  // page made from a notebook no model has a live comm. Ours does not show its own; its layout does.
+  // Whether the numbers cannot change: nobody computes them.
   get still() {
-    const alone = this.layout?.comm_live === false;
-    return alone && !Object.keys(this.model.get("page") ?? {}).length;
+    return !this.page && !hasKernel(this.model);
   }
 
   showKernel(panel) {

@@ -177,7 +177,7 @@ class PagePanel {
   }
 
   tell(content) {
-    if (hasKernel(this)) this.model.send(content);
+    if (hasKernel(this.model)) this.model.send(content);
   }
 
   // --- what is drawn ---------------------------------------------------------------------------
@@ -212,9 +212,9 @@ class PagePanel {
   }
 }
 
-// Without a kernel a control has nobody to talk to.
-const hasKernel = (panel) =>
-  [...panel.widgets.values()].some(({ model }) => model.comm_live ?? Boolean(model.comm));
+// In a page made from a notebook no model has a live comm. A panel's own model does not show that;
+// its layout does.
+const hasKernel = (model) => model.get("layout")?.comm_live !== false;
 
 function python(value, real) {
   if (typeof value === "boolean") return value ? "True" : "False";

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, Page
 
 from tests.browser.lab import Lab, Visit
 from tests.tools.notebooks import NOTEBOOK_METADATA
@@ -48,6 +48,14 @@ def write_notebook(lab: Lab, name: str, cells: list[str]) -> None:
         cells=[nbformat.v4.new_code_cell(text) for text in cells], metadata=NOTEBOOK_METADATA
     )
     nbformat.write(notebook, lab.folder / name)
+
+
+def ask(page: Page, expression: str, code: str = "") -> object:
+    """A value from the kernel of the open notebook; `code` runs first."""
+    answer = page.evaluate(ASK, [code, expression])
+    if answer.startswith("raise "):
+        raise RuntimeError(f"the kernel answered: {answer}")
+    return ast.literal_eval(answer)
 
 
 @dataclass
@@ -97,10 +105,7 @@ class Live:
 
     def ask(self, expression: str, code: str = "") -> object:
         """A value from the kernel; `code` runs first."""
-        answer = self.page.evaluate(ASK, [code, expression])
-        if answer.startswith("raise "):
-            raise RuntimeError(f"the kernel answered: {answer}")
-        return ast.literal_eval(answer)
+        return ask(self.page, expression, code)
 
     def settle(self, seconds: float = 0.6) -> None:
         """Wait until nothing has been drawn for so long and the kernel is idle."""

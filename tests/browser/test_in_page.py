@@ -1,12 +1,11 @@
 """A panel computed in the page answers while its kernel is busy; afterwards both agree."""
 
-import ast
 import re
 
 import pytest
 
 from tests.browser.lab import HOST, visiting
-from tests.browser.live import write_notebook
+from tests.browser.live import ask, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -132,7 +131,7 @@ def test_everything_but_the_kernel_answers_while_the_kernel_is_busy(visit, busy)
     panel.says("table, live minus pinned: 40 x 16")
     assert message.inner_text() == ""
     busy()
-    settings, pinned, said = ask(visit, "(panel.settings, panel.pinned, panel.message)")
+    settings, pinned, said = ask(visit.page, "(panel.settings, panel.pinned, panel.message)")
     assert settings == {"dim": 16, "length": 40, "base": 12345.5, "start": 0}
     assert pinned == {"dim": 16, "length": 35, "base": 10000.0, "start": 0}
     assert said == ""
@@ -152,7 +151,12 @@ def test_reset_while_the_kernel_is_busy(visit, busy):
     panel.shows("base", "10,000")
     assert panel.slider("length").get_attribute("aria-valuenow") == "30.0"
     busy()
-    assert ask(visit, "panel.settings") == {"dim": 16, "length": 30, "base": 10000.0, "start": 0}
+    assert ask(visit.page, "panel.settings") == {
+        "dim": 16,
+        "length": 30,
+        "base": 10000.0,
+        "start": 0,
+    }
     panel.says("table: 30 x 16")
     panel.shows("length", "30")
 
@@ -165,12 +169,12 @@ def test_code_that_sets_while_the_hand_moves_leaves_all_in_step(visit, busy):
         panel.slider("length").press("ArrowRight")
     panel.says("table: 34 x 16")
     busy()
-    length = ask(visit, "panel.length")
-    assert ask(visit, "panel.controls['length'].value") == length
+    length = ask(visit.page, "panel.length")
+    assert ask(visit.page, "panel.controls['length'].value") == length
     panel.says(f"table: {length} x 16")
     panel.shows("length", str(length))
     assert panel.slider("length").get_attribute("aria-valuenow") == f"{length}.0"
-    ask(visit, "panel.reset()")
+    ask(visit.page, "panel.reset()")
     panel.says("table: 30 x 16")
 
 
@@ -192,39 +196,24 @@ def test_a_typed_number_between_the_steps_of_its_slider_is_kept(visit, cell, nam
     visit.page.wait_for_timeout(300)
     visit.wait_until_idle()
     panel.shows("base", "12,345")
-    assert ask(visit, f"{name}.base") == 12345.0
+    assert ask(visit.page, f"{name}.base") == 12345.0
     panel.slider("base").press("ArrowRight")
     panel.shows("base", "14,200")
     visit.wait_until_idle()
-    assert ask(visit, f"{name}.base") == 14200.0
+    assert ask(visit.page, f"{name}.base") == 14200.0
 
 
 @pytest.mark.parametrize("cell, name", [(1, "panel"), (2, "kernel")])
 def test_what_is_set_from_code_is_drawn(visit, cell, name):
     panel = Panel(visit, cell)
-    ask(visit, f"{name}.set(length=50, dim=8, base=777.25)")
+    ask(visit.page, f"{name}.set(length=50, dim=8, base=777.25)")
     panel.says("table: 50 x 8")
     panel.shows("base", "777.25")
     panel.shows("length", "50")
     assert panel.slider("length").get_attribute("aria-valuenow") == "50.0"
-    ask(visit, f"{name}.reset()")
+    ask(visit.page, f"{name}.reset()")
     panel.says("table: 30 x 16")
     panel.shows("base", "10,000")
     visit.wait_until_idle()
     expected = {"dim": 16, "length": 30, "base": 10000.0, "start": 0}
-    assert ask(visit, f"{name}.settings") == expected
-
-
-def ask(visit, expression):
-    """A value from the kernel."""
-    code = """async (expression) => {
-      const { kernel } = PANEL.sessionContext.session;
-      const future = kernel.requestExecute({
-        code: "", silent: true, store_history: false, user_expressions: { answer: expression },
-      });
-      const { answer } = (await future.done).content.user_expressions;
-      return answer.status === "ok" ? answer.data["text/plain"] : "raise " + answer.evalue;
-    }""".replace("PANEL", visit.panel)
-    answer = visit.page.evaluate(code, expression)
-    assert not answer.startswith("raise "), answer
-    return ast.literal_eval(answer)
+    assert ask(visit.page, f"{name}.settings") == expected
