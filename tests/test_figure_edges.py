@@ -1,12 +1,14 @@
-"""No label of the figures of notebooks 05, 06 and 11 is cut off: their edges stay white."""
+"""No label of the figures of notebooks 05, 06, 07 and 11 is cut off: their edges stay white."""
 
 import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from posenc_lib import plots
+from posenc_lib.experiments import full_results
 
 FIGURES = {
     "penalties": lambda: plots.biases.penalties(),
@@ -16,6 +18,12 @@ FIGURES = {
     "layouts": lambda: plots.rotary.layouts(8),
     "decay": lambda: plots.rotary.decay(),
     "wavelengths": lambda: plots.rotary.wavelengths(),
+    "losses": lambda: plots.lengths.losses(full_results("extrapolation")),
+    "tasks": lambda: plots.lengths.tasks(full_results("extrapolation")),
+    "readings": lambda: plots.lengths.readings(full_results("extrapolation")),
+    "by_place": lambda: plots.lengths.by_place(
+        {"rope": torch.rand(2, 256), "t5": torch.rand(2, 9)}
+    ),
     "half_precision": lambda: plots.museum.half_precision(),
     "shifts": lambda: plots.museum.shifts(8),
 }

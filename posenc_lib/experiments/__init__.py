@@ -21,8 +21,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
-        "baselines", "by_position", "digit_images", "forecast_comparison", "forecasting", "gaps", "images",
-        "length_settings", "lengths", "measured_series", "parallel", "prose", "readings",
+        "baselines", "by_position", "digit_images", "forecast_comparison", "forecasting", "gaps",
+        "images", "length_settings", "lengths", "measured_series", "parallel", "prose", "readings",
         "recipe", "records", "sequences", "series_windows", "short_models", "stored", "training",
         "transformer", "word_order", "word_windows",
     ],

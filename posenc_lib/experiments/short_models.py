@@ -13,10 +13,12 @@ three seeds: `full_results("extrapolation")`.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from posenc_lib import _validate
 from posenc_lib.experiments.length_settings import ExtrapolationSettings
 from posenc_lib.experiments.lengths import trained_model
+from posenc_lib.experiments.parallel import one_thread
 from posenc_lib.experiments.recipe import Training
 from posenc_lib.experiments.transformer import TinyTransformer
 
@@ -27,8 +29,10 @@ SHORT = ExtrapolationSettings(
 
 
 @lru_cache
-def short_model(encoding: str) -> TinyTransformer:
+def short_model(encoding: str, **options: Any) -> TinyTransformer:
     """The model of `SHORT` with this encoding, seed 0, trained at the first call and then kept.
+
+    `options` are those of the encoding, instead of the ones that `encoding_options` chooses.
 
     Raises ValueError for an encoding that is not among `SHORT.trained`.
 
@@ -36,4 +40,5 @@ def short_model(encoding: str) -> TinyTransformer:
     ('none', 'sinusoidal', 'learned', 't5')
     """
     _validate.choice("short_model", "encoding", encoding, SHORT.trained)
-    return trained_model(SHORT, "sum", encoding, seed=0)
+    with one_thread():  # two are slower at this size
+        return trained_model(SHORT, "sum", encoding, seed=0, options=options or None)

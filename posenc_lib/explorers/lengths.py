@@ -1,4 +1,4 @@
-"""The panel of notebook 07: a short model reads a long row, three ways, and the loss place by place.
+"""The panel of notebook 07: a short model reads a long row; its weights, its loss place by place.
 
 The models are those of `short_models`: one layer, trained on rows of 32 tokens to add the two
 latest tokens. Each is trained when it is first chosen, in a few seconds, and then kept.
