@@ -92,9 +92,9 @@ def test_a_shorter_row_is_the_beginning_of_a_longer_one(way, rows):
 
 @pytest.mark.bad_input
 def test_lengths_and_readings_that_do_not_fit_are_refused(rows):
-    with pytest.raises(ValueError, match="window_starts.*window.*3"):
+    with pytest.raises(ValueError, match=r"window_starts.*window.*3"):
         window_starts(8, 3)
-    with pytest.raises(ValueError, match="read.*40"):
+    with pytest.raises(ValueError, match=r"read.*40"):
         by_position.read(
             short_model("rope"), Batch(rows.x[:, :40], rows.target[:, :40]), "rope", SHORT,
             "sliding",

@@ -170,9 +170,7 @@ def by_place(each: Mapping[str, Tensor], trained: int = 32) -> TeachingFigure:
             axes.grid(alpha=0.3)
         for axes in list(faces.flat)[len(each) :]:
             axes.set_visible(False)
-        figure.supxlabel(
-            "place in the row (tokens); green: as long as in training; dashed: guessing"
-        )
+        figure.supxlabel("place in the row (tokens); green: trained length; dashed: guessing")
         figure.supylabel("loss (nats)")
     return settled(figure)
 
