@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "rotary": ["rotary_explorer"],
         "attention": ["attention_explorer"],
         "playground": ["playground_explorer"],
+        "forecast": ["forecast_explorer"],
     },
 )
