@@ -3,7 +3,7 @@
 - the parts: `TinyTransformer` (`transformer`), `train` (`training`) and its settings `Training`
   (`recipe`), `side_by_side` (`parallel`), `Results` (`records`)
 - the data, without a download: `prose` and its `word_windows`, `sequences`, `digit_images`,
-  `measured_series`, cut by `series_windows` and `gaps`
+  `measured_series`, cut by `series_windows` and `gaps`, and wrongly by `leaks`
 - the experiments: `extrapolation` (`lengths`, `length_settings`, `readings`), `text_order`
   (`word_order`), `digits` (`images`), `series` (`forecast_comparison`, `forecasting`,
   `forecast_steps`, `baselines`)
@@ -22,9 +22,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "baselines", "digit_images", "forecast_comparison", "forecast_steps", "forecasting",
-        "gaps", "images", "length_settings", "lengths", "measured_series", "parallel", "prose",
-        "readings", "recipe", "records", "sequences", "series_windows", "stored", "training",
-        "transformer", "word_order", "word_windows",
+        "gaps", "images", "leaks", "length_settings", "lengths", "measured_series", "parallel",
+        "prose", "readings", "recipe", "records", "sequences", "series_windows", "stored",
+        "training", "transformer", "word_order", "word_windows",
     ],
     submod_attrs={
         "transformer": ["TinyTransformer"],

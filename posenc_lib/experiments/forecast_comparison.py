@@ -151,6 +151,20 @@ def compared(
     return float(difference.mean()), float(np.std(blocks, ddof=1) / np.sqrt(number))
 
 
+def verdict(found: Forecast, reference: Float64[np.ndarray, "rows horizon"]) -> str:
+    """ "better" or "worse" than the reference beyond two standard errors, otherwise "draw".
+
+    >>> from posenc_lib.experiments.series_windows import Windows
+    >>> rows = Windows.counted([[0.0]] * 8, [[1.0]] * 8)
+    >>> verdict(Forecast(rows.future, rows), baselines.last_value(rows))
+    'better'
+    """
+    difference, error = compared(found, reference)
+    if abs(difference) <= 2 * error:
+        return "draw"
+    return "better" if difference < 0 else "worse"
+
+
 def _tried(
     settings: SeriesSettings, task: str, encoding: str, seed: int, rate: float, dim: int
 ) -> list[Record]:
