@@ -43,8 +43,8 @@ def forecast_explorer(**settings: object) -> Panel:
 
     Controls: `series` ("el_nino", "co2", "sp500"), `gaps` (half of the months of El Niño
     missing), `encoding` ("none", "sinusoidal", "sinusoidal, by time", "calendar"), `baseline`
-    ("last value", "seasonal naive", "ridge"), `origin` (per cent of the test part). A model is
-    trained the first time it is chosen, in about a second, and kept.
+    ("last value", "seasonal naive", "ridge"), `origin` (per cent of the test part, 0 its first
+    window). A model is trained the first time it is chosen, in about a second, and kept.
 
     Raises ValueError for a setting out of its range.
 
@@ -61,7 +61,7 @@ def forecast_explorer(**settings: object) -> Panel:
             ),
             Choice("encoding", "sinusoidal", ENCODINGS),
             Choice("baseline", "last value", BASELINES),
-            Slider("origin", 50, 0, WHOLE, label="origin (% of the test part)"),
+            Slider("origin", 50, 0, WHOLE, label="origin (% of test)"),
         ],
         compute=_views,
         explorer="forecast_explorer",
