@@ -138,7 +138,7 @@ def _views(series: str, gaps: bool, encoding: str, baseline: str, origin: int) -
             list(errors), f"{step} ahead", f"RMSE ({UNITS[task]})",
         ),
         Heatmap(
-            f"forecast minus truth; shown is row {row}", missed, "origin", f"{step} ahead",
+            f"forecast minus truth, row {row}", missed, "origin", f"{step} ahead",
             UNITS[task], column_start=1,
         ),
     ]  # fmt: skip
