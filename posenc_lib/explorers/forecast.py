@@ -120,7 +120,7 @@ def _views(series: str, gaps: bool, encoding: str, baseline: str, origin: int) -
     row = round(origin / WHOLE * (len(rows) - 1))
     step = "trading days" if series == "sp500" else "months"
     shown = {encoding: model.found.predicted, baseline: guesses[baseline]}
-    title = f"{TITLES[series]}: origin {_date(series, rows.past_times[row, -1])}"
+    title = f"{TITLES[series]}: origin {_date(series, int(rows.past_times[row, -1]))}"
     errors = {encoding: model.found.predicted, **guesses}
     ahead = np.arange(1, rows.future.shape[1] + 1)
     history = rows.past.shape[1]
