@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "biases",
         "rotary",
         "lengths",
+        "time_series",
         "museum",
     ],
     submod_attrs={"exercise": ["Exercise", "Mistake", "Verdict"]},

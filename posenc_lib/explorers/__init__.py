@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "lengths": ["length_explorer"],
         "attention": ["attention_explorer"],
         "playground": ["playground_explorer"],
+        "forecast": ["forecast_explorer"],
     },
 )
