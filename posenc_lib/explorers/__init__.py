@@ -14,5 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "rotary": ["rotary_explorer"],
         "attention": ["attention_explorer"],
         "playground": ["playground_explorer"],
+        "grid": ["grid_explorer"],
+        "shuffled": ["shuffle_explorer"],
     },
 )
