@@ -37,9 +37,9 @@ def cut(image: Float[Tensor, "rows columns"], side: int = 2) -> TeachingFigure:
     rows, columns = image.shape
     across = columns // side
     figure = TeachingFigure(
-        f"An image of {rows} x {columns} pixels in {len(tokens)} squares of {side} x {side}. They are "
-        f"numbered row by row: 0 to {across - 1} in the first row, then {across} below 0. Right, the matrix of the tokens, one in a row, "
-        f"{tokens.shape[1]} grey values each.",
+        f"An image of {rows} x {columns} pixels in {len(tokens)} squares of {side} x {side}, "
+        f"numbered row by row: 0 to {across - 1} in the first row, then {across} below 0. Right, "
+        f"the matrix of the tokens, one in a row, {tokens.shape[1]} grey values each.",
         (10.0, 4.6),
     )
     look = {"limits": (0, 1), "palette": "sequential", "numbers": False}
