@@ -19,8 +19,9 @@ from posenc_lib.plots.views import Curves, Heatmap, View
 
 DIM, MOST = 64, 24
 ONE_AXIS, TWO_AXES = "1-D sinusoidal", "2-D sinusoidal"
-ONES, RANDOM = "2-D RoPE, q = k = ones", "2-D RoPE, random q and k"
-FORMULAS = (ONE_AXIS, TWO_AXES, ONES, RANDOM)
+ONES, AHEAD = "2-D RoPE, q = k = ones", "2-D RoPE, looks 2 up, 3 left"
+FORMULAS = (ONE_AXIS, TWO_AXES, ONES, AHEAD)
+AWAY = 2 * MOST + 3  # the cell 2 rows and 3 columns from the first one, on the largest grid
 LEARNED = "learned"
 
 
@@ -30,9 +31,9 @@ def grid_explorer(
     """The similarity of one patch with all: on the grid, along its row and column, and in order.
 
     For an encoding that is added: the cosine of the two vectors. For RoPE: the score of a query q
-    in the patch with a key k in each, over the lengths of both; they are all ones, or two random
-    vectors from a fixed seed. 1-D means the number of the token, row * columns + column. All have
-    64 features.
+    in the patch with a key k in each, over the lengths of both. Both are ones, or the key is turned
+    beforehand, as training could do it, so that the score is highest 2 up and 3 to the left of the
+    patch. 1-D means the number of the token, row * columns + column. All have 64 features.
 
     `table` is a learned table (rows * columns, dim) for a grid of `shape` (rows, columns); it joins
     the list as "learned". Controls: `encoding`, `rows`, `columns`, `row`, `column` (the patch),
@@ -101,19 +102,17 @@ def _alike(
     if encoding in (ONE_AXIS, TWO_AXES):
         at = cells[:, None] if encoding == ONE_AXIS else grid_coordinates(cells, shape)
         return _cosine(axial_sinusoidal_at(at, DIM, base=base, dtype=torch.float64), cell)
-    query, key = _drawn() if encoding == RANDOM else torch.ones(2, DIM, dtype=torch.float64)
-    rope = AxialRotary(DIM, shape, base=base)
-    query = rope.turn(query.expand(1, 1, 1, -1), cells[cell : cell + 1])[0, 0, 0]
-    keys = rope.turn(key.expand(1, 1, len(cells), -1), cells)[0, 0]
-    return keys @ query / (query.norm() * key.norm())  # turning keeps lengths
+    rope, ones = AxialRotary(DIM, shape, base=base), torch.ones(1, 1, 1, DIM, dtype=torch.float64)
+    key = ones
+    if encoding == AHEAD:  # R(d) R(2, 3) turns nothing where d, key minus query, is (-2, -3)
+        key = AxialRotary(DIM, (MOST, MOST), base=base).turn(ones, torch.tensor([AWAY]))
+    query = rope.turn(ones, cells[cell : cell + 1])
+    keys = rope.turn(key.expand(1, 1, len(cells), -1), cells)
+    return (keys @ query.mT)[0, 0, :, 0] / DIM  # the length of both, squared: turning keeps it
 
 
 def _cosine(table: Float[Tensor, "cells dim"], cell: int) -> Float[Tensor, " cells"]:
     return torch.nn.functional.cosine_similarity(table, table[cell : cell + 1])
-
-
-def _drawn() -> Float[Tensor, "two dim"]:
-    return torch.from_numpy(np.random.default_rng(0).standard_normal((2, DIM)))
 
 
 def _views(alike: Float[Tensor, "rows columns"], row: int, column: int) -> list[View]:

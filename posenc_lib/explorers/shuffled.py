@@ -53,7 +53,7 @@ def shuffle_explorer(
         told = ", ".join(f"{name} {share:.0%}" for name, share in zip(models, now, strict=True))
         return [
             Heatmap(
-                f"test image {image}, a {labels[image]}, with {moved} of {number} tokens moved",
+                f"image {image}, a {labels[image]}: {moved} of {number} tokens moved",
                 picture(seen, side), "row (pixels)", "column (pixels)", "grey value", (0, 1),
                 "sequential", square=True, numbers=False,
             ),
@@ -62,7 +62,7 @@ def shuffle_explorer(
                 "probability", (-0.02, 1.02),
             ),
             Curves(
-                f"all test images, right with {moved} moved: {told}", torch.tensor(counts), right,
+                f"all test images; right with {moved} moved: {told}", torch.tensor(counts), right,
                 list(models), "moved (tokens)", "share of images right", (0, 1.02),
             ),
         ]  # fmt: skip

@@ -52,10 +52,10 @@ def cut(image: Float[Tensor, "rows columns"], side: int = 2) -> TeachingFigure:
             row, column = divmod(token, across)
             at = (column * side - 0.5, row * side - 0.5)
             left.add_patch(Rectangle(at, side, side, fill=False, edgecolor="white", linewidth=1))
-            middle = tokens[token].mean()
             left.text(
-                at[0] + side / 2, at[1] + side / 2, str(token), ha="center", va="center",
-                fontsize=13 if side > 1 else 9, color="black" if middle > 0.6 else "white",
+                at[0] + 0.12, at[1] + 0.12, str(token), ha="left", va="top",
+                fontsize=12 if side > 1 else 8,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
             )  # fmt: skip
         names = ("token", "grey value of the token", "grey value")
         draw_heatmap(right, Heatmap("what the model reads", tokens, *names, **look))
@@ -131,7 +131,7 @@ def learned_map(
             square=True, numbers=False,
         ),
         Heatmap(
-            f"learned similarity with pixel ({row}, {column})", similar, *labels, "cosine", (-1, 1),
+            f"learned: cosine with ({row}, {column})", similar, *labels, "cosine", (-1, 1),
             square=True, numbers=False,
         ),
     )  # fmt: skip
