@@ -14,7 +14,7 @@ from posenc_lib.experiments.transformer import TinyTransformer
 from posenc_lib.explorers.panel import Panel, Slider
 from posenc_lib.plots.views import Curves, Heatmap, View
 
-SEED, STEPS = 0, 16
+SEED, STEPS = 0, 8
 SIDES = {1: 1, 4: 2}  # features of a token to its side
 
 
