@@ -1,13 +1,16 @@
-"""No label of the figures of notebooks 05, 06 and 11 is cut off: their edges stay white."""
+"""No label of the figures of notebooks 05, 06, 10 and 11 is cut off: their edges stay white."""
 
 import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from posenc_lib import plots
+from posenc_lib.experiments import full_results
 
+MAPS = ("1-D sinusoidal", "2-D sinusoidal", "2-D RoPE, looks 2 up, 3 left")
 FIGURES = {
     "penalties": lambda: plots.biases.penalties(),
     "staircase": lambda: plots.biases.staircase(),
@@ -16,6 +19,12 @@ FIGURES = {
     "layouts": lambda: plots.rotary.layouts(8),
     "decay": lambda: plots.rotary.decay(),
     "wavelengths": lambda: plots.rotary.wavelengths(),
+    "cut": lambda: plots.images.cut(torch.eye(8)),
+    "maps": lambda: plots.images.maps({n: np.eye(8) for n in MAPS}, (3, 7)),
+    "learned_map": lambda: plots.images.learned_map(np.eye(64), np.eye(8), (3, 7)),
+    "results": lambda: plots.images.results(
+        full_results("digits"), {"pixels": 0.28, "patches": 0.59}
+    ),
     "half_precision": lambda: plots.museum.half_precision(),
     "shifts": lambda: plots.museum.shifts(8),
 }

@@ -62,7 +62,7 @@ def grid_explorer(
             alike = _cosine(torch.from_numpy(own).double(), row * columns + column)
         else:
             alike = _alike(encoding, (rows, columns), row * columns + column, base)
-        return _views(alike.reshape(rows, columns), row, column)
+        return _views(alike.reshape(rows, columns), row, column, encoding in (ONES, AHEAD))
 
     acts = ("encoding", FORMULAS)  # a learned table has its own grid and no base
     return Panel(
@@ -115,26 +115,27 @@ def _cosine(table: Float[Tensor, "cells dim"], cell: int) -> Float[Tensor, " cel
     return torch.nn.functional.cosine_similarity(table, table[cell : cell + 1])
 
 
-def _views(alike: Float[Tensor, "rows columns"], row: int, column: int) -> list[View]:
+def _views(alike: Float[Tensor, "rows columns"], row: int, column: int, scored: bool) -> list[View]:
     rows, columns = alike.shape
     far = max(rows, columns) - 1
     along = torch.full((2, 2 * far + 1), torch.nan, dtype=alike.dtype)
     along[0, far - column : far - column + columns] = alike[row]
     along[1, far - row : far - row + rows] = alike[:, column]
     token = row * columns + column
+    measure = "score" if scored else "cosine"
     return [
         Heatmap(
-            f"similarity to patch ({row}, {column})", alike, "row (patches)", "column (patches)",
-            "similarity", (-1, 1), square=True, numbers=rows * columns <= 64,
+            f"{measure} of patch ({row}, {column}) with each", alike, "row (patches)",
+            "column (patches)", measure, (-1, 1), square=True, numbers=rows * columns <= 64,
         ),
         Curves(
             "through the patch", torch.arange(-far, far + 1), along,
             ["along its row", "along its column"], "distance from the patch (patches)",
-            "similarity", (-1.05, 1.05),
+            measure, (-1.05, 1.05),
         ),
         Curves(
             f"in the order of the tokens; the patch is token {token}",
-            torch.arange(rows * columns), alike.flatten(), "similarity",
-            "number of the token (row * columns + column)", "similarity", (-1.05, 1.05),
+            torch.arange(rows * columns), alike.flatten(), measure,
+            "number of the token (row * columns + column)", measure, (-1.05, 1.05),
         ),
     ]  # fmt: skip

@@ -62,8 +62,8 @@ def shuffle_explorer(
                 "probability", (-0.02, 1.02),
             ),
             Curves(
-                f"all test images; right with {moved} moved: {told}", torch.tensor(counts), right,
-                list(models), "moved (tokens)", "share of images right", (0, 1.02),
+                f"right with {moved} moved: {told}", torch.tensor(counts), right,
+                list(models), "moved (tokens)", "share of the test images right", (0, 1.02),
             ),
         ]  # fmt: skip
 
