@@ -16,6 +16,7 @@ from posenc_lib.experiments.series_windows import Windows
 WALK = np.random.default_rng(0).normal(size=80).cumsum()
 ROWS = Windows.counted(WALK[:-1, None], WALK[1:, None])
 
+MAPS = ("1-D sinusoidal", "2-D sinusoidal", "2-D RoPE, looks 2 up, 3 left")
 FIGURES = {
     "penalties": lambda: plots.biases.penalties(),
     "staircase": lambda: plots.biases.staircase(),
@@ -36,6 +37,12 @@ FIGURES = {
     "training": lambda: plots.time_series.training(History((Look(1, 2.0, 3.0),), 1, False)),
     "forecasts": lambda: plots.time_series.forecasts({"last value": ROWS.last}, ROWS, 0),
     "hugging": lambda: plots.time_series.hugging(Forecast(ROWS.last, ROWS)),
+    "cut": lambda: plots.images.cut(torch.eye(8)),
+    "maps": lambda: plots.images.maps({n: np.eye(8) for n in MAPS}, (3, 7)),
+    "learned_map": lambda: plots.images.learned_map(np.eye(64), np.eye(8), (3, 7)),
+    "results": lambda: plots.images.results(
+        full_results("digits"), {"pixels": 0.28, "patches": 0.59}
+    ),
     "half_precision": lambda: plots.museum.half_precision(),
     "shifts": lambda: plots.museum.shifts(8),
 }

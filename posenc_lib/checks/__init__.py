@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "rotary",
         "lengths",
         "time_series",
+        "images",
         "museum",
     ],
     submod_attrs={"exercise": ["Exercise", "Mistake", "Verdict"]},

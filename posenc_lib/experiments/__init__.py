@@ -6,7 +6,8 @@
   `measured_series`, cut by `series_windows` and `gaps`, and wrongly by `leaks`
 - the experiments: `extrapolation` (`lengths`, `length_settings`, `readings`; place by place in
   `by_position`, in its smallest form in `short_models`), `text_order` (`word_order`), `digits`
-  (`images`), `series` (`forecast_comparison`, `forecasting`, `forecast_steps`, `baselines`)
+  (`images`; without a Transformer in `counting`), `series` (`forecast_comparison`, `forecasting`,
+  `forecast_steps`, `baselines`)
 - the full results that ship: `full_results` (`stored`); `python -m posenc_lib.experiments` trains
   them again
 
@@ -21,10 +22,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
-        "baselines", "by_position", "digit_images", "forecast_comparison", "forecast_steps",
-        "forecasting", "gaps", "images", "leaks", "length_settings", "lengths", "measured_series",
-        "parallel", "prose", "readings", "recipe", "records", "sequences", "series_windows",
-        "short_models", "stored", "training", "transformer", "word_order", "word_windows",
+        "baselines", "by_position", "counting", "digit_images", "forecast_comparison",
+        "forecast_steps", "forecasting", "gaps", "images", "leaks", "length_settings", "lengths",
+        "measured_series", "parallel", "prose", "readings", "recipe", "records", "sequences",
+        "series_windows", "short_models", "stored", "training", "transformer", "word_order",
+        "word_windows",
     ],
     submod_attrs={
         "transformer": ["TinyTransformer"],

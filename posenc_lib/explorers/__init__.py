@@ -16,5 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "attention": ["attention_explorer"],
         "playground": ["playground_explorer"],
         "forecast": ["forecast_explorer"],
+        "grid": ["grid_explorer"],
+        "shuffled": ["shuffle_explorer"],
     },
 )

@@ -24,6 +24,8 @@ PANELS = {
     "forecast": "explorers.forecast_explorer(gaps=True, encoding='calendar', baseline='ridge')",
     "attention": "explorers.attention_explorer()",
     "playground": "explorers.playground_explorer()",
+    "grid": "explorers.grid_explorer(np.eye(64).cumsum(0) / 64, shape=(8, 8), column=7)",
+    "shuffled": "explorers.shuffle_explorer(moved=6)",
 }
 PINNED = "panel = explorers.sinusoidal_explorer()\npanel.pin()\npanel.set(length=80, base=300.0)\n"
 LOOKS = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
