@@ -1,9 +1,10 @@
-"""No label of the figures of notebooks 05, 06, 09 and 11 is cut off: their edges stay white."""
+"""No label of the figures of notebooks 05 to 07, 09 and 11 is cut off: their edges stay white."""
 
 import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from posenc_lib import plots
@@ -23,6 +24,12 @@ FIGURES = {
     "layouts": lambda: plots.rotary.layouts(8),
     "decay": lambda: plots.rotary.decay(),
     "wavelengths": lambda: plots.rotary.wavelengths(),
+    "losses": lambda: plots.lengths.losses(full_results("extrapolation")),
+    "tasks": lambda: plots.lengths.tasks(full_results("extrapolation")),
+    "readings": lambda: plots.lengths.readings(full_results("extrapolation")),
+    "by_place": lambda: plots.lengths.by_place(
+        {"rope": torch.rand(2, 256), "t5": torch.rand(2, 9)}
+    ),
     "three_series": lambda: plots.time_series.three_series(),
     "stored_errors": lambda: plots.time_series.stored_errors(full_results("series")),
     "against_last_value": lambda: plots.time_series.against_last_value(full_results("series")),
