@@ -17,6 +17,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "attention",
         "biases",
         "rotary",
+        "lengths",
+        "time_series",
         "images",
         "museum",
     ],
