@@ -1,4 +1,4 @@
-"""No label of the figures of notebooks 05, 06 and 11 is cut off: their edges stay white."""
+"""No label of the figures of notebooks 05, 06, 08 and 11 is cut off: their edges stay white."""
 
 import io
 
@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from posenc_lib import plots
+from posenc_lib.experiments import full_results
 
 FIGURES = {
     "penalties": lambda: plots.biases.penalties(),
@@ -16,6 +17,11 @@ FIGURES = {
     "layouts": lambda: plots.rotary.layouts(8),
     "decay": lambda: plots.rotary.decay(),
     "wavelengths": lambda: plots.rotary.wavelengths(),
+    "distances": lambda: plots.text.distances(
+        ["our", "old", "dog", "bites"], {"reversed": [3, 2, 1, 0], "shuffled": [2, 0, 1, 3]}
+    ),
+    "accuracies": lambda: plots.text.accuracies(full_results("text_order")),
+    "budget": lambda: plots.text.budget(full_results("order_budget")),
     "half_precision": lambda: plots.museum.half_precision(),
     "shifts": lambda: plots.museum.shifts(8),
 }

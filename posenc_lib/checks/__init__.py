@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "attention",
         "biases",
         "rotary",
+        "text",
         "museum",
     ],
     submod_attrs={"exercise": ["Exercise", "Mistake", "Verdict"]},

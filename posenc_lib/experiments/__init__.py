@@ -5,7 +5,8 @@
 - the data, without a download: `prose` and its `word_windows`, `sequences`, `digit_images`,
   `measured_series`, cut by `series_windows` and `gaps`
 - the experiments: `extrapolation` (`lengths`, `length_settings`, `readings`), `text_order`
-  (`word_order`), `digits` (`images`), `series` (`forecast_comparison`, `forecasting`, `baselines`)
+  (`word_order`) and `order_budget` (`word_budget`), read by `order_readers`, `digits` (`images`),
+  `series` (`forecast_comparison`, `forecasting`, `baselines`)
 - the full results that ship: `full_results` (`stored`); `python -m posenc_lib.experiments` trains
   them again
 
@@ -21,9 +22,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "baselines", "digit_images", "forecast_comparison", "forecasting", "gaps", "images",
-        "length_settings", "lengths", "measured_series", "parallel", "prose", "readings",
-        "recipe", "records", "sequences", "series_windows", "stored", "training", "transformer",
-        "word_order", "word_windows",
+        "length_settings", "lengths", "measured_series", "order_readers", "parallel", "prose",
+        "readings", "recipe", "records", "sequences", "series_windows", "stored", "training",
+        "transformer", "word_budget", "word_order", "word_windows",
     ],
     submod_attrs={
         "transformer": ["TinyTransformer"],
@@ -34,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "length_settings": ["ExtrapolationSettings"],
         "lengths": ["extrapolation"],
         "word_order": ["TextOrderSettings", "text_order"],
+        "word_budget": ["OrderBudgetSettings", "order_budget"],
         "images": ["DigitsSettings", "digits"],
         "measured_series": ["measured"],
         "series_windows": ["windows"],

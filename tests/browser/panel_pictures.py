@@ -21,6 +21,7 @@ PANELS = {
     "relative-nezha": "explorers.relative_explorer(form='NEZHA', length=30, queries=30)",
     "rotary": "explorers.rotary_explorer()",
     "attention": "explorers.attention_explorer()",
+    "word_order": "explorers.word_order_explorer()",
     "playground": "explorers.playground_explorer()",
 }
 PINNED = "panel = explorers.sinusoidal_explorer()\npanel.pin()\npanel.set(length=80, base=300.0)\n"
