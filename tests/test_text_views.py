@@ -170,7 +170,7 @@ def test_the_accuracies_that_are_drawn():
         np.testing.assert_allclose(dots, [[0.5, 0.52, 0.54], [0.7, 0.72, 0.74]])
         bars = [np.ptp(part.get_segments()[0][:, 0]) / 2 for part in axes.collections]
         np.testing.assert_allclose(bars, [0.02, 0.02])
-    assert "one: bag of words 0.520 ± 0.020, rope 0.720 ± 0.020" in figure.alt
+    assert "one: bag of words 0.520 ± 0.020, RoPE 0.720 ± 0.020" in figure.alt
     assert all(0.45 < r.value < 0.95 for r in full_results("text_order"))  # nothing is cut off
 
 

@@ -18,7 +18,7 @@ from posenc_lib.explorers.panel import Choice, Panel, Slider, Text
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.registry import encodings
 
-SETTINGS = TextOrderSettings(layers=1, training=Training(steps=100, rate=1e-2))
+SETTINGS = TextOrderSettings(layers=1, training=Training(steps=150, rate=1e-2))
 NAMES = ("none", "alibi", "t5", "rope")
 SENTENCE = "the value of the name is an object"
 

@@ -12,7 +12,7 @@ from posenc_lib.experiments.records import Results
 from posenc_lib.plots._figure import CYCLE, TeachingFigure, draw_heatmap, settled, teaching_style
 from posenc_lib.plots.views import Heatmap
 
-TITLES = {"none": "none", "t5": "T5", "alibi": "ALiBi", "rope": "RoPE"}
+TITLES = {"t5": "T5", "alibi": "ALiBi", "rope": "RoPE"}
 
 
 def signed_distances(order: Sequence[int]) -> NDArray[np.int64]:
@@ -33,7 +33,7 @@ def distances(words: Sequence[str], orders: Mapping[str, Sequence[int]]) -> Teac
     `orders` maps a title to the numbers of the words in their new order; the rows and columns
     of every map are the words in the first one.
 
-    >>> distances(["a", "b"], {"there": [0, 1], "back": [1, 0]}).alt[-44:]
+    >>> distances(["a", "b"], {"there": [0, 1], "back": [1, 0]}).alt.split("; ")[1]
     'back, "b a": same distance 1 of 1, same sign 0 of 1.'
     """
     maps = {title: signed_distances(order) for title, order in orders.items()}
@@ -76,7 +76,7 @@ def accuracies(results: Results) -> TeachingFigure:
     """
     tasks, names = results.values("task"), results.values("encoding")
     told = "; ".join(
-        f"{task}: " + ", ".join(f"{name} {_of(results, task, name)}" for name in names)
+        f"{task}: " + ", ".join(f"{TITLES.get(n, n)} {_of(results, task, n)}" for n in names)
         for task in tasks
     )
     figure = TeachingFigure(f"Test accuracy in {told}.", (3.4 * len(tasks) + 1.2, 4.4))
@@ -107,15 +107,15 @@ def budget(results: Results, *, usual: int = 800) -> TeachingFigure:
     longest = max(places.values("at"))
     steps = results.where(task="steps")
     told = "; ".join(
-        f"{name} "
+        f"{TITLES.get(name, name)} "
         + ", ".join(f"{places.mean(encoding=name, at=n):.2f}" for n in places.values("at"))
         + ", then "
         + ", ".join(f"{steps.mean(encoding=name, at=n):.2f}" for n in steps.values("at"))
         for name in names
     )
     figure = TeachingFigure(
-        f"Test accuracy, real or reversed. For {places.values('at')} words after {usual} steps, "
-        f"then for {longest} words after {steps.values('at')} steps: {told}.",
+        f"Test accuracy, real or reversed. For {_listed(places)} words after {usual} steps, then "
+        f"for {longest} words after {_listed(steps)} steps: {told}.",
         (10.0, 4.8),
     )
     with teaching_style():
@@ -143,6 +143,10 @@ def budget(results: Results, *, usual: int = 800) -> TeachingFigure:
         handles = left.get_legend_handles_labels()
         figure.legend(*handles, loc="outside lower center", ncols=len(names))
     return settled(figure)
+
+
+def _listed(results: Results) -> str:
+    return ", ".join(str(at) for at in results.values("at"))
 
 
 def _of(results: Results, task: str, name: str) -> str:
