@@ -198,13 +198,13 @@ def test_the_panel_asks_every_reader_about_every_order(readers):
     for n, reader in enumerate(readers.values()):
         for m, order in enumerate(asked):
             wanted = float(natural(reader, row[order][None])[0])
-            assert judged.values[n, m] == pytest.approx(wanted, abs=1e-5)
+            assert judged.values[m, n] == pytest.approx(wanted, abs=1e-5)
         for place in range(7):
             x = row.clone()
             x[place], x[place + 1] = row[place + 1], row[place]
             change = float(natural(reader, x[None])[0] - natural(reader, row[None])[0])
             assert swaps.ys[n, place] == pytest.approx(change, abs=1e-5)
-    assert judged.column_ticks == ORDERS and judged.limits == (0.0, 1.0)
+    assert judged.row_ticks == ORDERS and judged.limits == (0.0, 1.0)
     wanted = first_weights(readers["t5"], row[None])[0]
     np.testing.assert_allclose(weights.values, wanted, atol=1e-6)
 
@@ -226,11 +226,11 @@ def test_the_panel_shows_the_weights_of_the_order_asked_for(readers, shown, enco
 
 def test_what_the_panel_teaches_holds_for_any_weights(readers):
     panel = word_order_explorer(models=readers, second=4)
-    row = dict(zip(readers, panel.views[0].values, strict=True))
+    row = dict(zip(readers, panel.views[0].values.T, strict=True))
     assert np.ptp(row["none"]) < 1e-5 and abs(panel.views[2].ys[0]).max() < 1e-5
     assert abs(row["alibi"][0] - row["alibi"][1]) < 1e-5 < abs(row["t5"][0] - row["t5"][1])
     panel.set(first=0, second=3)  # "the" and "the"
-    np.testing.assert_allclose(panel.views[0].values[:, 2], panel.views[0].values[:, 0], atol=1e-5)
+    np.testing.assert_allclose(panel.views[0].values[2], panel.views[0].values[0], atol=1e-5)
 
 
 def test_the_panel_reads_eight_words_and_marks_what_it_never_met(readers):

@@ -43,8 +43,8 @@ def word_order_explorer(
     (4, 4)
     """
     readers = _small() if models is None else _checked(models)
-    known = encodings()
-    titles = {name: known[name].title if name in known else name for name in readers}
+    known = {name: entry.title for name, entry in encodings().items()} | {"none": "none"}
+    titles = {name: known.get(name, name) for name in readers}
     heads = next(iter(readers.values())).layers[0].attention.heads
 
     def compute(
@@ -66,8 +66,8 @@ def word_order_explorer(
         ticks = _ticks(words, row)
         return [
             Heatmap(
-                "probability of natural order", found[:, :4], "encoding", "order of the words",
-                "probability", (0.0, 1.0), row_ticks=list(titles.values()), column_ticks=ORDERS,
+                "probability of natural order", found[:, :4].T, "order of the words", "encoding",
+                "probability", (0.0, 1.0), row_ticks=ORDERS, column_ticks=list(titles.values()),
             ),
             _weights(titles[encoding], weights, [ticks[n] for n in order]),
             Curves(
