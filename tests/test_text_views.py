@@ -83,7 +83,7 @@ def test_the_prediction_on_paper(readers, name, answers):
 
 def test_natural_is_the_share_of_class_0():
     logits = torch.tensor([[1.0, 3.0], [2.0, 2.0]]).log()
-    found = natural(lambda x: logits, torch.zeros(2, 1))
+    found = natural(lambda x: logits, torch.zeros(2, 1, dtype=torch.long))
     torch.testing.assert_close(found, torch.tensor([0.25, 0.5]))
 
 
@@ -180,7 +180,7 @@ def test_the_budget_that_is_drawn():
     for number, name in enumerate(found.values("encoding")):
         places = [found.mean(task="places", encoding=name, at=n) for n in (2, 4, 8)]
         line = left.containers[number].lines[0]
-        np.testing.assert_allclose(line.get_ydata(), places)
+        np.testing.assert_allclose(line.get_ydata().astype(float), places)
         later = found.mean(task="steps", encoding=name, at=2000)
         np.testing.assert_allclose(
             right.containers[number].lines[0].get_xydata(), [[800, places[-1]], [2000, later]]

@@ -71,7 +71,7 @@ def word_order_explorer(
             ),
             _weights(titles[encoding], weights, [ticks[n] for n in order]),
             Curves(
-                "two neighbours swapped: what the probability changes by", torch.arange(last),
+                "after swapping two neighbours", torch.arange(last),
                 found[:, 4:] - found[:, :1], list(titles.values()),
                 "place of the first of the two (positions)", "change of probability", (-1.0, 1.0),
             ),
