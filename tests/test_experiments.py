@@ -24,6 +24,7 @@ from posenc_lib.experiments import (
     extrapolation,
     forecast,
     forecast_comparison,
+    forecast_steps,
     forecasting,
     gaps,
     images,
@@ -215,7 +216,7 @@ def test_a_changed_past_changes_the_prediction():
 def test_with_gaps_the_model_is_given_half_of_the_months():
     rows = windows(measured("el_nino"), "test", history=36, horizon=12)
     for encoding in forecasting.TRAINED_GAPS:
-        batch = forecasting._batch(rows, 1.0, "el_nino_gaps", encoding, np.random.default_rng(0))
+        batch = forecast_steps._batch(rows, 1.0, "el_nino_gaps", encoding, np.random.default_rng(0))
         assert batch.x.shape[1] == gaps.KEPT
         assert (batch.x[:, -1] == 0).all(), "relative to the last value, which is always known"
         if encoding.endswith(forecasting.BY_TIME):
@@ -252,10 +253,12 @@ def test_the_difference_to_the_last_value_is_paired():
     data = measured("sp500")
     rows = windows(data, "test", history=32, horizon=5)
     same = forecast_comparison._records(
-        "sp500", "x", 0, forecasting.Forecast(rows.last + 0 * rows.future, rows)
+        "sp500", "x", 0, forecast_steps.Forecast(rows.last + 0 * rows.future, rows)
     )
     assert {r.metric: r.value for r in same}[forecast_comparison.BEYOND] == 0.0
-    perfect = forecast_comparison._records("sp500", "x", 0, forecasting.Forecast(rows.future, rows))
+    perfect = forecast_comparison._records(
+        "sp500", "x", 0, forecast_steps.Forecast(rows.future, rows)
+    )
     values = {(r.metric, r.at): r.value for r in perfect}
     assert values["rmse", 0] == 0.0
     assert values[forecast_comparison.BEYOND, 0] == pytest.approx(

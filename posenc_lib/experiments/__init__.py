@@ -3,10 +3,12 @@
 - the parts: `TinyTransformer` (`transformer`), `train` (`training`) and its settings `Training`
   (`recipe`), `side_by_side` (`parallel`), `Results` (`records`)
 - the data, without a download: `prose` and its `word_windows`, `sequences`, `digit_images`,
-  `measured_series`, cut by `series_windows` and `gaps`
-- the experiments: `extrapolation` (`lengths`, `length_settings`, `readings`), `text_order`
-  (`word_order`) and `order_budget` (`word_budget`), read by `order_readers`, `digits` (`images`),
-  `series` (`forecast_comparison`, `forecasting`, `baselines`)
+  `measured_series`, cut by `series_windows` and `gaps`, and wrongly by `leaks`
+- the experiments: `extrapolation` (`lengths`, `length_settings`, `readings`; place by place in
+  `by_position`, in its smallest form in `short_models`), `text_order` (`word_order`) and
+  `order_budget` (`word_budget`), both read by `order_readers`, `digits` (`images`; without a
+  Transformer in `counting`), `series` (`forecast_comparison`, `forecasting`, `forecast_steps`,
+  `baselines`)
 - the full results that ship: `full_results` (`stored`); `python -m posenc_lib.experiments` trains
   them again
 
@@ -21,10 +23,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
-        "baselines", "digit_images", "forecast_comparison", "forecasting", "gaps", "images",
-        "length_settings", "lengths", "measured_series", "order_readers", "parallel", "prose",
-        "readings", "recipe", "records", "sequences", "series_windows", "stored", "training",
-        "transformer", "word_budget", "word_order", "word_windows",
+        "baselines", "by_position", "counting", "digit_images", "forecast_comparison",
+        "forecast_steps", "forecasting", "gaps", "images", "leaks", "length_settings", "lengths",
+        "measured_series", "order_readers", "parallel", "prose", "readings", "recipe", "records",
+        "sequences", "series_windows", "short_models", "stored", "training", "transformer",
+        "word_budget", "word_order", "word_windows",
     ],
     submod_attrs={
         "transformer": ["TinyTransformer"],
@@ -34,6 +37,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "parallel": ["side_by_side"],
         "length_settings": ["ExtrapolationSettings"],
         "lengths": ["extrapolation"],
+        "by_position": ["loss_by_position", "window_starts"],
+        "short_models": ["SHORT", "short_model"],
         "word_order": ["TextOrderSettings", "text_order"],
         "word_budget": ["OrderBudgetSettings", "order_budget"],
         "images": ["DigitsSettings", "digits"],

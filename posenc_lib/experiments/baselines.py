@@ -1,7 +1,8 @@
 """What a forecast has to beat: the last value, the last season, and a linear model.
 
     last value       v[t + k] = v[t]
-    seasonal naive   v[t + k] = v[t + k - m j],  m the season, j the smallest that is known
+    seasonal naive   v[t + k] = v[t + k - m j],  m the season, j the smallest that is known;
+                     `seasonal_at` does the same by time, where there are gaps
     ridge            y = x W,  W = (X^T X + a I)^(-1) X^T Y,   x, y relative to the last value
 
 Source: Hyndman and Athanasopoulos 2021, "Forecasting: Principles and Practice", section 5.2 (the
@@ -14,7 +15,7 @@ on a seasonal series a linear model with a year of history is.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Num
 
 from posenc_lib import _validate
 from posenc_lib.experiments.series_windows import Windows
@@ -49,6 +50,42 @@ def seasonal_naive(rows: Windows, season: int) -> Float64[np.ndarray, "rows hori
             "Take a longer history.",
         )  # fmt: skip
     return rows.past[:, history - season + np.arange(horizon) % season]
+
+
+def seasonal_at(
+    times: Num[np.ndarray, " known"],
+    values: Num[np.ndarray, " known"],
+    targets: Num[np.ndarray, " horizon"],
+    season: int,
+) -> Float64[np.ndarray, " horizon"]:
+    """The seasonal naive method by time: the latest known value whole seasons before each target.
+
+    `times` rise and may have gaps; a target without such a value gets NaN. Without gaps it is
+    `seasonal_naive`.
+
+    Raises ValueError for a season below 1, for times that do not rise or do not fit the values,
+    and for targets that are not after the last of them.
+
+    Source: Hyndman and Athanasopoulos 2021, section 5.2; times with gaps are our own.
+
+    >>> seasonal_at(np.array([0, 1, 3, 4]), np.array([5, 6, 7, 8]), np.array([5, 6]), 3).tolist()
+    [nan, 7.0]
+    """
+    season = _validate.size("seasonal_at", "season", season)
+    if len(times) != len(values) or not len(times) or (np.diff(times) <= 0).any():
+        raise _validate.refuse(
+            ValueError, "seasonal_at", "times", f"{len(times)} times for {len(values)} values",
+            "rising times, one for each value", "Sort both by time.",
+        )  # fmt: skip
+    if (targets <= times[-1]).any():
+        raise _validate.refuse(
+            ValueError, "seasonal_at", "targets", float(np.min(targets)),
+            f"times after the last known one, {times[-1]}", "Forecast what is not known yet.",
+        )  # fmt: skip
+    back = targets[:, None] - times  # (horizon, known), all above 0
+    fits = back % season == 0
+    latest = np.where(fits, np.arange(len(times)), -1).max(axis=1)
+    return np.where(latest >= 0, values[latest], np.nan)
 
 
 def ridge(

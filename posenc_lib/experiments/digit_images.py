@@ -69,6 +69,32 @@ def shuffled_tokens(tokens: Tensor, seed: int) -> Tensor:
     return tokens.gather(1, order[..., None].expand_as(tokens))
 
 
+def partly_shuffled(tokens: Tensor, moved: int, seed: int) -> Tensor:
+    """`moved` tokens of each image change places among themselves, the others stay.
+
+    Tokens drawn for a small `moved` are among those of a larger one. One token alone cannot move.
+
+    Raises TypeError for a number or a seed that is no integer, ValueError for a negative one and
+    for more tokens than there are.
+
+    >>> tokens = torch.arange(5.0).view(1, 5, 1)
+    >>> [int((partly_shuffled(tokens, n, 0) != tokens).sum()) for n in (0, 2, 5)]
+    [0, 2, 5]
+    """
+    moved = _validate.size("partly_shuffled", "moved", moved, minimum=0)
+    seed = _validate.size("partly_shuffled", "seed", seed, minimum=0)
+    if moved > tokens.shape[1]:
+        raise _validate.refuse(
+            ValueError, "partly_shuffled", "moved", moved, f"at most {tokens.shape[1]} tokens",
+            "Move all of them, or fewer.",
+        )  # fmt: skip
+    generator = torch.Generator().manual_seed(seed)
+    places = torch.rand(tokens.shape[:2], generator=generator).argsort(1)[:, :moved]
+    order = torch.arange(tokens.shape[1]).repeat(len(tokens), 1)
+    order.scatter_(1, places, places.roll(1, dims=1))  # each takes the token of the one before
+    return tokens.gather(1, order[..., None].expand_as(tokens))
+
+
 @cache
 def _all() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits

@@ -18,9 +18,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from posenc_lib.experiments import baselines
-from posenc_lib.experiments.forecasting import Forecast, SeriesSettings, forecast
+from posenc_lib.experiments.forecast_steps import Forecast
+from posenc_lib.experiments.forecasting import SeriesSettings, forecast
 from posenc_lib.experiments.gaps import rows_of
 from posenc_lib.experiments.parallel import side_by_side
 from posenc_lib.experiments.records import Record, Results
@@ -122,14 +124,45 @@ def _records(task: str, name: str, seed: int | None, found: Forecast) -> list[Re
     for at, columns in ((1, slice(1)), (horizon, slice(-1, None)), (0, slice(None))):
         error = baselines.rmse(found.predicted[:, columns], true[:, columns])
         records.append(Record(task, name, seed, at, RMSE, error))
-    naive = baselines.last_value(found.rows)
-    difference = ((found.predicted - true) ** 2 - (naive - true) ** 2).mean(axis=1)  # (rows,)
-    records.append(Record(task, name, seed, 0, BEYOND, float(difference.mean())))
-    # Neighbouring rows share nearly all of their horizon: a stretch of two horizons counts as one.
-    block = 2 * horizon
-    blocks = [part.mean() for part in np.array_split(difference, max(2, len(difference) // block))]
-    error = float(np.std(blocks, ddof=1) / np.sqrt(len(blocks)))
+    difference, error = compared(found, baselines.last_value(found.rows))
+    records.append(Record(task, name, seed, 0, BEYOND, difference))
     return [*records, Record(task, name, seed, 0, ERROR, error)]
+
+
+def compared(
+    found: Forecast, reference: Float64[np.ndarray, "rows horizon"]
+) -> tuple[float, float]:
+    """Mean squared error of a forecast minus that of a reference, and its standard error.
+
+    Both in the squared unit of the series; negative where the forecast is better. Neighbouring
+    rows share nearly all of their horizon, so a stretch of two horizons counts as one block.
+
+    Source: Diebold and Mariano 1995, section 1; blocks for the long-run variance.
+
+    >>> from posenc_lib.experiments.series_windows import Windows
+    >>> rows = Windows.counted([[0.0]] * 8, [[1.0]] * 8)
+    >>> compared(Forecast(rows.future, rows), baselines.last_value(rows))
+    (-1.0, 0.0)
+    """
+    true = found.rows.future
+    difference = ((found.predicted - true) ** 2 - (reference - true) ** 2).mean(axis=1)  # (rows,)
+    number = max(2, len(difference) // (2 * true.shape[1]))
+    blocks = [part.mean() for part in np.array_split(difference, number)]
+    return float(difference.mean()), float(np.std(blocks, ddof=1) / np.sqrt(number))
+
+
+def verdict(found: Forecast, reference: Float64[np.ndarray, "rows horizon"]) -> str:
+    """ "better" or "worse" than the reference beyond two standard errors, otherwise "draw".
+
+    >>> from posenc_lib.experiments.series_windows import Windows
+    >>> rows = Windows.counted([[0.0]] * 8, [[1.0]] * 8)
+    >>> verdict(Forecast(rows.future, rows), baselines.last_value(rows))
+    'better'
+    """
+    difference, error = compared(found, reference)
+    if abs(difference) <= 2 * error:
+        return "draw"
+    return "better" if difference < 0 else "worse"
 
 
 def _tried(

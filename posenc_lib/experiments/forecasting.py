@@ -13,29 +13,23 @@ The trap: positions that count tokens where time has gaps. Twelve tokens back is
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from posenc_lib import _validate
-from posenc_lib.experiments.gaps import SHAPES, kept_months, rows_of
+from posenc_lib.experiments.forecast_steps import (
+    BY_TIME,
+    TIMING,
+    Forecast,
+    build,
+    fit,
+    predicted,
+    prepare,
+)
+from posenc_lib.experiments.gaps import SHAPES
 from posenc_lib.experiments.measured_series import Measured
-from posenc_lib.experiments.recipe import Batch, Training
-from posenc_lib.experiments.series_windows import Windows, scale_of
-from posenc_lib.experiments.training import predict, seeded, train
-from posenc_lib.experiments.transformer import TinyTransformer
-from posenc_lib.timing import TimingEncoding
+from posenc_lib.experiments.recipe import Training
 
 TRAINED = ("none", "sinusoidal", "learned", "rope")
-BY_TIME = ", by time"  # the positions are months since the first of the window, not 0, 1, 2 ...
-TIMING = "calendar"  # a sine and a cosine of the year, at the month itself
 TRAINED_GAPS = ("none", "sinusoidal", "sinusoidal" + BY_TIME, "rope" + BY_TIME, TIMING)
-OPTIONS: dict[str, dict[str, Any]] = {
-    "sinusoidal": {"base": 100.0}, "rope": {"base": 100.0}, "learned": {"std": 0.5}
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,18 +71,6 @@ class SeriesSettings:
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """Predictions (rows, horizon) beside the rows they belong to, in the unit of the series.
-
-    >>> Forecast(np.zeros((1, 2)), Windows.counted([[1.0]], [[2.0, 3.0]])).predicted.shape
-    (1, 2)
-    """
-
-    predicted: np.ndarray
-    rows: Windows
-
-
 def forecast(
     settings: SeriesSettings,
     task: str,
@@ -107,68 +89,7 @@ def forecast(
 
     Raises ValueError for another series, encoding or part.
     """
-    _validate.choice("forecast", "task", task, tuple(SHAPES))
-    _, rows = rows_of(task, data, fill=False)
-    scale = scale_of(rows["train"])
-    batches = {
-        name: _batch(some, scale, task, encoding, np.random.default_rng(number))
-        for number, (name, some) in enumerate(rows.items())
-    }
-    horizon = rows["train"].future.shape[1]
-    model = seeded(lambda: _model(settings, task, encoding, dim, horizon), seed)
-
-    def draw(generator: torch.Generator, number: int) -> Batch:
-        pick = torch.randint(len(batches["train"].x), (number,), generator=generator)
-        x, y, positions = batches["train"]
-        return Batch(x[pick], y[pick], positions if positions.ndim == 1 else positions[pick])
-
-    def validate(trained: torch.nn.Module) -> float:
-        return float(
-            F.mse_loss(predict(trained, batches["validation"]), batches["validation"].target)
-        )
-
-    train(
-        model, draw, replace(settings.training, rate=rate), seed=seed, loss=F.mse_loss,
-        validate=validate, progress=progress,
-    )  # fmt: skip
-    with torch.no_grad():
-        moved = predict(model, batches[part]).double().numpy() * scale
-    return Forecast(rows[part].last + moved, rows[part])
-
-
-def _model(
-    settings: SeriesSettings, task: str, encoding: str, dim: int, horizon: int
-) -> TinyTransformer:
-    name, options, length = encoding.removesuffix(BY_TIME), OPTIONS, SHAPES[task][1]
-    sizes = {
-        "features": 1, "outputs": horizon, "dim": dim, "heads": settings.heads,
-        "layers": settings.layers, "read_out": "last",
-    }  # fmt: skip
-    if encoding == TIMING:
-        # The year and its overtones, down to the two months that a monthly series can show.
-        periods = [12.0 / (1 + wave % 6) for wave in range(dim // 2)]
-        return TinyTransformer(encoding=TimingEncoding.from_periods(periods), **sizes)
-    return TinyTransformer(encoding=name, options=options.get(name), length=length, **sizes)
-
-
-def _batch(
-    rows: Windows, scale: float, task: str, encoding: str, generator: np.random.Generator
-) -> Batch:
-    """The rows relative to their last value, over the scale of the training part."""
-    past, times = rows.past, rows.past_times
-    if task.endswith("gaps"):
-        kept = kept_months(len(rows), past.shape[1], generator)
-        past = np.take_along_axis(past, kept, axis=1)
-        times = np.take_along_axis(times, kept, axis=1)
-    x = torch.from_numpy((past - rows.last) / scale).float()[..., None]
-    y = torch.from_numpy((rows.future - rows.last) / scale).float()
-    return Batch(x, y, _positions(torch.from_numpy(times.copy()), encoding))
-
-
-def _positions(times: Tensor, encoding: str) -> Tensor:
-    """Places in the row, months since its beginning, or the months themselves."""
-    if encoding == TIMING:
-        return times
-    if encoding.endswith(BY_TIME):
-        return times - times[:, :1]
-    return torch.arange(times.shape[1])
+    prepared = prepare(task, encoding, data)
+    model = build(prepared, dim=dim, heads=settings.heads, layers=settings.layers, seed=seed)
+    fit(model, prepared, replace(settings.training, rate=rate), seed=seed, progress=progress)
+    return predicted(model, prepared, part)

@@ -102,9 +102,17 @@ def one_run(
 
 
 def trained_model(
-    settings: DigitsSettings, task: str, encoding: str, seed: int, progress: bool = False
+    settings: DigitsSettings,
+    task: str,
+    encoding: str,
+    seed: int,
+    *,
+    options: dict[str, Any] | None = None,
+    progress: bool = False,
 ) -> tuple[TinyTransformer, History]:
     """An encoder trained on the training images, and its history.
+
+    `options` go to the encoding; those of the experiment (`OPTIONS`) unless given.
 
     Raises ValueError for another task or encoding.
     """
@@ -115,7 +123,7 @@ def trained_model(
         lambda: TinyTransformer(
             features=side * side, outputs=10, dim=settings.dim, heads=settings.heads,
             layers=settings.layers, encoding=encoding, length=tokens.shape[1],
-            options=OPTIONS.get(encoding), read_out="mean",
+            options=OPTIONS.get(encoding) if options is None else options, read_out="mean",
         ),
         seed,
     )  # fmt: skip

@@ -85,15 +85,23 @@ def one_run(
 
 
 def trained_model(
-    settings: ExtrapolationSettings, task: str, encoding: str, seed: int, progress: bool = False
+    settings: ExtrapolationSettings,
+    task: str,
+    encoding: str,
+    seed: int,
+    progress: bool = False,
+    options: dict[str, Any] | None = None,
 ) -> TinyTransformer:
     """A decoder trained on rows of `settings.length` tokens of a task.
+
+    `options` of the encoding replace those of `encoding_options`.
 
     Raises ValueError for another task or encoding.
     """
     _validate.choice("trained_model", "task", task, TASKS)
     vocabulary = prose.VOCABULARY if task == "text" else sequences.TOKENS
-    name, options = encoding_options(encoding)
+    name, usual = encoding_options(encoding)
+    options = usual if options is None else options
     model = seeded(
         lambda: TinyTransformer(
             vocabulary=vocabulary, outputs=vocabulary, dim=settings.dim, heads=settings.heads,
@@ -143,10 +151,19 @@ def _variants(
     found = [(encoding, model)]
     if encoding != "rope":
         return found
-    for name in SCALED:
-        scaled = make_encoding(
-            name, dim=settings.dim, heads=settings.heads, length=settings.length,
-            factor=float(times),
-        )  # fmt: skip
-        found.append((name, model.replace_encoding(scaled).eval()))
-    return found
+    factor = float(times)
+    return found + [(name, scaled_model(model, settings, name, factor)) for name in SCALED]
+
+
+def scaled_model(
+    model: TinyTransformer, settings: ExtrapolationSettings, name: str, factor: float
+) -> TinyTransformer:
+    """The same weights with the angles of "rope_pi", "rope_ntk" or "rope_yarn", not trained on.
+
+    Raises ValueError for another name or a factor below 1.
+    """
+    _validate.choice("scaled_model", "name", name, tuple(SCALED))
+    scaled = make_encoding(
+        name, dim=settings.dim, heads=settings.heads, length=settings.length, factor=factor
+    )
+    return model.replace_encoding(scaled).eval()

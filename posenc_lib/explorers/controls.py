@@ -191,7 +191,7 @@ class LogSlider(TypedControl):
     """A slider over positive numbers whose steps are factors, 20 to a power of ten.
 
     The hand moves it to three significant digits; typed or from code it takes any value in its
-    range.
+    range. `needs` as for a `Slider`.
 
     >>> LogSlider("base", 10_000.0, 10.0, 1e6).allowed
     'a number from 10 to 1,000,000'
@@ -203,6 +203,7 @@ class LogSlider(TypedControl):
     maximum: float
     _: KW_ONLY
     label: str | None = None
+    needs: tuple[str, Sequence[Any]] | None = None
 
     @property
     def allowed(self) -> str:

@@ -400,11 +400,12 @@ class Panel(Tools, ipywidgets.VBox):
         try:
             value = control.checked(control.typed(change.new))
         except (TypeError, ValueError, OverflowError):
+            # The sentence comes last: who reads it may type again, over what stands there then.
+            self._put({name: self._wanted[name]})
             self._canvas.message = (
                 f"{name} = {change.new!r} is refused: it must be {control.allowed}. "
                 f"The picture still shows {listed({name: self._settings[name]})}."
             )
-            self._put({name: self._wanted[name]})
         else:
             self._put({name: value})
             self._want(name, value)

@@ -17,7 +17,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "attention",
         "biases",
         "rotary",
+        "lengths",
         "text",
+        "time_series",
+        "images",
         "museum",
     ],
     submod_attrs={

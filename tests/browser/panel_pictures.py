@@ -20,9 +20,13 @@ PANELS = {
     "relative-alibi": "explorers.relative_explorer(form='ALiBi causal', length=40, queries=40)",
     "relative-nezha": "explorers.relative_explorer(form='NEZHA', length=30, queries=30)",
     "rotary": "explorers.rotary_explorer()",
+    "length": "explorers.length_explorer()",
+    "forecast": "explorers.forecast_explorer(gaps=True, encoding='calendar', baseline='ridge')",
     "attention": "explorers.attention_explorer()",
     "word_order": "explorers.word_order_explorer()",
     "playground": "explorers.playground_explorer()",
+    "grid": "explorers.grid_explorer(np.eye(64).cumsum(0) / 64, shape=(8, 8), column=7)",
+    "shuffled": "explorers.shuffle_explorer(moved=6)",
 }
 PINNED = "panel = explorers.sinusoidal_explorer()\npanel.pin()\npanel.set(length=80, base=300.0)\n"
 LOOKS = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}

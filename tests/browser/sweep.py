@@ -19,6 +19,7 @@ NEEDS = {
     ("Relative positions", "same_query"): ("form", "Shaw scores (random table)"),
     ("Relative positions", "head"): ("form", "ALiBi, both directions"),
     ("Rotary encoding (RoPE)", "factor"): ("scaling", "NTK"),
+    ("Forecasts", "gaps"): ("series", "El Niño"),
 }
 
 SENTENCES = ("a bird sings", "seven long words stand in this line", "one")

@@ -16,13 +16,14 @@ def test_bad_values_are_refused(panel):
         needs, choice = NEEDS.get((panel.title, hand.name), (None, None))
         if needs:
             panel.controls[needs].choose(choice)
-        step = hand.allowed[-1]
+        step, stood = hand.allowed[-1], hand.shows
         for text in (*BAD, "2.5") if step else BAD:
             hand.write(text)
             said = f"{hand.name} = {text!r} is refused"
             panel.locator.locator(".posenc-message", has_text=said).wait_for(timeout=20_000)
         seen = panel.settle()  # the same settings, the same picture
         assert f"The picture still shows {hand.name} = " in seen["message"]
+        assert hand.shows == stood, "the field keeps what was refused"
         # the next good value is taken, and the message goes away
         assert not hand.change()["message"]
         panel.reset()

@@ -44,6 +44,29 @@ def test_copies_stay_in_step_and_others_do_not(lab, browser, explorer):
         assert (visit.hosts, visit.errors, visit.error_outputs()) == ({HOST}, [], [])
 
 
+@pytest.mark.parametrize("explorer", ["sinusoidal_explorer", "attention_explorer"])
+def test_one_view_is_closed_and_the_other_lives(lab, browser, explorer):
+    cells = [f"from posenc_lib import explorers\npanel = explorers.{explorer}()", "panel", "panel"]
+    write_notebook(lab, NAME, cells)
+    with visiting(browser, lab, NAME) as visit:
+        visit.run_all()
+        closed, kept = Reader(visit, 1), Reader(visit, 2)
+        closed.controls["dim"].press("PageUp")
+        visit.page.evaluate(f"i => {{ {visit.panel}.content.activeCellIndex = i; }}", 1)
+        visit.press("notebook:delete-cell")
+        visit.page.wait_for_function("root => !root.isConnected", arg=closed.root)
+        kept.look()
+        assert kept.settings["dim"] == closed.settings["dim"]
+        before = kept.seen["panes"]
+        kept.ask("None", "panel.length = 13")
+        kept.look()
+        assert kept.seen["shows"][list(kept.controls).index("length")] == "13"
+        assert kept.seen["panes"] != before
+        assert kept.controls["length"].press("ArrowRight")["settings"] != closed.seen["settings"]
+        assert kept.settings["length"] == 14
+        assert (visit.hosts, visit.errors, visit.error_outputs()) == ({HOST}, [], [])
+
+
 def in_step(moved: Reader, copy: Reader) -> None:
     moved.look()
     copy.look()

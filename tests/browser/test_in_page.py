@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.lab import HOST, visiting
 from tests.browser.live import ask, write_notebook
@@ -44,19 +45,10 @@ class Panel:
 
     def says(self, text):
         """Wait until the first picture is described so."""
-        shape = re.compile(text)
-        self.page.wait_for_function(
-            "([canvas, text]) => new RegExp(text).test(canvas.getAttribute('aria-label'))",
-            arg=[self.canvas.element_handle(), shape.pattern],
-            timeout=15_000,
-        )
+        expect(self.canvas).to_have_attribute("aria-label", re.compile(text), timeout=15_000)
 
     def shows(self, label, text):
-        self.page.wait_for_function(
-            "([field, text]) => field.value === text",
-            arg=[self.field(label).element_handle(), text],
-            timeout=15_000,
-        )
+        expect(self.field(label)).to_have_value(text, timeout=15_000)
 
     def press(self, name):
         self.root.locator(".posenc-tools").get_by_role("button", name=name, exact=True).click()
@@ -161,7 +153,6 @@ def test_reset_while_the_kernel_is_busy(visit, busy):
     panel.shows("length", "30")
 
 
-@pytest.mark.long  # fails now and then on a busy machine, for a reason not yet found
 @pytest.mark.parametrize("busy", [BUSY_THEN_RESET], indirect=True)
 def test_code_that_sets_while_the_hand_moves_leaves_all_in_step(visit, busy):
     panel = Panel(visit, 1)
