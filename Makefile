@@ -109,7 +109,7 @@ slides: $(TEST_TOOLS)  ## the same as slides: build/slides
 	$(PY) -m tests.tools.pages slides
 
 # EXPERIMENTS="digits series:co2" trains those alone, EXPERIMENTS=--missing what is not stored yet.
-experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 20 min)
+experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 25 min)
 	$(PY) -m posenc_lib.experiments --jobs $(JOBS) $(EXPERIMENTS)
 
 parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the table

@@ -31,6 +31,11 @@ FIGURES = {
     "by_place": lambda: plots.lengths.by_place(
         {"rope": torch.rand(2, 256), "t5": torch.rand(2, 9)}
     ),
+    "distances": lambda: plots.text.distances(
+        ["our", "old", "dog", "bites"], {"reversed": [3, 2, 1, 0], "shuffled": [2, 0, 1, 3]}
+    ),
+    "accuracies": lambda: plots.text.accuracies(full_results("text_order")),
+    "budget": lambda: plots.text.budget(full_results("order_budget")),
     "three_series": lambda: plots.time_series.three_series(),
     "stored_errors": lambda: plots.time_series.stored_errors(full_results("series")),
     "against_last_value": lambda: plots.time_series.against_last_value(full_results("series")),

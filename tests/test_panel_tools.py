@@ -254,6 +254,7 @@ MOVED = {
     "learned_explorer": {"table": "random start", "length": 12, "dim": 5, "reference": 3},
     "relative_explorer": {"form": "Shaw", "same_query": False, "queries": 4},
     "attention_explorer": {"sentence": 'it\'s "so" \\ ein Fluß', "heads": 4, "encoding": "rope"},
+    "word_order_explorer": {"sentence": "the name is an object", "second": 3, "shown": "shuffled"},
 }
 
 

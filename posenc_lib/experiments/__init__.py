@@ -5,9 +5,10 @@
 - the data, without a download: `prose` and its `word_windows`, `sequences`, `digit_images`,
   `measured_series`, cut by `series_windows` and `gaps`, and wrongly by `leaks`
 - the experiments: `extrapolation` (`lengths`, `length_settings`, `readings`; place by place in
-  `by_position`, in its smallest form in `short_models`), `text_order` (`word_order`), `digits`
-  (`images`; without a Transformer in `counting`), `series` (`forecast_comparison`, `forecasting`,
-  `forecast_steps`, `baselines`)
+  `by_position`, in its smallest form in `short_models`), `text_order` (`word_order`) and
+  `order_budget` (`word_budget`), both read by `order_readers`, `digits` (`images`; without a
+  Transformer in `counting`), `series` (`forecast_comparison`, `forecasting`, `forecast_steps`,
+  `baselines`)
 - the full results that ship: `full_results` (`stored`); `python -m posenc_lib.experiments` trains
   them again
 
@@ -24,9 +25,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=[
         "baselines", "by_position", "counting", "digit_images", "forecast_comparison",
         "forecast_steps", "forecasting", "gaps", "images", "leaks", "length_settings", "lengths",
-        "measured_series", "parallel", "prose", "readings", "recipe", "records", "sequences",
-        "series_windows", "short_models", "stored", "training", "transformer", "word_order",
-        "word_windows",
+        "measured_series", "order_readers", "parallel", "prose", "readings", "recipe", "records",
+        "sequences", "series_windows", "short_models", "stored", "training", "transformer",
+        "word_budget", "word_order", "word_windows",
     ],
     submod_attrs={
         "transformer": ["TinyTransformer"],
@@ -39,6 +40,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "by_position": ["loss_by_position", "window_starts"],
         "short_models": ["SHORT", "short_model"],
         "word_order": ["TextOrderSettings", "text_order"],
+        "word_budget": ["OrderBudgetSettings", "order_budget"],
         "images": ["DigitsSettings", "digits"],
         "measured_series": ["measured"],
         "series_windows": ["windows"],

@@ -27,6 +27,7 @@ from posenc_lib.experiments.records import Record, Results
 FULL = {  # the function, and its settings beside it
     "extrapolation": "ExtrapolationSettings",
     "text_order": "TextOrderSettings",
+    "order_budget": "OrderBudgetSettings",
     "digits": "DigitsSettings",
     "series": "SeriesSettings",
 }
@@ -34,7 +35,7 @@ PACKAGES = ("torch", "numpy", "scikit-learn")
 
 
 def full_results(name: str) -> Results:
-    """The stored results of "extrapolation", "text_order", "digits" or "series".
+    """The stored results of an experiment, by its name in `FULL`.
 
     Raises ValueError for another name, OSError where the file is missing.
 

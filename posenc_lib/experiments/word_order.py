@@ -34,6 +34,8 @@ from posenc_lib.experiments.word_windows import TASKS, TOPICS, word_windows
 BAG = "bag of words"
 TRAINED = (BAG, "none", "sinusoidal", "learned", "t5", "alibi", "rope")
 OPTIONS = {"learned": {"std": 1.0}, "t5": {"buckets": 16, "max_distance": 24}}
+SHORT_WAVES = "sinusoidal, base 10"  # the longest wave is about as long as the text
+VARIANTS = {SHORT_WAVES: ("sinusoidal", {"base": 10.0})}
 ACCURACY = "accuracy"
 
 
@@ -111,6 +113,32 @@ class BagOfWords(nn.Module):
         return self.out(self.norm(self.embed(x.sort(-1).values).mean(1)))
 
 
+def untrained_model(settings: TextOrderSettings, task: str, encoding: str, seed: int) -> nn.Module:
+    """An encoder, or the bag of words, for a task: weights drawn, nothing learned.
+
+    Raises ValueError for another task or encoding.
+
+    >>> model = untrained_model(TextOrderSettings(), "topic", "rope", seed=0)
+    >>> model(torch.tensor([[3, 1, 4]])).shape
+    torch.Size([1, 4])
+    """
+    _validate.choice("untrained_model", "task", task, TASKS)
+    outputs = len(TOPICS) if task == "topic" else 2
+    vocabulary = settings.vocabulary + 1  # the last one stands for all rarer words
+    name, options = VARIANTS.get(encoding, (encoding, OPTIONS.get(encoding)))
+
+    def build() -> nn.Module:
+        if encoding == BAG:
+            return BagOfWords(vocabulary, settings.dim, outputs)
+        return TinyTransformer(
+            vocabulary=vocabulary, outputs=outputs, dim=settings.dim, heads=settings.heads,
+            layers=settings.layers, encoding=name, length=settings.words, options=options,
+            read_out="mean",
+        )  # fmt: skip
+
+    return seeded(build, seed).eval()
+
+
 def trained_model(
     settings: TextOrderSettings, task: str, encoding: str, seed: int, progress: bool = False
 ) -> tuple[nn.Module, History]:
@@ -118,25 +146,13 @@ def trained_model(
 
     Raises ValueError for another task or encoding.
     """
-    _validate.choice("trained_model", "task", task, TASKS)
+    model = untrained_model(settings, task, encoding, seed)
     windows, labels = word_windows(task, "train", settings.words, settings.vocabulary)
-    outputs = len(TOPICS) if task == "topic" else 2
-    vocabulary = settings.vocabulary + 1  # the last one stands for all rarer words
-
-    def build() -> nn.Module:
-        if encoding == BAG:
-            return BagOfWords(vocabulary, settings.dim, outputs)
-        return TinyTransformer(
-            vocabulary=vocabulary, outputs=outputs, dim=settings.dim, heads=settings.heads,
-            layers=settings.layers, encoding=encoding, length=settings.words,
-            options=OPTIONS.get(encoding), read_out="mean",
-        )  # fmt: skip
 
     def draw(generator: torch.Generator, rows: int) -> Batch:
         pick = torch.randint(len(windows), (rows,), generator=generator)
         return labelled(task, windows[pick], labels[pick], generator)
 
-    model = seeded(build, seed)
     history = train(model, draw, settings.training, seed=seed, progress=progress)
     return model, history
 

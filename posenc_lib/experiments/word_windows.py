@@ -1,6 +1,7 @@
 """Windows of words from real text, with the topic that each comes from.
 
     paragraph  w_1 w_2 ... w_m   ->   rows of n words,   all inside one paragraph
+    word       its rank among the words of the training part, the most frequent first
 
 Source: our own; the text is that of `prose`.
 
@@ -10,6 +11,7 @@ The trap: windows that overlap on both sides of a split, or a vocabulary counted
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -20,6 +22,8 @@ from posenc_lib.experiments import prose
 
 TASKS = ("reversed", "shuffled", "topic")
 TOPICS = ("formatstrings", "debugger", "types", "string-methods")  # long, and little in common
+
+RARE = "…"
 
 
 def word_windows(task: str, split: str, words: int, vocabulary: int) -> tuple[Tensor, Tensor]:
@@ -45,6 +49,31 @@ def word_windows(task: str, split: str, words: int, vocabulary: int) -> tuple[Te
         rows += [ids[start : start + words] for start in starts]
         labels += [label] * len(starts)
     return torch.tensor(rows), torch.tensor(labels)
+
+
+def numbers_of(words: Sequence[str], task: str = "reversed", vocabulary: int = 1000) -> Tensor:
+    """Words as the numbers that a model of `task` reads, (words,); `vocabulary` for a rare word.
+
+    Raises ValueError for another task.
+
+    >>> numbers_of(["The", "syzygy"]).tolist()
+    [0, 1000]
+    """
+    number = _numbers(_validate.choice("numbers_of", "task", task, TASKS), vocabulary)
+    return torch.tensor([number.get(word.lower(), vocabulary) for word in words])
+
+
+def words_of(numbers: Tensor, task: str = "reversed", vocabulary: int = 1000) -> list[str]:
+    """The words of these numbers, "…" for the one that all rare words share.
+
+    Raises ValueError for another task.
+
+    >>> words_of(torch.tensor([0, 1000]))
+    ['the', '…']
+    """
+    number = _numbers(_validate.choice("words_of", "task", task, TASKS), vocabulary)
+    known = [*number, RARE]  # the most frequent first: the place is the number
+    return [known[n] for n in numbers.tolist()]
 
 
 @cache

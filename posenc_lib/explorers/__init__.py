@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "relative": ["relative_explorer"],
         "rotary": ["rotary_explorer"],
         "lengths": ["length_explorer"],
+        "word_order": ["word_order_explorer"],
         "attention": ["attention_explorer"],
         "playground": ["playground_explorer"],
         "forecast": ["forecast_explorer"],

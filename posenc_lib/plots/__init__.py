@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "biases",
         "rotary",
         "lengths",
+        "text",
         "time_series",
         "images",
         "museum",

@@ -23,6 +23,7 @@ PANELS = {
     "length": "explorers.length_explorer()",
     "forecast": "explorers.forecast_explorer(gaps=True, encoding='calendar', baseline='ridge')",
     "attention": "explorers.attention_explorer()",
+    "word_order": "explorers.word_order_explorer()",
     "playground": "explorers.playground_explorer()",
     "grid": "explorers.grid_explorer(np.eye(64).cumsum(0) / 64, shape=(8, 8), column=7)",
     "shuffled": "explorers.shuffle_explorer(moved=6)",

@@ -10,7 +10,7 @@ from tests.tools.notebooks import all_notebooks
 
 pytestmark = pytest.mark.browser
 
-WITH_PANEL = ("00_", "01_", "02_", "03_", "04_", "09_", "panels")
+WITH_PANEL = ("00_", "01_", "02_", "03_", "04_", "08_", "09_", "panels")
 # the explorers that no notebook shows yet
 OTHERS = ("rotary_explorer", "playground_explorer")
 
