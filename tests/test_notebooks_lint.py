@@ -7,6 +7,7 @@ import nbformat.v4 as v4
 import pytest
 from nbformat import NotebookNode
 
+from posenc_lib import explorers
 from tests.tools import notebook_rules as rules
 from tests.tools.notebook_rules import RULES, Notebook
 from tests.tools.notebooks import NOTEBOOKS, WIDGET_VIEW, all_notebooks, normalised, read, to_text
@@ -29,6 +30,13 @@ def test_there_are_notebooks():
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_rule_is_kept(path, rule):
     assert rule(load(path)) == []
+
+
+def test_every_explorer_is_shown_in_a_notebook():
+    """The browser tests drive the panels of the notebooks, with what each notebook gives them."""
+    text = "".join(path.read_text(encoding="utf-8") for path in all_notebooks())
+    names = [name for name in explorers.__all__ if name.endswith("_explorer")]
+    assert names and [name for name in names if f"explorers.{name}(" not in text] == []
 
 
 def test_set_up_is_the_same_everywhere():

@@ -3,30 +3,21 @@
 import pytest
 
 from tests.browser.lab import HOST, visiting
-from tests.browser.live import write_notebook
 from tests.browser.reader import Reader
 from tests.browser.sweep import sweep
 from tests.tools.notebooks import all_notebooks
 
 pytestmark = pytest.mark.browser
 
-WITH_PANEL = ("00_", "01_", "02_", "03_", "04_", "08_", "09_", "panels")
-# the explorers that no notebook shows yet
-OTHERS = ("rotary_explorer", "playground_explorer")
 
-
-@pytest.mark.parametrize("name", [path.name for path in all_notebooks()] + ["panels.ipynb"])
+@pytest.mark.parametrize("name", [path.name for path in all_notebooks()])
 def test_notebook_runs_and_its_panels_keep_working(lab, browser, name):
-    if name == "panels.ipynb":
-        cells = [f"explorers.{explorer}()" for explorer in OTHERS]
-        write_notebook(lab, name, ["from posenc_lib import explorers", *cells])
     with visiting(browser, lab, name) as visit:
         visit.run_all()
         assert visit.error_outputs() == []
         assert visit.not_run() == []
         panels = visit.panel_cells()
-        if name.startswith(WITH_PANEL):
-            assert panels, "no live panel was found"
+        assert panels, "no live panel was found"
         for cell in panels:
             panel = Reader(visit, cell)
             sweep(panel)
