@@ -166,7 +166,16 @@ def test_the_panel_shows_the_image_and_what_the_models_say(models):
     shares = panel.views[2].ys[:, panel.views[2].x == 40].ravel()
     wanted = [accuracy(model, tokens, labels) for model in models.values()]
     np.testing.assert_allclose(shares, wanted, atol=1e-6)
-    assert f"none {wanted[0]:.0%}" in panel.views[2].name
+
+
+def test_the_title_tells_how_many_are_right_now():
+    panel, told = shuffle_explorer(), {}
+    for moved in (0, 16):
+        panel.moved = moved
+        none, axes = panel.views[2].ys[:, panel.views[2].x == moved].ravel()
+        told[moved] = f"right with {moved} moved: none {none:.0%}, 2-D sinusoidal {axes:.0%}"
+        assert panel.views[2].name == told[moved]
+    assert told[0].split("2-D")[1] != told[16].split("2-D")[1]
 
 
 def test_only_a_model_without_positions_does_not_see_the_moves(models):

@@ -18,7 +18,6 @@ from typing import Any
 from posenc_lib import _validate
 from posenc_lib.experiments.length_settings import ExtrapolationSettings
 from posenc_lib.experiments.lengths import trained_model
-from posenc_lib.experiments.parallel import one_thread
 from posenc_lib.experiments.recipe import Training
 from posenc_lib.experiments.transformer import TinyTransformer
 
@@ -40,5 +39,4 @@ def short_model(encoding: str, **options: Any) -> TinyTransformer:
     ('none', 'sinusoidal', 'learned', 't5')
     """
     _validate.choice("short_model", "encoding", encoding, SHORT.trained)
-    with one_thread():  # two are slower at this size
-        return trained_model(SHORT, "sum", encoding, seed=0, options=options or None)
+    return trained_model(SHORT, "sum", encoding, seed=0, options=options or None)

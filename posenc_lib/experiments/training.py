@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib import _validate
+from posenc_lib.experiments.parallel import one_thread
 from posenc_lib.experiments.recipe import IGNORED, Batch, History, Look, Training
 from posenc_lib.multihead import MultiHeadAttention
 
@@ -58,6 +59,7 @@ def cross_entropy(output: Tensor, target: Tensor) -> Tensor:
     return F.cross_entropy(output.flatten(0, -2), target.flatten(), ignore_index=IGNORED)
 
 
+@one_thread()  # two are slower at these sizes, and one keeps the order of sums
 def train(
     model: nn.Module,
     draw: Callable[[torch.Generator, int], Batch],
