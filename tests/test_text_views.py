@@ -261,7 +261,9 @@ def test_the_panel_s_own_readers_are_trained_once_and_tell_a_reverse():
     np.testing.assert_array_equal(first.views[0].values, second.views[0].values)
     batch = word_order.scored_batch(panel_file.SETTINGS, "reversed", "test")
     right = {n: accuracy(m, batch.x, batch.target) for n, m in panel_file._small().items()}
-    assert right["t5"] > 0.6 and right["none"] == right["alibi"] == 0.5
+    assert right["t5"] > 0.6
+    for blind in ("none", "alibi"):  # but for rounding, where the two logits are almost equal
+        assert right[blind] == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.bad_input
