@@ -87,12 +87,12 @@ test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again 
 
 test-browser: $(TEST_TOOLS)  ## every notebook and panel in JupyterLab and Chromium
 	$(TITLE) 'Notebooks and panels in a real browser'
-	$(PY) -m pytest tests/browser -m 'browser and not long'
+	$(PY) -m pytest tests/browser -m 'browser and not long' -n $(JOBS) --dist loadfile
 
 # Apart from `make test`: several minutes of moving every control of every panel.
 test-panels: $(TEST_TOOLS)  ## every control of every panel over all that it allows, in Chromium (long)
 	$(TITLE) 'Every control of every panel'
-	POSENC_SWEEP=full $(PY) -m pytest tests/browser/test_in_browser.py tests/browser/test_in_page.py -m browser
+	POSENC_SWEEP=full $(PY) -m pytest tests/browser -m browser
 
 notebooks: $(TEST_TOOLS)  ## run every notebook again and store its outputs, normalised
 	$(PY) -m tests.tools.notebooks

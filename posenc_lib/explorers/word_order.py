@@ -66,8 +66,9 @@ def word_order_explorer(
         ticks = _ticks(words, row)
         return [
             Heatmap(
-                "probability of natural order", found[:, :4].T, "order of the words", "encoding",
-                "probability", (0.0, 1.0), row_ticks=ORDERS, column_ticks=list(titles.values()),
+                f"natural? {first} and {second} swapped, seed {seed}", found[:, :4].T,
+                "order of the words", "encoding", "probability", (0.0, 1.0),
+                row_ticks=ORDERS, column_ticks=list(titles.values()),
             ),
             _weights(titles[encoding], weights, [ticks[n] for n in order]),
             Curves(

@@ -9,19 +9,12 @@ from tests.browser.lab import HOST, find_chromium, running_browser, running_lab,
 from tests.browser.live import write_notebook
 from tests.browser.reader import Reader
 
-BY_TEST = "test_in_browser.py"
-"""Its tests share nothing but the server, and are the longest."""
-
 EXPLORERS = [name for name in explorers.__all__ if name.endswith("_explorer")]
 EVERY = "every_panel.ipynb"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """With `--dist loadgroup` a file stays in one process, because its tests share pages."""
-    for item in items:
-        if item.path.parent.name == "browser" and item.path.name != BY_TEST:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+FEW = ("sinusoidal_explorer", "relative_explorer", "attention_explorer")
+"""In the page, in the page with controls that need each other, in the kernel with every kind of
+control: what all panels have in common is tested on these by `make test`, `make test-panels` takes
+every one."""
 
 
 @pytest.fixture(scope="session")
@@ -49,19 +42,26 @@ def browser(chromium):
 
 @pytest.fixture(scope="session")
 def every_panel(lab, browser):
-    """The visit of a notebook with one panel of each explorer, a cell each."""
+    """The visit of a notebook with one panel of each explorer, a cell each, not yet run."""
     cells = [f"explorers.{name}()" for name in EXPLORERS]
     write_notebook(lab, EVERY, ["from posenc_lib import explorers", *cells])
     with visiting(browser, lab, EVERY) as visit:
-        visit.run_all()
+        visit.run_cell(0)
         yield visit
 
 
-@pytest.fixture(params=EXPLORERS)
+def few_first(name):
+    return pytest.param(name, marks=() if name in FEW else pytest.mark.long)
+
+
+@pytest.fixture(params=map(few_first, EXPLORERS))
 def panel(every_panel, request):
     """Each panel in turn, as it stood at first; afterwards nothing has failed."""
     every_panel.page.bring_to_front()
-    panel = Reader(every_panel, 1 + EXPLORERS.index(request.param))
+    cell = 1 + EXPLORERS.index(request.param)
+    if not every_panel.cells()[cell]["outputs"]:
+        every_panel.run_cell(cell)
+    panel = Reader(every_panel, cell)
     panel.reset()
     yield panel
     assert every_panel.error_outputs() == []

@@ -204,6 +204,16 @@ class Visit:
         )
         self.wait_until_idle()
 
+    def run_cell(self, index: int, wait: bool = True) -> None:
+        """Run one cell (from 0)."""
+        act = "window.jupyterapp.commands.execute('notebook:run-cell')"
+        self.page.evaluate(
+            f"async i => {{ {self.panel}.content.activeCellIndex = i; {'await' * wait} {act}; }}",
+            index,
+        )
+        if wait:
+            self.wait_until_idle()
+
     def press(self, command: str, **arguments: object) -> None:
         """Run one of JupyterLab's commands."""
         self.page.evaluate(

@@ -130,6 +130,7 @@
       now.misfits = misfits(root);
       now.trouble = trouble(now, before, wanted);
       if (!now.trouble || performance.now() > deadline) return now;
+      await new Promise((done) => setTimeout(done, 30)); // the kernel may want the processor
     }
   };
 

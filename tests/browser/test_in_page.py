@@ -59,26 +59,18 @@ def visit(lab, browser):
     write_notebook(lab, NAME, CELLS)
     with visiting(browser, lab, NAME) as visit:
         for index in range(3):
-            run(visit, index)
+            visit.run_cell(index)
         yield visit
         assert visit.errors == []
         assert visit.hosts == {HOST}
 
 
-def run(visit, index, wait=True):
-    act = "window.jupyterapp.commands.execute('notebook:run-cell')"
-    visit.page.evaluate(
-        f"async i => {{ {visit.panel}.content.activeCellIndex = i; {'await' * wait} {act}; }}",
-        index,
-    )
-    if wait:
-        visit.wait_until_idle()
-
-
 @pytest.fixture
 def busy(lab, visit, request):
-    """The kernel is busy until it is woken, at the latest when the test is over."""
-    run(visit, getattr(request, "param", BUSY), wait=False)
+    """The panels as they stood at first; the kernel is busy until it is woken, at the latest when
+    the test is over."""
+    ask(visit.page, "(panel.reset(), kernel.reset())")
+    visit.run_cell(getattr(request, "param", BUSY), wait=False)
     kernel = f"{visit.panel}.sessionContext.session.kernel"
     visit.page.wait_for_function(f"() => {kernel}.status === 'busy'")
     asleep = True
