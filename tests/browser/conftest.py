@@ -11,10 +11,9 @@ from tests.browser.reader import Reader
 
 EXPLORERS = [name for name in explorers.__all__ if name.endswith("_explorer")]
 EVERY = "every_panel.ipynb"
-FEW = ("sinusoidal_explorer", "relative_explorer", "attention_explorer")
-"""In the page, in the page with controls that need each other, in the kernel with every kind of
-control: what all panels have in common is tested on these by `make test`, `make test-panels` takes
-every one."""
+FEW = ("relative_explorer", "attention_explorer")
+"""One computed in the page, one in the kernel, and every kind of control: what all panels have in
+common is tested on these by `make test`; `make test-panels` takes every panel."""
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,10 @@ CELLS = [
 SEEN = ("settings", "shows", "stands", "panes", "message")
 
 
-@pytest.mark.parametrize("explorer", ["sinusoidal_explorer", "attention_explorer"])
+IN_PAGE, IN_KERNEL = "sinusoidal_explorer", "attention_explorer"
+
+
+@pytest.mark.parametrize("explorer", [pytest.param(IN_PAGE, marks=pytest.mark.long), IN_KERNEL])
 def test_copies_stay_in_step_and_others_do_not(lab, browser, explorer):
     write_notebook(lab, NAME, [cell.format(explorer) for cell in CELLS])
     with visiting(browser, lab, NAME) as visit:
@@ -44,7 +47,7 @@ def test_copies_stay_in_step_and_others_do_not(lab, browser, explorer):
         assert (visit.hosts, visit.errors, visit.error_outputs()) == ({HOST}, [], [])
 
 
-@pytest.mark.parametrize("explorer", ["sinusoidal_explorer", "attention_explorer"])
+@pytest.mark.parametrize("explorer", [IN_PAGE, pytest.param(IN_KERNEL, marks=pytest.mark.long)])
 def test_one_view_is_closed_and_the_other_lives(lab, browser, explorer):
     cells = [f"from posenc_lib import explorers\npanel = explorers.{explorer}()", "panel", "panel"]
     write_notebook(lab, NAME, cells)
