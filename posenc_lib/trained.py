@@ -6,12 +6,12 @@ comes from, its licence and its checksum: `posenc_lib/data/README.md`.
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from jaxtyping import Float32
+
+from posenc_lib._shipped import shipped
 
 MINILM_FILE = "minilm_positions.safetensors"
 MINILM_SHA256 = "be933b71ea02d8090fe0317ff6dba97e0405cf13aea7d7b50bcf1831a45b52b8"
@@ -37,11 +37,5 @@ def minilm_position_table() -> Float32[np.ndarray, "512 384"]:
 def _read() -> np.ndarray:
     from safetensors.numpy import load
 
-    content = files("posenc_lib").joinpath("data", MINILM_FILE).read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != MINILM_SHA256:
-        raise OSError(
-            f"minilm_position_table: {MINILM_FILE} has sha256 {found}, expected {MINILM_SHA256}. "
-            "The file is damaged: install posenc_lib again."
-        )
+    content = shipped("minilm_position_table", MINILM_FILE, MINILM_SHA256)
     return load(content)[MINILM_KEY].astype(np.float32)

@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from posenc_lib import _shipped
 from posenc_lib.experiments import (
     digit_images,
     measured,
@@ -79,7 +80,7 @@ def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
     content = bytearray(prose._content())
     content[100] ^= 1
     (tmp_path / "data" / prose.FILE).write_bytes(content)
-    monkeypatch.setattr(prose, "files", lambda package: tmp_path)
+    monkeypatch.setattr(_shipped, "files", lambda package: tmp_path)
     prose._splits.cache_clear()
     with pytest.raises(OSError, match=r"sha256 .* install"):
         prose.paragraphs("train")

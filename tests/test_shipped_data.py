@@ -7,7 +7,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from posenc_lib import minilm_position_table, trained
+from posenc_lib import _shipped, minilm_position_table, trained
 
 DATA = files("posenc_lib").joinpath("data")
 
@@ -59,7 +59,7 @@ def test_the_readme_names_every_file_with_its_checksum_and_licence():
 def data_elsewhere(tmp_path, monkeypatch):
     """A place for another data folder, read by the library for the length of one test."""
     (tmp_path / "data").mkdir()
-    monkeypatch.setattr(trained, "files", lambda package: tmp_path)
+    monkeypatch.setattr(_shipped, "files", lambda package: tmp_path)
     trained._read.cache_clear()
     yield tmp_path / "data" / trained.MINILM_FILE
     trained._read.cache_clear()

@@ -10,16 +10,15 @@ trained on. Here a paragraph belongs to the first split that has it: test, valid
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import re
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from jaxtyping import Int64
 
 from posenc_lib import _validate
+from posenc_lib._shipped import shipped
 
 FILE = "pydoc_topics.json.gz"
 SHA256 = "c19908784a026757067d08e356e0d97432333d6bc3d6be03a885182a94b48d8e"
@@ -99,11 +98,4 @@ def _new(topic: str, met: set[str]) -> tuple[str, ...]:
 
 
 def _content() -> bytes:
-    content = files("posenc_lib").joinpath("data", FILE).read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise OSError(
-            f"paragraphs: {FILE} has sha256 {found}, expected {SHA256}. "
-            "The file is damaged: install posenc_lib again."
-        )
-    return content
+    return shipped("paragraphs", FILE, SHA256)
