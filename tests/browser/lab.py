@@ -43,14 +43,31 @@ QUIET = [
     "--LabApp.extension_manager=readonly",
 ]
 
-# The kernel answers once more after a panel was drawn: a notebook is ready when it is idle.
+# A notebook is ready when its kernel has answered all that the page has sent. The status alone does
+# not say so: it is still idle while a message is on its way, and what a widget sends next waits for
+# the answer to the one before, so the quiet has to last a moment.
 IDLE = """() => {
   const app = window.jupyterapp;
   const panel = app && app.shell.currentWidget;
   const kernel = panel && panel.sessionContext && panel.sessionContext.session
     && panel.sessionContext.session.kernel;
-  return Boolean(kernel && kernel.status === 'idle' && panel.context.isReady
-    && panel.context.path === PATH);
+  if (!kernel) return false;
+  window.quiet ??= new WeakMap();
+  let quiet = window.quiet.get(kernel);
+  if (!quiet) {
+    quiet = { open: new Set(), since: performance.now() };
+    window.quiet.set(kernel, quiet);
+    kernel.anyMessage.connect((_, { msg, direction }) => {
+      const done = msg.header.msg_type === 'status' && msg.content.execution_state === 'idle';
+      if (direction === 'send' && msg.channel === 'shell') quiet.open.add(msg.header.msg_id);
+      else if (done) quiet.open.delete(msg.parent_header.msg_id);
+      else return;
+      quiet.since = performance.now();
+    });
+    kernel.statusChanged.connect((_, status) => status.endsWith('restarting') && quiet.open.clear());
+  }
+  return kernel.status === 'idle' && !quiet.open.size && performance.now() - quiet.since > 30
+    && panel.context.isReady && panel.context.path === PATH;
 }"""
 
 

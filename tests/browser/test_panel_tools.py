@@ -138,6 +138,7 @@ def test_the_tools_of_a_panel(visit, keyboard):
     tools.changes(lambda: tools.press("Live"))
     assert tools.canvas.evaluate(PIXELS) == live
     tools.press("Difference")
+    assert tools.button("Difference").get_attribute("aria-pressed") == "true"
     visit.wait_until_idle()
     pinned, heatmaps, lecture, settings = tools.state()
     assert pinned == {"dim": 16, "length": 30, "base": 10_000.0, "start": 0}
