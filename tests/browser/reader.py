@@ -213,9 +213,12 @@ class Hand:
 
     def _points(self, share: float = 0.0) -> tuple[float, float, float]:
         """Where the handle is; the point at this share of the track, across and down."""
-        # the handle glides to where it was set, and takes no click on its way
+        # the handle glides to where it was set, and takes no click on its way; where frames are
+        # slow it glides on after its class has gone
         self.page.wait_for_function(
-            "base => !base.parentElement.classList.contains('noUi-state-tap')", arg=self.base
+            "base => !base.parentElement.classList.contains('noUi-state-tap')"
+            " && !base.getAnimations({ subtree: true }).length",
+            arg=self.base,
         )
         return self.page.evaluate(POINTS, [self.elements[0], self.base, share])
 
