@@ -64,9 +64,12 @@ IDLE = """() => {
       else return;
       quiet.since = performance.now();
     });
-    kernel.statusChanged.connect((_, status) => status.endsWith('restarting') && quiet.open.clear());
+    kernel.statusChanged.connect((_, status) => {
+      if (status.endsWith('restarting')) quiet.open.clear();
+    });
   }
-  return kernel.status === 'idle' && !quiet.open.size && performance.now() - quiet.since > 30
+  const calm = !quiet.open.size && performance.now() - quiet.since > 30;
+  return kernel.status === 'idle' && calm
     && panel.context.isReady && panel.context.path === PATH;
 }"""
 
