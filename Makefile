@@ -24,7 +24,7 @@ test test-% notebooks notebooks-compare html slides experiments parity binder-ch
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab install test test-lint test-library test-bad-input test-notebooks test-browser test-panels
+.PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels
 .PHONY: notebooks notebooks-compare html slides experiments parity bench bench-widgets format binder-check clean
 
 help:  ## list the targets
@@ -43,6 +43,8 @@ lab: $(RUN_TIME)  ## install on the first run, then open the start page in Jupyt
 	  $$([ "$$(id -u)" != 0 ] || echo --allow-root) $(LAB_ARGS)
 
 install: $(RUN_TIME)  ## make .venv and install, without opening anything
+
+install-test-tools: $(TEST_TOOLS)  ## the same with what the tests need
 
 # The stamp files lie inside .venv: they go when it goes, and a second run installs nothing.
 .venv/posenc-run-time: requirements.txt pyproject.toml

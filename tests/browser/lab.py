@@ -290,23 +290,69 @@ class Visit:
 def visiting(
     context: BrowserContext, lab: Lab, name: str, address: str | None = None
 ) -> Iterator[Visit]:
-    """Open a notebook in JupyterLab and wait for its kernel."""
+    """Open a notebook in JupyterLab, in a page of its own, and wait for its kernel."""
     page = context.new_page()
-    visit = Visit(page, name)
-    page.on("console", lambda m: visit.errors.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda problem: visit.errors.append(str(problem)))
-    page.on("request", lambda request: _note_host(visit.hosts, request.url))
-    page.on("websocket", lambda websocket: _note_host(visit.hosts, websocket.url))
     try:
-        page.goto(address or lab.address(name), timeout=START_SECONDS * 1000)
+        with _watching(page, name) as visit:
+            page.goto(address or lab.address(name), timeout=START_SECONDS * 1000)
+            visit.wait_until_idle()
+            try:
+                yield visit
+            finally:
+                # the kernel goes with the page: five at once would not fit a small machine
+                _shut_down(visit)
+    finally:
+        page.close()
+
+
+@contextmanager
+def running_app(context: BrowserContext, lab: Lab) -> Iterator[Page]:
+    """A page with JupyterLab and no notebook."""
+    page = context.new_page()
+    try:
+        page.goto(f"{lab.url}/lab?reset&token={lab.token}", timeout=START_SECONDS * 1000)
+        page.wait_for_function(
+            "async () => { await window.jupyterapp?.restored; return Boolean(window.jupyterapp); }"
+        )
+        yield page
+    finally:
+        page.close()
+
+
+@contextmanager
+def visiting_next(page: Page, name: str) -> Iterator[Visit]:
+    """Open a notebook where JupyterLab runs already, and close it again."""
+    with _watching(page, name) as visit:
+        visit.press("docmanager:open", path=f"notebooks/{name}")
         visit.wait_until_idle()
+        try:
+            yield visit
+        finally:
+            _shut_down(visit)
+            page.evaluate(f"() => {{ {visit.panel}.context.model.dirty = false; }}")  # ask nothing
+            visit.press("application:close")
+
+
+@contextmanager
+def _watching(page: Page, name: str) -> Iterator[Visit]:
+    visit = Visit(page, name)
+    listeners = {
+        "console": lambda m: visit.errors.append(m.text) if m.type == "error" else None,
+        "pageerror": lambda problem: visit.errors.append(str(problem)),
+        "request": lambda request: _note_host(visit.hosts, request.url),
+        "websocket": lambda websocket: _note_host(visit.hosts, websocket.url),
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    try:
         yield visit
     finally:
-        try:
-            # the kernel goes with the page: five at once would not fit a small machine
-            page.evaluate(f"async () => {{ await {visit.panel}.sessionContext.shutdown(); }}")
-        finally:
-            page.close()
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+
+
+def _shut_down(visit: Visit) -> None:
+    visit.page.evaluate(f"async () => {{ await {visit.panel}.sessionContext.shutdown(); }}")
 
 
 def _note_host(hosts: set[str], url: str) -> None:

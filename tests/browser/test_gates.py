@@ -7,6 +7,7 @@ import pytest
 
 from tests.browser.lab import HOST, visiting
 from tests.browser.live import Live, write_notebook
+from tests.browser.sweep import FULL
 
 pytestmark = pytest.mark.browser
 
@@ -24,8 +25,9 @@ CELLS = {
 # float64 are 58,400 bytes. The rest is labels, the descriptions and Jupyter's own messages.
 # Computed in the page: those only.
 BYTES_A_MOVE = {"kernel": 70_000, "page": 12_000}
-UPDATES = 300
-# One copy of every picture kept would be 30 MB in the kernel (the table) and 17 MB in the page.
+UPDATES = 1000 if FULL else 300
+# One copy of every picture kept would be 30 MB in the kernel (the table) and 17 MB in the page,
+# with 300 updates.
 KERNEL_GROWTH = PAGE_GROWTH = 5_000_000
 
 

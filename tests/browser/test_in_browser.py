@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.lab import HOST, visiting
+from tests.browser.lab import HOST, running_app, visiting_next
 from tests.browser.reader import Reader
 from tests.browser.sweep import sweep
 from tests.tools.notebooks import all_notebooks
@@ -10,9 +10,16 @@ from tests.tools.notebooks import all_notebooks
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture(scope="module")
+def page(lab, browser):
+    """JupyterLab without a notebook, where a reader opens one after the other."""
+    with running_app(browser, lab) as page:
+        yield page
+
+
 @pytest.mark.parametrize("name", [path.name for path in all_notebooks()])
-def test_notebook_runs_and_its_panels_keep_working(lab, browser, name):
-    with visiting(browser, lab, name) as visit:
+def test_notebook_runs_and_its_panels_keep_working(page, name):
+    with visiting_next(page, name) as visit:
         visit.run_all()
         assert visit.error_outputs() == []
         assert visit.not_run() == []
