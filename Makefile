@@ -128,7 +128,7 @@ format: $(TEST_TOOLS)  ## ruff: mend and format
 	$(PY) -m ruff format .
 
 binder-check: $(TEST_TOOLS)  ## replay the Binder recipe as an ordinary user
-	$(PY) -m tests.tools.binder_check $(BINDER_ARGS)
+	$(PY) tests/tools/binder_check.py $(BINDER_ARGS)
 
 clean:  ## remove .venv and what tools left behind
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -6,8 +6,8 @@ import random
 from tests.browser.reader import Hand, Reader, as_field, number
 
 FULL = os.environ.get("POSENC_SWEEP") == "full"
-"""`make test-panels` moves everything, and each gate 1,000 times; otherwise one slider of each panel
-goes to its two ends."""
+"""`make test-panels` moves everything, and a panel 1,000 times before it is weighed; otherwise one
+slider of each panel goes to its two ends."""
 
 RANDOM = 20
 """Values of each slider besides its two ends. Three of them are set by hand, the others from code:

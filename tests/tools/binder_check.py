@@ -1,4 +1,6 @@
-"""Replay the Binder recipe where no Docker is: `python -m tests.tools.binder_check`.
+"""Replay the Binder recipe where no Docker is: `python tests/tools/binder_check.py`.
+
+Run as a file, it needs nothing but repo2docker.
 
 repo2docker writes the Dockerfile that a Binder would build. Its last part, which installs this
 repository, is run here step by step: on a fresh copy of what git would clone, as a user without
@@ -319,7 +321,7 @@ def check(work: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.tools.binder_check",
+        prog="python tests/tools/binder_check.py",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
