@@ -312,8 +312,10 @@ def running_app(context: BrowserContext, lab: Lab) -> Iterator[Page]:
     try:
         page.goto(f"{lab.url}/lab?reset&token={lab.token}", timeout=START_SECONDS * 1000)
         page.wait_for_function(
-            "async () => { await window.jupyterapp?.restored; return Boolean(window.jupyterapp); }"
+            "() => window.jupyterapp && ['docmanager:open', 'notebook:run-all-cells']"
+            ".every(name => window.jupyterapp.commands.hasCommand(name))"
         )
+        page.evaluate("async () => { await window.jupyterapp.restored; }")
         yield page
     finally:
         page.close()
