@@ -580,6 +580,14 @@ def lines(x=(0, 1), ys=((0, 1),), labels=("a",), **arguments):
             ValueError,
             ["17 curves", "at most 16", "Heatmap"],
         ),
+        (lambda: lines(styles=[0, 1]), ValueError, ["styles", "1 different", "[0, 1]"]),
+        (lambda: lines(styles=[16]), ValueError, ["styles", "0 to 15", "[16]"]),
+        (lambda: lines(styles=[0.5]), ValueError, ["styles", "[0.5]"]),
+        (
+            lambda: lines(ys=np.ones((2, 2)), labels=["a", "b"], styles=[3, 3]),
+            ValueError,
+            ["styles", "2 different", "[3, 3]"],
+        ),
         (lambda: lines(log_x=True), ValueError, ["log_x", "smallest is 0"]),
         (lambda: lines(log_y=True), ValueError, ["log_y", "smallest is 0"]),
         (
@@ -604,6 +612,15 @@ def test_a_gap_in_a_curve_is_kept():
     view = lines(x=[0, 1, 2], ys=[[0, np.nan, 2]])
     assert np.isnan(np.frombuffer(encoded(view)["ys"], np.float32)[1])
     assert view.limits[0] < 0 < 2 < view.limits[1]
+
+
+def test_a_curve_has_the_colour_and_the_dashes_of_its_style():
+    view = lines(ys=[[0, 1], [2, 3]], labels=["a", "b"], styles=[7, 2])
+    drawn = views_figure([view], "two lines").axes[0].lines
+    assert [line.get_color() for line in drawn] == [CYCLE[1], CYCLE[2]]
+    assert [line.is_dashed() for line in drawn] == [True, False]
+    assert encoded(view)["styles"] == [7, 2]
+    assert encoded(lines())["styles"] == [0]
 
 
 def test_positions_past_a_million_stay_exact_in_the_page():

@@ -107,6 +107,16 @@ def test_the_panel_shows_the_rows_and_baselines_of_the_library(series, baseline)
         assert curve(errors, baseline)[ahead] == pytest.approx(rmse)
 
 
+@pytest.mark.parametrize("baseline", ["last value", "ridge"])
+def test_a_forecast_keeps_its_colour_from_view_to_view(baseline):
+    panel = forecast_explorer(encoding="none", baseline=baseline)
+    one, all_errors = (dict(zip(v.labels, v.styles, strict=True)) for v in panel.views[::2])
+    assert one.keys() & all_errors.keys() == {"none", baseline}
+    shared = {name: (one[name], all_errors[name]) for name in ("none", baseline)}
+    assert all(here == there for here, there in shared.values())
+    assert not {one["past"], one["what came"]} & set(all_errors.values())
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_the_panel_shows_one_model_in_all_its_views(encoding):
     panel = forecast_explorer(gaps=True, encoding=encoding, origin=30)

@@ -71,6 +71,9 @@ function element(tag, name, parent) {
   return made;
 }
 
+// What a legend shows of a view: the name and the style of each curve.
+const entries = (view) => (view?.legend ?? []).map((text, i) => [text, view.styles[i]]);
+
 // One view's place in the page: caption, picture, crosshair, legend, readout.
 class Pane {
   constructor(parent, panel) {
@@ -135,7 +138,7 @@ class Pane {
     if (this.caption.textContent !== name + note) this.caption.textContent = name + note;
     const behind = this.view.kind === "curves" ? this.view.pinned : null;
     this.canvas.setAttribute("aria-label", behind ? `${alt} Dashed, pinned: ${behind.alt}` : alt);
-    this.writeLegend(this.view.legend ?? [], behind?.legend ?? []);
+    this.writeLegend(entries(this.view), entries(behind));
   }
 
   writeLegend(legend, pinned) {
@@ -144,24 +147,24 @@ class Pane {
     this.legendKey = key;
     this.legend.replaceChildren();
     if (legend.length + pinned.length < 2) return;
-    const add = (text, index, style) => {
+    const add = (text, style, border) => {
       const item = element("span", "", this.legend);
       const line = element("i", "", item);
-      line.style.borderTopColor = this.panel.colour(index);
-      line.style.borderTopStyle = style;
+      line.style.borderTopColor = this.panel.colour(style);
+      line.style.borderTopStyle = border;
       item.append(text);
       return line;
     };
-    legend.forEach((text, index) =>
-      add(text, index, BORDERS[Math.floor(index / this.panel.cycle.length)] ?? "solid"),
+    legend.forEach(([text, style]) =>
+      add(text, style, BORDERS[Math.floor(style / this.panel.cycle.length)] ?? "solid"),
     );
     const several = pinned.length > 1; // then they take a row of their own
     if (several) {
       element("span", "posenc-break", this.legend);
       element("span", "", this.legend).append("(pinned)");
     }
-    pinned.forEach((text, index) =>
-      add(several ? text : `${text} (pinned)`, index, "dashed").classList.add("posenc-thin"),
+    pinned.forEach(([text, style]) =>
+      add(several ? text : `${text} (pinned)`, style, "dashed").classList.add("posenc-thin"),
     );
   }
 

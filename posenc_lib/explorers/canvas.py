@@ -135,6 +135,7 @@ def encoded(view: View) -> dict[str, Any]:
             "x": view.x.astype(np.float64).tobytes(),  # positions past 2**24 stay exact
             "ys": view.ys.astype(np.float32).tobytes(),
             "legend": list(view.labels),
+            "styles": list(view.styles),
             "limits": list(view.limits),
             "labels": [view.x_label, view.y_label],
             "logs": [view.log_x, view.log_y],

@@ -351,7 +351,8 @@ class Text(Control):
         return value
 
     def widget(self) -> ipywidgets.DOMWidget:
-        return ipywidgets.Text(value=self.value, **self._look())
+        row = ipywidgets.Layout(width="auto", max_width="700px", flex="1 1 100%")  # of its own
+        return ipywidgets.Text(value=self.value, **(self._look() | {"layout": row}))
 
 
 def written(value: Any) -> str:

@@ -68,7 +68,7 @@ class CurvesView {
     pen.lineJoin = "round";
     pen.lineWidth = 1.1 * theme.bold;
     this.pinned?.ys.forEach((y, index) => {
-      pen.strokeStyle = pane.panel.colour(index);
+      pen.strokeStyle = pane.panel.colour(this.pinned.styles[index]);
       this.path(pen, this.pinned.x, y, PINNED_DASH.map((length) => length * theme.bold));
     });
     pen.lineWidth = 1.8 * theme.bold;
@@ -102,9 +102,10 @@ class CurvesView {
   }
 
   trace(pen, pane, y, index, theme) {
-    pen.strokeStyle = pane.panel.colour(index);
+    const style = this.styles[index];
+    pen.strokeStyle = pane.panel.colour(style);
     pen.fillStyle = pen.strokeStyle;
-    this.path(pen, this.x, y, DASHES[Math.floor(index / pane.panel.cycle.length)] ?? []);
+    this.path(pen, this.x, y, DASHES[Math.floor(style / pane.panel.cycle.length)] ?? []);
     if (this.columns > 40) return;
     pen.beginPath();
     for (let i = 0; i < this.columns; i++) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -28,6 +28,7 @@ from posenc_lib.plots.views import Curves, Heatmap, View
 
 ENCODINGS = ("none", "sinusoidal", "sinusoidal" + BY_TIME, TIMING)
 QUICK = Training(steps=120, batch=32, rate=1e-2, every=20, patience=3)
+PAST, FUTURE, MODEL, *GUESSES = range(3 + len(BASELINES))  # the colours, the same in both views
 WHOLE = 100  # the origin is a share of the test part, in per cent, as the series differ in length
 
 
@@ -124,9 +125,13 @@ def _views(series: str, gaps: bool, encoding: str, baseline: str, origin: int) -
     errors = {encoding: model.found.predicted, **guesses}
     ahead = np.arange(1, rows.future.shape[1] + 1)
     history = rows.past.shape[1]
+    style = {encoding: MODEL, **dict(zip(BASELINES, GUESSES, strict=True))}
     missed = model.found.predicted - rows.future
     return [
-        forecast_curves(rows, row, shown, title, UNITS[task], step),
+        replace(
+            forecast_curves(rows, row, shown, title, UNITS[task], step),
+            styles=(PAST, FUTURE, *(style[name] for name in shown)),
+        ),
         Heatmap(
             "attention of the last token", model.attention[row], "head", f"{step} from the origin",
             "weight", limits=(0, float(np.nanmax(model.attention))), palette="sequential",
@@ -136,6 +141,7 @@ def _views(series: str, gaps: bool, encoding: str, baseline: str, origin: int) -
             "error on the whole test part", ahead,
             [np.sqrt(((guess - rows.future) ** 2).mean(0)) for guess in errors.values()],
             list(errors), f"{step} ahead", f"RMSE ({UNITS[task]})",
+            styles=[style[name] for name in errors],
         ),
         Heatmap(
             f"forecast minus truth, row {row}", missed, "origin", f"{step} ahead",

@@ -126,7 +126,8 @@ function curves(name, x, ys, legend, labels, given = null) {
   if (extremes) alt += `, ${labels[1]} ${span(...extremes)}`;
   return {
     kind: "curves", name, alt: `${alt}.`, x: Float64Array.from(x), ys: Float32Array.from(all),
-    legend, limits: given ?? fitted(), labels, logs: [false, false],
+    legend, styles: legend.map((_, i) => i), limits: given ?? fitted(), labels,
+    logs: [false, false],
   };
 }
 

@@ -244,21 +244,21 @@ def draw_curves(axes: Axes, view: Curves, behind: Curves | None = None) -> None:
     The axes reach over both, so that nothing pinned is cut off.
     """
     few = view.x.size <= 40
-    for index, (y, label) in enumerate(zip(view.ys, view.labels, strict=True)):
+    for style, y, label in zip(view.styles, view.ys, view.labels, strict=True):
         axes.plot(
             view.x,
             y,
             label=label,
-            color=CYCLE[index % len(CYCLE)],
-            linestyle=DASHES[index // len(CYCLE)],
+            color=CYCLE[style % len(CYCLE)],
+            linestyle=DASHES[style // len(CYCLE)],
             marker="o" if few else None,
             markersize=4,
         )
     limits, ends = view.limits, (view.x[0], view.x[-1])
     if behind:
-        for index, (y, label) in enumerate(zip(behind.ys, behind.labels, strict=True)):
+        for style, y, label in zip(behind.styles, behind.ys, behind.labels, strict=True):
             axes.plot(
-                behind.x, y, label=f"{label} (pinned)", color=CYCLE[index % len(CYCLE)],
+                behind.x, y, label=f"{label} (pinned)", color=CYCLE[style % len(CYCLE)],
                 linestyle=(0, (4, 2)), linewidth=1.1, zorder=1.5,
             )  # fmt: skip
         limits = min(limits[0], behind.limits[0]), max(limits[1], behind.limits[1])

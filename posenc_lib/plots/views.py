@@ -159,6 +159,8 @@ class Curves:
         limits: Lowest and highest value of the vertical axis; None fits the curves.
         log_x: Logarithmic horizontal axis (every x above 0).
         log_y: Logarithmic vertical axis (every y above 0).
+        styles: One number from 0 for each curve: its colour and dashes, in the order in which
+            curves get them by themselves. So a name keeps its colour from view to view.
 
     Raises:
         TypeError: x or ys are not real numbers.
@@ -178,6 +180,7 @@ class Curves:
     limits: tuple[float, float] | None = None
     log_x: bool = False
     log_y: bool = False
+    styles: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
         where = f"Curves {self.name!r}"
@@ -205,6 +208,13 @@ class Curves:
                 f"{where}: labels must hold {len(ys)} texts, one for each curve, "
                 f"but it is {labels!r}."
             )
+        styles = tuple(range(len(ys))) if self.styles is None else tuple(self.styles)
+        fits = all(isinstance(style, int) and 0 <= style < MOST_CURVES for style in styles)
+        if not fits or len(set(styles)) != len(styles) or len(styles) != len(ys):
+            raise ValueError(
+                f"{where}: styles must hold {len(ys)} different whole numbers from 0 to "
+                f"{MOST_CURVES - 1}, one for each curve, but it is {self.styles!r}."
+            )
         for argument, values, log in (("x", x, self.log_x), ("y", ys, self.log_y)):
             if log and np.any(values <= 0):
                 raise ValueError(
@@ -221,7 +231,8 @@ class Curves:
                 )
         else:
             limits = _fitted(_extremes(ys), self.log_y)
-        for argument, value in (("x", x), ("ys", ys), ("labels", labels), ("limits", limits)):
+        found = {"x": x, "ys": ys, "labels": labels, "limits": limits, "styles": styles}
+        for argument, value in found.items():
             object.__setattr__(self, argument, value)
 
     @property
