@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -125,12 +125,11 @@ def _views(series: str, gaps: bool, encoding: str, baseline: str, origin: int) -
     errors = {encoding: model.found.predicted, **guesses}
     ahead = np.arange(1, rows.future.shape[1] + 1)
     history = rows.past.shape[1]
-    style = {encoding: MODEL, **dict(zip(BASELINES, GUESSES, strict=True))}
     missed = model.found.predicted - rows.future
     return [
-        replace(
-            forecast_curves(rows, row, shown, title, UNITS[task], step),
-            styles=(PAST, FUTURE, *(style[name] for name in shown)),
+        forecast_curves(
+            rows, row, shown, title, UNITS[task], step,
+            styles=(PAST, FUTURE, MODEL, GUESSES[BASELINES.index(baseline)]),
         ),
         Heatmap(
             "attention of the last token", model.attention[row], "head", f"{step} from the origin",
@@ -141,7 +140,7 @@ def _views(series: str, gaps: bool, encoding: str, baseline: str, origin: int) -
             "error on the whole test part", ahead,
             [np.sqrt(((guess - rows.future) ** 2).mean(0)) for guess in errors.values()],
             list(errors), f"{step} ahead", f"RMSE ({UNITS[task]})",
-            styles=[style[name] for name in errors],
+            styles=(MODEL, *GUESSES),
         ),
         Heatmap(
             f"forecast minus truth, row {row}", missed, "origin", f"{step} ahead",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -99,7 +99,7 @@ def training(history: History) -> TeachingFigure:
 
 def forecast_curves(
     rows: Windows, row: int, guesses: Mapping[str, NDArray[np.float64]], name: str, unit: str,
-    step: str = "months",
+    step: str = "months", styles: Sequence[int] | None = None,
 ) -> Curves:  # fmt: skip
     """One origin: what is known, what came, and forecasts (rows, horizon) that start from it.
 
@@ -119,7 +119,7 @@ def forecast_curves(
         lines[label] = np.concatenate([np.full(history - 1, np.nan), last, guess[row]])
     at = np.arange(1 - history, horizon + 1)
     ys = np.array(list(lines.values()))
-    return Curves(name, at, ys, list(lines), f"{step} from the origin", unit)
+    return Curves(name, at, ys, list(lines), f"{step} from the origin", unit, styles=styles)
 
 
 def forecasts(

@@ -47,18 +47,13 @@ def main() -> None:
         for name, cell in cells.items():
             write_notebook(lab, NAME, [IMPORTS, cell, "panel.lecture = not panel.lecture"])
             with visiting(context, lab, NAME) as visit:
-                command = "n => window.jupyterapp.commands.execute(n)"
-                visit.page.evaluate(command, "application:toggle-left-area")
+                visit.press("application:toggle-left-area")
                 visit.run_all()
                 for look, theme in LOOKS.items():
-                    visit.page.evaluate(
-                        "theme => window.jupyterapp.commands.execute('apputils:change-theme',"
-                        " { theme })",
-                        theme,
-                    )
+                    visit.press("apputils:change-theme", theme=theme)
                     for large in (True, False):  # run_all has made it large
                         photograph(visit, options.folder / f"{name}-{look}{'-large' * large}.png")
-                        visit.page.evaluate(command, "notebook:run-cell")
+                        visit.press("notebook:run-cell")
                         visit.wait_until_idle()
                 print(name, *visit.error_outputs(), *visit.errors, flush=True)
 

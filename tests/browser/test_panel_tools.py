@@ -3,14 +3,13 @@
 import ast
 import re
 
-import nbformat
 import numpy as np
 import pytest
 
 from posenc_lib import explorers
 from posenc_lib.explorers.pinned import difference
 from tests.browser.lab import HOST, visiting
-from tests.tools.notebooks import NOTEBOOK_METADATA
+from tests.browser.live import write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -68,12 +67,7 @@ class Tools:
 
     def run_cell(self, index):
         """Run one cell of the notebook; its text."""
-        self.page.evaluate(
-            f"async i => {{ {self.visit.panel}.content.activeCellIndex = i;"
-            " await window.jupyterapp.commands.execute('notebook:run-cell'); }",
-            index,
-        )
-        self.visit.wait_until_idle()
+        self.visit.run_cell(index)
         outputs = self.visit.cells()[index]["outputs"]
         return outputs[0]["data"]["text/plain"] if outputs else None
 
@@ -84,19 +78,12 @@ class Tools:
 
 @pytest.fixture
 def visit(lab, browser):
-    notebook = nbformat.v4.new_notebook(metadata=NOTEBOOK_METADATA)
-    notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
-    (lab.folder / NAME).write_text(nbformat.writes(notebook), encoding="utf-8")
+    write_notebook(lab, NAME, CELLS)
     browser.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
     with visiting(browser, lab, NAME) as opened:
         opened.page.set_default_timeout(20_000)
         for index in (0, 1):
-            opened.page.evaluate(
-                f"async i => {{ {opened.panel}.content.activeCellIndex = i;"
-                " await window.jupyterapp.commands.execute('notebook:run-cell'); }",
-                index,
-            )
-        opened.wait_until_idle()
+            opened.run_cell(index)
         yield opened
         assert opened.hosts == {HOST}
         assert opened.errors == []
