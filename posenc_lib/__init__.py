@@ -9,9 +9,11 @@ every encoding; one file holds one idea:
 - applied to queries and keys: `rope`, `rotation`, `rope_layout`, `axial_rope`, `xpos`,
   `position_interpolation`, `ntk`, `yarn`, `llama3`
 - added to the scores: `shaw`, `nezha`, `nezha_forms`, `transformer_xl`, `t5`, `alibi`, `kerple`,
-  `sandwich`, `fire`, `cope`; what they share: `relative`, `distance`, `table_relative`
-- around them: `doors`, `registry`, `multihead`, `dot_product`, `fused`, `kv_cache`, `masks`,
-  `grid`, `randomised`
+  `sandwich`, `fire`, `cope`; what they share: `relative`, `distance`, `distance_rows`,
+  `table_relative`
+- around them: `doors`, `places`, `registry`, `multihead`, `stack`, `kv_cache`, `masks`, `grid`,
+  `randomised`; attention itself: `dot_product`, `fused`, `flex`,
+  `ways`
 - for the notebooks: `plots`, `explorers`, `checks`, `faults`, `source`, `probe`, `similarity`,
   `spectrum`, `trained`, `toy`, `memory`
 - what position does in real work, trained here: `experiments`
@@ -62,11 +64,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "masks": ["causal_mask", "padding_mask"],
         "dot_product": ["attention"],
         "fused": ["attention_output"],
+        "ways": ["attention_ways"],
         "kv_cache": ["KeyValueCache"],
         "multihead": ["MultiHeadAttention"],
+        "stack": ["TransformerLayer", "TransformerStack"],
         "registry": ["Registry", "RegistryEntry", "encodings", "make_encoding"],
-        "distance": ["toeplitz", "skew", "DistanceBias"],
-        "t5": ["t5_bucket", "T5Bias"],
+        "distance": ["DistanceBias"],
+        "distance_rows": ["toeplitz", "skew"],
+        "places": ["Places"],
+        "t5": ["t5_bucket", "t5_bucket_textbook", "T5Bias"],
         "alibi": ["alibi_slopes", "AlibiBias"],
         "kerple": ["kerple_log", "kerple_power", "KerpleLogBias", "KerplePowerBias"],
         "sandwich": ["sandwich_by_distance", "SandwichBias"],

@@ -23,7 +23,7 @@ from jaxtyping import Float, Float64, Num
 from torch import Tensor
 
 from posenc_lib import _validate
-from posenc_lib.distance import DistanceBias
+from posenc_lib.distance import DistanceBias, PreparedBias, ScoreMod
 from posenc_lib.relative import whole64
 
 
@@ -64,6 +64,8 @@ class AlibiBias(DistanceBias):
     tensor([[-2., -1.,  0.]], dtype=torch.float64)
     """
 
+    modified_by = "formula"
+
     def __init__(self, heads: int, *, causal: bool = True) -> None:
         super().__init__()
         self.heads = _validate.size("AlibiBias", "heads", heads)
@@ -76,6 +78,20 @@ class AlibiBias(DistanceBias):
         distance = whole64(distance)
         steps = distance if self.causal else -distance.abs()
         return slopes.view(-1, *[1] * distance.ndim) * steps
+
+    def modify_scores(self, prepared: PreparedBias) -> ScoreMod:
+        """The formula itself: where nothing is trained, no table is needed."""
+        places = prepared.places
+        if places.offset is None:
+            return super().modify_scores(prepared)  # which says why not
+        slopes = alibi_slopes(self.heads).to(places.query.device, places.dtype)
+        offset, causal = places.offset, self.causal
+
+        def add(score: Tensor, batch: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
+            distance = j - i + offset
+            return score + slopes[head] * (distance if causal else -distance.abs())
+
+        return add
 
     def extra_repr(self) -> str:
         return f"heads={self.heads}, causal={self.causal}"

@@ -18,15 +18,16 @@ hardly turn on it. Published models with 10,000 exist (Qwen2-VL); the base belon
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Num
 from torch import Tensor
+from torch.nn import functional as F
 
 from posenc_lib import _validate
 from posenc_lib._waves import frequencies64
-from posenc_lib.doors import Positions
-from posenc_lib.grid import _grid_shape, grid_coordinates
+from posenc_lib.grid import _cells, _grid_shape, grid_coordinates
 from posenc_lib.rope import RotaryEncoding
 
 
@@ -36,12 +37,19 @@ class AxialRotary(RotaryEncoding):
     angle of pair i of axis a = coordinate_a * base ** (-2i / m), m = head_dim / axes.
 
     Positions are cell numbers in row-major order, row * columns + column for a `shape` of
-    (rows, columns); any number of axes will do. More rows than the shape's are allowed, other
-    columns are another grid. Layout "interleaved" keeps the features of an axis together;
-    "half" puts the firsts of all pairs before the seconds, as Qwen2-VL does.
+    (rows, columns); any number of axes will do. A cell past the grid is refused: on a grid of
+    another width the same number is another place. The first `prefix` tokens, such as a class
+    token, stay unturned and the cells are counted after them, so that token t stands in cell
+    t - prefix.
 
-    Raises ValueError for a head_dim that 2 * axes does not divide and for negative positions,
-    TypeError for positions that are no integers, and like `RotaryEncoding`.
+    Instead of cells, positions may be the coordinates of the tokens after the prefix, whole or
+    real: (length - prefix, axes), or (batch, length - prefix, axes). They may lie anywhere.
+
+    Layout "interleaved" keeps the features of an axis together; "half" puts the firsts of all
+    pairs before the seconds, as Qwen2-VL does.
+
+    Raises ValueError for a head_dim that 2 * axes does not divide and for cells outside the grid,
+    TypeError for cells that are no integers, and like `RotaryEncoding`.
 
     Source: Su et al. 2021, "RoFormer", equation 34, for each axis; Heo et al. 2024, "Rotary
     Position Embedding for Vision Transformer", RoPE-Axial.
@@ -61,6 +69,7 @@ class AxialRotary(RotaryEncoding):
         *,
         base: float = 100.0,
         layout: str = "interleaved",
+        prefix: int = 0,
     ) -> None:
         name = type(self).__name__
         shape = _grid_shape(name, shape)
@@ -73,19 +82,47 @@ class AxialRotary(RotaryEncoding):
             )  # fmt: skip
         super().__init__(head_dim, base=base, layout=layout)
         self.shape = shape
+        self.prefix = _validate.size(name, "prefix", prefix, minimum=0)
 
     def frequencies(self) -> Float64[Tensor, " pairs"]:
         """w_i of one axis, in radians per cell, float64, falling from 1."""
         return frequencies64(self.head_dim // len(self.shape), self.base)
 
-    def angles(self, positions: Positions) -> Float64[Tensor, "*batch length pairs"]:
-        """coordinate_a * w_i, in radians, the pairs of the first axis first."""
-        coordinates = grid_coordinates(positions, self.shape)  # (*batch, length, axes)
+    def angles(self, positions: Num[Tensor, "..."]) -> Float64[Tensor, "*batch length pairs"]:
+        """coordinate_a * w_i, in radians, the pairs of the first axis first; 0 in the prefix.
+
+        Of cell numbers, (length,) or (batch, length), or of coordinates, (batch, length, axes).
+        """
+        coordinates = positions
+        if positions.ndim < 3:
+            _cells(type(self).__name__, positions)
+            cells = (positions.long() - self.prefix).clamp(min=0) if self.prefix else positions
+            coordinates = grid_coordinates(cells, self.shape)  # (*batch, length, axes)
         one_axis = super().angles
         return torch.cat([one_axis(axis) for axis in coordinates.unbind(-1)], -1)
+
+    def check_positions(
+        self, function: str, argument: str, positions: Any, length: int, batch: int
+    ) -> Tensor:
+        """Return cell numbers as they are, coordinates as (batch, length, axes), 0 in the prefix."""
+        _validate.tensor(function, argument, positions)
+        shape, axes, patches = tuple(positions.shape), len(self.shape), length - self.prefix
+        given = len(shape) in (2, 3) and shape[-2:] == (patches, axes)
+        if given and len(shape) == 2 and shape[1] == length and shape[0] in (1, batch):
+            raise _validate.refuse(
+                ValueError, function, f"{argument}.shape", shape,
+                f"({length},) for cells or (1, {patches}, {axes}) for coordinates",
+                "This shape could be either: give cells one axis, or coordinates three.",
+            )  # fmt: skip
+        if not given:
+            return super().check_positions(function, argument, positions, length, batch)
+        positions = positions if len(shape) == 3 else positions[None]
+        for axis in positions.unbind(-1):
+            _validate.positions(function, argument, axis, length=patches, batch=batch)
+        return F.pad(positions, (0, 0, self.prefix, 0))
 
     def extra_repr(self) -> str:
         return (
             f"head_dim={self.head_dim}, shape={self.shape}, base={self.base:g}, "
-            f"layout={self.layout!r}"
+            f"layout={self.layout!r}" + (f", prefix={self.prefix}" if self.prefix else "")
         )

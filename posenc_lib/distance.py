@@ -2,123 +2,88 @@
 
     scores_ij = q_i . k_j / sqrt(head_dim) + f_h(j - i)
 
-A matrix whose entry depends on j - i only is a Toeplitz matrix: n queries and m keys have
-n + m - 1 different distances, so f is computed that often and not n * m times. T5, ALiBi,
-KERPLE and Sandwich are one method on top of this file.
+n queries and m keys in a row have n + m - 1 different distances, so f is computed that often and
+not n * m times (`distance_rows`). T5, ALiBi, KERPLE and Sandwich are one method on top of this
+file.
 
 Source: Huang et al. 2018, "Music Transformer", section 3.4.1 (the skew); Golub and Van Loan,
 "Matrix Computations", section 4.7 (Toeplitz matrices).
 
-The trap: computing f on the full (query, key) matrix, at every layer and every step.
+The trap: computing f on the full (query, key) matrix, at every layer and every step. At length
+16,384 with 16 heads that matrix alone is 17 GB.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
-from jaxtyping import Float, Num, Shaped
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from posenc_lib import _validate
 from posenc_lib._precision import wide
-from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
+from posenc_lib.distance_rows import spread
+from posenc_lib.doors import (
+    Door,
+    KeyPositions,
+    PositionEncoding,
+    QueryPositions,
+    check_prepared,
+)
+from posenc_lib.places import Places
 from posenc_lib.relative import relative_positions
 
+ScoreMod = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+"""(score, batch, head, query, key) -> score, as `flex_attention` takes it."""
 
-def toeplitz(
-    by_distance: Num[Tensor, "*batch distances"], queries: int
-) -> Num[Tensor, "*batch {queries} keys"]:
-    """The matrix with entry (i, j) = by_distance[j - i + queries - 1].
 
-    `by_distance` holds one number for each distance, the most negative one first: n queries and
-    m keys have n + m - 1. One write of the result, no index matrix; gradients are sums along
-    the diagonals.
+class PreparedBias:
+    """What a distance bias prepares: f of each distance, and the matrix once it is asked for.
 
-    Raises ValueError for fewer distances than queries, TypeError for a size that is no integer.
-
-    Source: Golub and Van Loan, "Matrix Computations", section 4.7.
-
-    >>> toeplitz(torch.tensor([-1, 0, 1, 2]), 2)
-    tensor([[ 0,  1,  2],
-            [-1,  0,  1]])
+    Minus infinity stands for what causality or window shut out. Lives for one forward pass.
     """
-    _validate.tensor("toeplitz", "by_distance", by_distance)
-    _validate.rank("toeplitz", "by_distance", by_distance, axes="... distances")
-    queries = _validate.size("toeplitz", "queries", queries)
-    keys = by_distance.shape[-1] - queries + 1
-    if keys < 1:
-        raise _validate.refuse(
-            ValueError, "toeplitz", "queries", queries,
-            f"at most the number of distances, {by_distance.shape[-1]}",
-            "n queries and m keys have n + m - 1 distances.",
-        )  # fmt: skip
-    # From the back, window i is the row of query i in reverse. Turning rows round is faster than
-    # turning the order of the rows: each row is written in one go.
-    return by_distance.flip(-1).unfold(-1, keys, 1).flip(-1)
 
+    def __init__(self, encoding: DistanceBias, places: Places) -> None:
+        self.encoding, self.places = encoding, places
+        self._numbers: Tensor | None = None
+        self._matrix: Tensor | None = None
+        self.in_row = places.offset is not None and encoding.follows_diagonals(places)
 
-def skew(
-    by_distance: Float[Tensor, "*batch query distances"],
-) -> Float[Tensor, "*batch query keys"]:
-    """A view with entry (i, j) = by_distance[i, j - i + queries - 1]: each row picks its own.
+    @property
+    def numbers(self) -> Float[Tensor, "#heads distances"] | Float[Tensor, "#heads *batch query key"]:
+        """f_h of the n + m - 1 distances of positions in a row, of every pair for any others."""
+        if self._numbers is None:
+            self._numbers = self._made()
+        return self._numbers
 
-    `by_distance` is (..., query, query + key - 1), the most negative distance first. Nothing is
-    copied when its last two axes lie together in memory.
+    def _made(self) -> Tensor:
+        places = self.places
+        if self.in_row:
+            numbers = self.encoding.by_distance(places.row)
+        else:
+            numbers = self.encoding.by_pair(places.query, places.key)
+        numbers = numbers.to(places.query.device, places.dtype)
+        _check_values(type(self.encoding).__name__, numbers)
+        if not places.hides:
+            return numbers
+        if self.in_row:
+            hidden = ~places.seen_row.to(numbers.device)
+        else:
+            hidden = ~(places.seen if places.seen.ndim == 2 else places.seen.squeeze(1))
+        return numbers.masked_fill(hidden, -math.inf)
 
-    Raises ValueError for fewer distances than queries.
-
-    Source: Huang et al. 2018, "Music Transformer", section 3.4.1; Dai et al. 2019,
-    "Transformer-XL", appendix B (the shift).
-
-    >>> skew(torch.tensor([[-1.0, 0.0, 1.0], [-1.0, 0.0, 1.0]]))
-    tensor([[ 0.,  1.],
-            [-1.,  0.]])
-    """
-    _validate.tensor("skew", "by_distance", by_distance)
-    _validate.rank("skew", "by_distance", by_distance, axes="... query distances")
-    queries, distances = by_distance.shape[-2:]
-    keys = distances - queries + 1
-    if keys < 1:
-        raise _validate.refuse(
-            ValueError, "skew", "by_distance.shape[-1]", distances,
-            f"at least the number of queries, {queries}",
-            "n queries and m keys have n + m - 1 distances.",
-        )  # fmt: skip
-    if queries == 1:
-        return by_distance
-    # One step down a row and one distance back is distances - 1 numbers further on.
-    flat = by_distance.flatten(-2)[..., queries - 1 : queries - 1 + queries * (distances - 1)]
-    return flat.unflatten(-1, (queries, distances - 1))[..., :keys]
-
-
-def are_consecutive(positions: Shaped[Tensor, "..."]) -> bool:
-    """Whether positions are whole numbers in a row, p, p + 1, p + 2 ..., the same for all rows.
-
-    False while a graph is traced, where their values cannot be read.
-
-    Raises TypeError for anything but a tensor.
-
-    >>> are_consecutive(torch.tensor([3, 4, 5])), are_consecutive(torch.tensor([3, 5]))
-    (True, False)
-    """
-    _validate.tensor("are_consecutive", "positions", positions)
-    return positions.ndim == 1 and _rows_consecutive(positions)
-
-
-def all_distances(query_positions: Tensor, key_positions: Tensor) -> Tensor:
-    """The query + key - 1 distances between positions in a row, the most negative one first.
-
-    (distances,), or (batch, distances) where one of the two has a batch axis.
-    """
-    low = key_positions[..., :1].long() - query_positions[..., -1:].long()
-    steps = query_positions.shape[-1] + key_positions.shape[-1] - 1
-    return low + torch.arange(steps, device=low.device)
-
-
-def _rows_consecutive(positions: Tensor) -> bool:
-    """The same for each row of (length,) or (batch, length)."""
-    if positions.is_floating_point() or not positions.numel():
-        return False
-    return _validate.readable(positions) and bool((positions.long().diff() == 1).all())
+    @property
+    def matrix(self) -> Float[Tensor, "#heads query key"] | Float[Tensor, "#batch #heads query key"]:
+        """The numbers as a matrix, with a batch axis where the positions have one."""
+        if self._matrix is None:
+            if self.in_row:
+                matrix = spread(self.numbers, self.places.queries)
+                self._matrix = matrix if self.places.batch is None else matrix[None]
+            else:
+                self._matrix = self.numbers.movedim(0, -3)
+        return self._matrix
 
 
 class DistanceBias(PositionEncoding):
@@ -128,7 +93,8 @@ class DistanceBias(PositionEncoding):
     query + key - 1 evaluations; any others, packed or with gaps, one for each pair.
 
     Raises NotImplementedError until a subclass says which number; ValueError for positions of
-    another length than the queries or keys, and for queries with another number of heads.
+    another length than the queries or keys, for queries with another number of heads, and for
+    numbers that are NaN or +inf.
 
     >>> class Recency(DistanceBias):
     ...     def by_distance(self, distance):
@@ -140,6 +106,7 @@ class DistanceBias(PositionEncoding):
     """
 
     door = Door.SCORES
+    modified_by = "table"  # how flex_attention gets it: a look-up, or the formula itself
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """The bias of each head at each distance key - query (negative: the past)."""
@@ -151,34 +118,60 @@ class DistanceBias(PositionEncoding):
         """The bias of each head for each pair, where positions are not consecutive."""
         return self.by_distance(relative_positions(query_positions, key_positions))
 
-    def follows_diagonals(
-        self, query_positions: QueryPositions, key_positions: KeyPositions
-    ) -> bool:
-        """Whether distances alone are enough: positions are consecutive and can be read."""
-        return _rows_consecutive(query_positions) and _rows_consecutive(key_positions)
+    def follows_diagonals(self, places: Places) -> bool:
+        """Whether distances alone are enough where positions stand in a row."""
+        return True
+
+    def prepare(self, places: Places) -> tuple[PreparedBias, None, PreparedBias]:
+        """The numbers of all distances; the matrix is written when a layer first asks for it."""
+        prepared = PreparedBias(self, places)
+        return prepared, None, prepared
+
+    def score_mod(self, places: Places) -> ScoreMod:
+        """The same bias for `torch.nn.attention.flex_attention`: looked up by distance.
+
+        Raises ValueError for positions that are not in a row, or past what distances can say.
+        """
+        return self.modify_scores(PreparedBias(self, places))
+
+    def modify_scores(self, prepared: PreparedBias) -> ScoreMod:
+        """`score_mod` of what is prepared already. A table takes the gradients of trained numbers
+        spread over its n + m - 1 entries; a formula would add them all up in one."""
+        if not prepared.in_row:
+            raise _validate.refuse(
+                ValueError, type(self).__name__, "places", "positions that are not in a row",
+                "p, p + 1, p + 2 ..., the same for all batch rows", "Use at_scores for any others.",
+            )  # fmt: skip
+        numbers, last = prepared.numbers, prepared.places.queries - 1
+        if numbers.shape[0] == 1:
+            return lambda score, batch, head, i, j: score + numbers[0, j - i + last]
+        return lambda score, batch, head, i, j: score + numbers[head, j - i + last]
 
     def at_scores(
         self,
         query: Float[Tensor, "batch heads query head_dim"],
         key: Float[Tensor, "batch heads key head_dim"],
-        query_positions: QueryPositions,
-        key_positions: KeyPositions,
+        query_positions: QueryPositions | PreparedBias,
+        key_positions: KeyPositions | PreparedBias,
     ) -> Float[Tensor, "#heads query key"] | Float[Tensor, "#batch #heads query key"]:
         """f_h(j - i), (heads, query, key); (batch, heads, query, key) for batched positions, with
         1 for the batch where every row has the same distances.
 
         float32, or float64 for float64 queries: a bias in half precision loses far distances.
         """
-        self._check(query, key, query_positions, key_positions)
-        dtype = wide(query)
-        if self.follows_diagonals(query_positions, key_positions):
-            distance = all_distances(query_positions, key_positions)
-            if distance.ndim == 2 and bool((distance[:, 0] == distance[0, 0]).all()):
-                distance = distance[:1]  # all rows count alike, wherever they start
-            bias = toeplitz(self.by_distance(distance).to(dtype), query_positions.shape[-1])
+        prepared = query_positions
+        if isinstance(prepared, PreparedBias):
+            name, places = type(self).__name__, prepared.places
+            check_prepared(
+                name, "query", query.shape[-2], places.queries, query.shape[0], places.batch
+            )
+            check_prepared(name, "key", key.shape[-2], places.keys)
         else:
-            bias = self.by_pair(query_positions, key_positions).to(dtype)
-        return self._one_for_each_head(bias, query).movedim(0, -3)
+            self._check(query, key, query_positions, key_positions)
+            places = Places.given(query_positions, key_positions, key_positions, dtype=wide(query))
+            prepared = PreparedBias(self, places)
+        self.check_heads(prepared.numbers, query)
+        return prepared.matrix
 
     def _check(
         self, query: Tensor, key: Tensor, query_positions: Tensor, key_positions: Tensor
@@ -193,11 +186,20 @@ class DistanceBias(PositionEncoding):
                 name, f"{argument}_positions", positions, length=x.shape[-2], batch=x.shape[0]
             )
 
-    def _one_for_each_head(self, bias: Tensor, query: Tensor) -> Tensor:
+    def check_heads(self, numbers: Tensor, query: Tensor) -> None:
         """Refuse a bias for another number of heads than the queries have."""
-        if bias.shape[0] not in (1, query.shape[1]):
+        if numbers.shape[0] not in (1, query.shape[-3]):
             raise _validate.refuse(
-                ValueError, type(self).__name__, "heads", bias.shape[0],
-                f"the heads of the queries, {query.shape[1]}", "Build both with the same heads.",
+                ValueError, type(self).__name__, "heads", numbers.shape[0],
+                f"the heads of the queries, {query.shape[-3]}", "Build both with the same heads.",
             )  # fmt: skip
-        return bias
+
+
+def _check_values(name: str, numbers: Tensor) -> None:
+    """Refuse NaN and +inf where a look costs no wait; elsewhere they end as NaN in the output."""
+    look = numbers.numel() and numbers.device.type == "cpu" and _validate.readable(numbers)
+    if look and not bool(numbers.max() < math.inf):  # max keeps a NaN
+        raise _validate.refuse(
+            ValueError, name, "bias", "NaN or +inf", "finite numbers or -inf",
+            "Look for 0 * inf or log of a negative number where the bias is made.",
+        )  # fmt: skip

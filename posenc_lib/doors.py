@@ -8,15 +8,23 @@
 A new encoding is a subclass of `PositionEncoding` that overrides what its door needs; the
 other methods do nothing. `MultiHeadAttention` and the attention panel take any of them.
 Positions are always passed in, never guessed from an axis.
+
+`prepare` runs once before the layers and says what the doors get in place of positions. It is an
+offer: without it the doors get the positions themselves.
 """
 
 from __future__ import annotations
 
 from enum import Enum
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
+
+from posenc_lib import _validate
+
+if TYPE_CHECKING:
+    from posenc_lib.places import Places
 
 Positions = Shaped[Tensor, "#batch length"] | Shaped[Tensor, " length"]
 QueryPositions = Shaped[Tensor, "#batch query"] | Shaped[Tensor, " query"]
@@ -54,6 +62,23 @@ class PositionEncoding(nn.Module):
     door: ClassVar[Door] = Door.NONE
     needs_seen: bool = False  # True where at_scores also takes `seen`, what the masks let through
     causal_only: bool = False  # True where the encoding means nothing for keys after the query
+    keeps_turned_keys: bool = False  # True where a turned key stays right as the text grows
+
+    def prepare(self, places: Places) -> tuple[Any, Any, Any]:
+        """What the doors get in place of positions: for queries, for keys to turn, for all keys.
+
+        `at_embeddings` and `at_query` get the first, `at_key` the second, `at_scores` and
+        `at_values` the first and the third; a context's embeddings get the third. Made once
+        before all layers that share this object: a table of cosines, the numbers of all distances.
+        """
+        return places.query, places.new if self.keeps_turned_keys else places.key, places.key
+
+    def check_positions(
+        self, function: str, argument: str, positions: Any, length: int, batch: int
+    ) -> Tensor:
+        """Return positions that this encoding takes, one for each token; refuse any others."""
+        _validate.positions(function, argument, positions, length=length, batch=batch)
+        return positions
 
     @property
     def needs_weights(self) -> bool:
@@ -97,6 +122,37 @@ class PositionEncoding(nn.Module):
     ) -> Float[Tensor, "batch heads query head_dim"] | None:
         """Door 3: return what is added to the attention output, or None."""
         return None
+
+
+class Prepared(NamedTuple):
+    """What `MultiHeadAttention.prepare` makes of places, for every layer with this encoding."""
+
+    encoding: PositionEncoding
+    places: Places
+    query: Any
+    new: Any
+    key: Any
+
+
+def check_prepared(
+    name: str,
+    argument: str,
+    length: int,
+    prepared: int,
+    batch: int | None = None,
+    prepared_batch: int | None = None,
+) -> None:
+    """Refuse what was prepared for another number of tokens, or another batch, than is there."""
+    if length != prepared:
+        raise _validate.refuse(
+            ValueError, name, f"length of {argument}", length,
+            f"{prepared}, the length that was prepared", "Prepare again for each length.",
+        )  # fmt: skip
+    if prepared_batch not in (None, 1, batch):
+        raise _validate.refuse(
+            ValueError, name, f"batch of {argument}", batch,
+            f"{prepared_batch}, the batch that was prepared", "Prepare again for each batch.",
+        )  # fmt: skip
 
 
 class NoEncoding(PositionEncoding):

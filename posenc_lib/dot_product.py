@@ -1,11 +1,18 @@
 """Scaled dot-product attention that shows its weights.
 
-    output = softmax(query key^T / sqrt(head_dim) + bias) value
+    output = softmax(query key^T * scale + bias) value,      scale = 1 / sqrt(head_dim)
 
-Source: Vaswani et al. 2017, equation 1.
+Where keys have fewer heads than queries, each serves a group of query heads (grouped-query
+attention; multi-query with a single one). A sink is one more score that every query sees and no
+value stands behind: it takes its share of the softmax, so the weights sum to less than 1.
 
-The trap: a row in which every key is masked has softmax(-inf, ..., -inf) = NaN, and one NaN
-spreads through the whole model. Here such a row attends to nothing: weights and output are 0.
+Source: Vaswani et al. 2017, equation 1; Ainslie et al. 2023, "GQA", section 2.2; the sink is that
+of the code released with gpt-oss (OpenAI 2025).
+
+The traps: a row in which every key is masked has softmax(-inf, ..., -inf) = NaN, and one NaN
+spreads through the whole model. Here such a row attends to nothing: weights and output are 0. And
+a mask by the lowest finite number instead of -inf: a visible score of that size, which a float
+padding mask makes, then ties with keys that are shut out.
 """
 
 from __future__ import annotations
@@ -17,33 +24,43 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from posenc_lib import _validate
-from posenc_lib._precision import product
-from posenc_lib.masks import causal_mask
+from posenc_lib._precision import product, wide
+from posenc_lib.distance import DistanceBias, PreparedBias
+from posenc_lib.masks import Masks, broadcastable
+from posenc_lib.places import Places
+from posenc_lib.ways import record_way
 
 
 def attention(
     query: Float[Tensor, "*batch query head_dim"],
-    key: Float[Tensor, "*batch key head_dim"],
-    value: Float[Tensor, "*batch key value_dim"],
+    key: Float[Tensor, "*kv_batch key head_dim"],
+    value: Float[Tensor, "*kv_batch key value_dim"],
     *,
-    bias: Float[Tensor, "..."] | None = None,
+    bias: Float[Tensor, "..."] | DistanceBias | None = None,
     mask: Bool[Tensor, "..."] | None = None,
     causal: bool = False,
+    window: int | None = None,
     padding: Bool[Tensor, "batch key"] | None = None,
     scale: float | None = None,
+    sink: Float[Tensor, " heads"] | None = None,
 ) -> tuple[Float[Tensor, "*batch query value_dim"], Float[Tensor, "*batch query key"]]:
     """Return the output and the weights of softmax(q k^T * scale + bias) v.
 
     `query` is (..., query, head_dim), `key` (..., key, head_dim), `value` (..., key, value_dim);
-    the weights are (..., query, key) and each row sums to 1.
+    the weights are (..., query, key) and each row sums to 1. Keys and values may have fewer heads,
+    on the axis before the last two, if their number divides that of the queries.
 
-    - `bias`: added to the scaled scores; -inf shuts a key out.
+    - `bias`: added to the scaled scores, -inf shuts a key out; or a `DistanceBias` such as
+      `AlibiBias(heads)`, for tokens that count up, the last query at the last key.
     - `mask`: boolean, broadcastable to (..., query, key); True may be seen.
     - `causal`: no key after the query; with more keys than queries the ends are aligned.
+    - `window`: only keys fewer than `window` steps away, the query's own position among them.
     - `padding`: boolean (batch, key), True for a real token; the first axis is the batch.
     - `scale`: 1 / sqrt(head_dim) unless given (T5 uses 1).
+    - `sink`: one score a head, (heads,), that takes part in the softmax and has no value.
 
-    A row in which nothing may be seen gives zeros, weights and output alike, not NaN.
+    A row in which nothing may be seen gives zeros, weights and output alike, not NaN. What a mask
+    shuts out never reaches the output, NaN and infinity included.
     Scores and softmax are computed in float32 at least; the weights have the dtype of `value`.
 
     Raises ValueError for shapes that do not fit or a bias with NaN or +inf, TypeError for
@@ -56,53 +73,64 @@ def attention(
     >>> weights.numpy().round(3), output.numpy().round(3)
     (array([[0.731, 0.269]], dtype=float32), array([[12.689]], dtype=float32))
     """
-    scale = checked_scale("attention", query, key, value, scale)
-    scores = product(query, key) * scale  # (..., query, key)
-    if bias is not None:
-        bias = checked_bias("attention", bias, scores.shape, scores.dtype)
-        scores = scores + bias.masked_fill(bias == -math.inf, 0.0)
-    seen = seen_pairs("attention", scores.shape, scores.device, mask, causal, padding)
-    if bias is not None:
-        finite = bias != -math.inf
-        seen = finite if seen is None else seen & finite
-
-    weights = _masked_softmax(scores, seen).to(value.dtype)
-    return weights @ value, weights
+    name = "attention"
+    scale = checked_scale(name, query, key, value, scale)
+    places = places_between(name, query, key, causal, window)
+    masks = Masks(places, *checked_masks(name, query, key, mask, padding))
+    bias = checked_bias(name, bias, query, places)
+    return explained(query, key, value, bias, masks, scale, checked_sink(name, sink, query))
 
 
-def _masked_softmax(scores: Tensor, seen: Tensor | None) -> Tensor:
-    """Softmax over the last axis; masked entries are exactly 0, fully masked rows too."""
+def explained(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | PreparedBias | None,
+    masks: Masks,
+    scale: float,
+    sink: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """`attention` of checked input: the equation, a line for each of its parts."""
+    record_way("weights")
+    bias = bias.matrix if isinstance(bias, PreparedBias) else bias
+    key, value, broken = masks.without_broken(key, value, bias)
+    scores = product(query, for_each_head(key, query)) * scale  # (..., query, key)
+    scores = scores if bias is None else scores + bias
+    weights = softmax_of_seen(scores, masks.seen(bias), sink).to(value.dtype)
+    output = weights @ for_each_head(value, query)
+    return output if broken is None else output.masked_fill(broken, math.nan), weights
+
+
+def softmax_of_seen(scores: Tensor, seen: Tensor | None, sink: Tensor | None = None) -> Tensor:
+    """Softmax over the keys that are seen; all others, and rows that see nothing, are exactly 0."""
+    if seen is not None:
+        scores = scores.masked_fill(~seen, -math.inf)
+    if sink is not None:  # one more column that every row sees, taken off again
+        column = sink.to(scores.dtype)[:, None, None].expand(*scores.shape[:-1], 1)
+        return torch.cat((scores, column), -1).softmax(-1)[..., :-1]
     if seen is None:
         return scores.softmax(-1)
-    # A finite floor, not -inf: the gradient of softmax over a row of -inf is NaN as well.
-    floor = torch.finfo(scores.dtype).min
-    return scores.masked_fill(~seen, floor).softmax(-1).masked_fill(~seen, 0.0)
+    # Softmax of a row of -inf is NaN, and so is its gradient: such a row is made harmless first.
+    alive = seen.any(-1, keepdim=True)
+    return scores.masked_fill(~alive, 0.0).softmax(-1).masked_fill(~seen, 0.0)
 
 
-def seen_pairs(
-    function: str,
-    shape: torch.Size,
-    device: torch.device,
-    mask: Tensor | None,
-    causal: bool,
-    padding: Tensor | None,
-) -> Tensor | None:
-    """Which keys each query may see, from everything that shuts keys out; None: all of them."""
-    allowed = []
-    if mask is not None:
-        _validate.boolean(function, "mask", mask)
-        broadcastable(function, "mask", mask, shape)
-        allowed.append(mask)
-    if _validate.flag(function, "causal", causal):
-        allowed.append(causal_mask(*shape[-2:]).to(device))
-    if padding is not None:
-        allowed.append(_padding(function, padding, shape))
-    if not allowed:
-        return None
-    seen = allowed[0]
-    for other in allowed[1:]:
-        seen = seen & other
-    return seen
+def for_each_head(x: Tensor, query: Tensor) -> Tensor:
+    """Keys or values with as many heads as the queries: each one serves a group of them."""
+    if x.ndim < 3 or x.shape[-3] == query.shape[-3]:
+        return x
+    return x.repeat_interleave(query.shape[-3] // x.shape[-3], -3)
+
+
+def places_between(
+    function: str, query: Tensor, key: Tensor, causal: bool, window: int | None
+) -> Places:
+    """Queries and keys that count up, the last query at the last key."""
+    return Places.counting(
+        query.shape[-2], key.shape[-2], device=query.device, dtype=wide(query),
+        causal=_validate.flag(function, "causal", causal),
+        window=None if window is None else _validate.size(function, "window", window),
+    )  # fmt: skip
 
 
 def checked_scale(
@@ -127,49 +155,38 @@ def checked_scale(
             ValueError, function, "value.shape[-2]", value.shape[-2],
             f"the number of keys, {key.shape[-2]}, and at least 1", "Each key carries one value.",
         )  # fmt: skip
-    if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
+    (*batch, heads), (*kv_batch, kv_heads) = (
+        (None, None, *operand.shape[:-2])[-max(1, operand.ndim - 2) :] for operand in (query, key)
+    )
+    grouped = batch == kv_batch and (heads == kv_heads or (kv_heads and not heads % kv_heads))
+    if key.shape[:-2] != value.shape[:-2] or not grouped:
         shapes = [tuple(operand.shape[:-2]) for operand in (query, key, value)]
         raise _validate.refuse(
             ValueError, function, "leading axes of query, key, value", shapes,
-            "the same (batch, heads) for all three", "Expand the shared ones first.",
+            "the same (batch, heads) for all three, or fewer heads of keys that divide the others",
+            "Expand the shared ones first.",
         )  # fmt: skip
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    return _validate.real(function, "scale", scale, above=0.0)
-
-
-def checked_bias(
-    function: str, bias: Tensor, shape: torch.Size, dtype: torch.dtype, *, values: bool = True
-) -> Tensor:
-    """The bias in the dtype of the scores, -inf for what it shuts out; no NaN and no +inf."""
-    _validate.floating(function, "bias", bias, axes="... query key")
-    broadcastable(function, "bias", bias, shape)
-    bias = bias.to(dtype)  # first: -1e300 becomes -inf in float32
-    if not (values and bias.numel() and _validate.readable(bias)):
-        return bias
-    if not bool(bias.max() < math.inf):  # max keeps a NaN
+    scale = _validate.real(function, "scale", scale, above=0.0)
+    largest = torch.finfo(wide(query)).max
+    if scale > largest:
         raise _validate.refuse(
-            ValueError, function, "bias", "NaN or +inf", "finite numbers or -inf",
-            "Look for 0 * inf or log of a negative number where the bias is made.",
+            ValueError, function, "scale", scale, f"at most {largest:g}, the largest of the scores",
+            "T5 uses 1, all others 1 / sqrt(head_dim).",
         )  # fmt: skip
-    return bias
+    return scale
 
 
-def broadcastable(function: str, argument: str, value: Tensor, scores: torch.Size) -> None:
-    """Refuse a mask or bias that does not broadcast to the shape of the scores."""
-    try:
-        fits = torch.broadcast_shapes(value.shape, scores) == scores
-    except RuntimeError:
-        fits = False
-    if not fits:
-        raise _validate.refuse(
-            ValueError, function, f"{argument}.shape", tuple(value.shape),
-            f"broadcastable to (..., query, key) = {tuple(scores)}",
-            "A mask or bias for each batch row needs a heads axis: mask[:, None].",
-        )  # fmt: skip
-
-
-def _padding(function: str, padding: Tensor, shape: torch.Size) -> Tensor:
-    """(batch, key) -> (batch, 1, ..., 1, key)."""
+def checked_masks(
+    function: str, query: Tensor, key: Tensor, mask: Tensor | None, padding: Tensor | None
+) -> tuple[Tensor | None, Tensor | None]:
+    """Refuse masks that do not fit; return the padding as (batch, 1, ..., 1, key)."""
+    shape = torch.Size([*query.shape[:-1], key.shape[-2]])
+    if mask is not None:
+        _validate.boolean(function, "mask", mask)
+        broadcastable(function, "mask", mask, shape)
+    if padding is None:
+        return mask, None
     _validate.boolean(function, "padding", padding)
     expected = (shape[0], shape[-1])
     if len(shape) < 3 or tuple(padding.shape) != expected:
@@ -178,4 +195,47 @@ def _padding(function: str, padding: Tensor, shape: torch.Size) -> Tensor:
             f"(batch, key) = {expected} beside scores with a batch axis",
             "One row a sentence, True for real tokens.",
         )  # fmt: skip
-    return padding.reshape(expected[0], *[1] * (len(shape) - 2), expected[1])
+    return mask, padding.reshape(expected[0], *[1] * (len(shape) - 2), expected[1])
+
+
+def checked_bias(
+    function: str,
+    bias: Tensor | DistanceBias | None,
+    query: Tensor,
+    places: Places,
+    *,
+    values: bool = True,
+) -> Tensor | PreparedBias | None:
+    """A bias in the dtype of the scores, without NaN and +inf; a `DistanceBias` prepared."""
+    if bias is None:
+        return None
+    if isinstance(bias, DistanceBias):
+        prepared = bias.prepare(places)[0]
+        if query.ndim > 2:
+            bias.check_heads(prepared.numbers, query)
+        return prepared
+    _validate.floating(function, "bias", bias, axes="... query key")
+    shape = torch.Size([*query.shape[:-1], places.keys])
+    broadcastable(function, "bias", bias, shape)
+    bias = bias.to(places.dtype)  # first: -1e300 becomes -inf in float32
+    look = values and bias.numel() and bias.device.type == "cpu" and _validate.readable(bias)
+    if look and not bool(bias.max() < math.inf):  # max keeps a NaN
+        raise _validate.refuse(
+            ValueError, function, "bias", "NaN or +inf", "finite numbers or -inf",
+            "Look for 0 * inf or log of a negative number where the bias is made.",
+        )  # fmt: skip
+    return bias
+
+
+def checked_sink(function: str, sink: Tensor | None, query: Tensor) -> Tensor | None:
+    """Refuse anything but one score for each query head."""
+    if sink is None:
+        return None
+    _validate.floating(function, "sink", sink, axes="heads")
+    if query.ndim < 3 or sink.shape[0] != query.shape[-3]:
+        heads = query.shape[-3] if query.ndim > 2 else "none, without an axis for them"
+        raise _validate.refuse(
+            ValueError, function, "sink.shape", tuple(sink.shape),
+            f"one score for each head of the queries, {heads}", "Give a tensor of shape (heads,).",
+        )  # fmt: skip
+    return sink

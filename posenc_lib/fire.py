@@ -28,6 +28,7 @@ from posenc_lib import _validate
 from posenc_lib._precision import wide, without_autocast
 from posenc_lib.distance import DistanceBias
 from posenc_lib.doors import KeyPositions, QueryPositions
+from posenc_lib.places import Places
 from posenc_lib.relative import relative_positions
 
 
@@ -109,14 +110,10 @@ class FireBias(DistanceBias):
         """The bias of each head for each pair, at any positions."""
         return self._network(fire_input(query_positions, key_positions, self.c, self.threshold))
 
-    def follows_diagonals(
-        self, query_positions: QueryPositions, key_positions: KeyPositions
-    ) -> bool:
-        """Whether distances alone are enough: positions are consecutive and none is past L."""
-        return (
-            super().follows_diagonals(query_positions, key_positions)
-            and _validate.readable(self.log_threshold)
-            and bool((query_positions[..., -1] <= self.threshold).all())
+    def follows_diagonals(self, places: Places) -> bool:
+        """Whether distances alone are enough for positions in a row: none is past L."""
+        return _validate.readable(self.log_threshold) and bool(
+            (places.query[..., -1] <= self.threshold).all()
         )
 
     def _network(self, x: Tensor) -> Tensor:

@@ -1,12 +1,14 @@
-"""Attention that does not show its weights: the same numbers through PyTorch's fused kernel.
+"""Attention that does not show its weights: the same numbers through PyTorch's fused kernels.
 
-    output = softmax(query key^T / sqrt(head_dim) + bias) value
+    output = softmax(query key^T * scale + bias) value
 
 `attention` writes the (query, key) weights to memory because a reader wants to see them. A model
 that only needs the output leaves them out; the kernel then works block by block and never holds
-them whole.
+them whole. A bias that depends on distance need not be a matrix either: `flex` gives the kernel
+its formula, or n + m - 1 numbers to look up.
 
-Source: Vaswani et al. 2017, equation 1; Dao et al. 2022, "FlashAttention", section 3.1 (blocks).
+Source: Vaswani et al. 2017, equation 1; Dao et al. 2022, "FlashAttention", section 3.1 (blocks);
+Dong et al. 2024, "Flex Attention".
 
 The traps: PyTorch's `is_causal` aligns the first query with the first key, which is wrong when
 decoding with more keys than queries; and a mask of three axes, (heads, query, key), is correct
@@ -15,6 +17,7 @@ but falls off the fast kernel.
 
 from __future__ import annotations
 
+import math
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -22,26 +25,47 @@ from torch.nn import functional as F
 
 from posenc_lib import _validate
 from posenc_lib._precision import wide, without_autocast
-from posenc_lib.dot_product import checked_bias, checked_scale, seen_pairs
+from posenc_lib.distance import DistanceBias, PreparedBias
+from posenc_lib.dot_product import (
+    checked_bias,
+    checked_masks,
+    checked_scale,
+    checked_sink,
+    places_between,
+)
+from posenc_lib.masks import Masks
+from posenc_lib.ways import record_way
+
+FLEX_FROM = 4096 * 4096
+"""Pairs of query and key from which `flex` is taken on a GPU: the smallest length measured there,
+where it took a tenth of the time of a ready bias. Where it starts to pay was not measured."""
 
 
 def attention_output(
     query: Float[Tensor, "*batch query head_dim"],
-    key: Float[Tensor, "*batch key head_dim"],
-    value: Float[Tensor, "*batch key value_dim"],
+    key: Float[Tensor, "*kv_batch key head_dim"],
+    value: Float[Tensor, "*kv_batch key value_dim"],
     *,
-    bias: Float[Tensor, "..."] | None = None,
+    bias: Float[Tensor, "..."] | DistanceBias | None = None,
     mask: Bool[Tensor, "..."] | None = None,
     causal: bool = False,
+    window: int | None = None,
     padding: Bool[Tensor, "batch key"] | None = None,
     scale: float | None = None,
+    sink: Float[Tensor, " heads"] | None = None,
+    flex: bool | None = None,
 ) -> Float[Tensor, "*batch query value_dim"]:
-    """The output of `attention` without its weights, through the fused kernel.
+    """The output of `attention` without its weights, through a fused kernel.
 
     softmax(q k^T * scale + bias) v. Takes the arguments of `attention` and gives its output,
     (..., query, value_dim), to rounding; a row in which nothing may be seen gives zeros.
 
-    Raises like `attention`.
+    `flex` says whether `flex_attention` does it, which needs no (query, key) matrix for a
+    `DistanceBias`, a window or a sink. None decides: on a GPU for long texts and in compiled
+    graphs. On a CPU it has to be asked for with True, since its first call compiles for half a
+    minute. `attention_ways` shows which way was taken.
+
+    Raises like `attention`, and ValueError for `flex=True` with what flex_attention cannot do.
 
     Source: Vaswani et al. 2017, equation 1; Dao et al. 2022, "FlashAttention", section 3.1.
 
@@ -49,26 +73,120 @@ def attention_output(
     >>> attention_output(q, k, v, scale=1.0).numpy().round(3)
     array([[12.689]], dtype=float32)
     """
-    scale = checked_scale("attention_output", query, key, value, scale)
-    shape = torch.Size([*query.shape[:-1], key.shape[-2]])
-    causal = _validate.flag("attention_output", "causal", causal)
-    alone = causal and shape[-2] == shape[-1] and bias is mask is padding is None
-    added = seen_pairs("attention_output", shape, query.device, mask, causal and not alone, padding)
-    dtype = query.dtype
+    name = "attention_output"
+    scale = checked_scale(name, query, key, value, scale)
+    places = places_between(name, query, key, causal, window)
+    masks = Masks(places, *checked_masks(name, query, key, mask, padding))
+    bias = checked_bias(name, bias, query, places, values=False)
+    sink = checked_sink(name, sink, query)
+    flex = flex if flex is None else _validate.flag(name, "flex", flex)
+    return fused(query, key, value, bias, masks, scale, sink, flex)
+
+
+def fused(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | PreparedBias | None,
+    masks: Masks,
+    scale: float,
+    sink: Tensor | None,
+    flex: bool | None = None,
+) -> Tensor:
+    """`attention_output` of checked input: the choice of the way."""
+    if flex or (flex is None and _flex_pays(query, bias, masks, sink)):
+        from posenc_lib.flex import flexible  # it loads torch's compiler
+
+        return flexible(query, key, value, bias, masks, scale, sink)
+    if not isinstance(bias, Tensor):
+        return _kernel(query, key, value, bias, masks, scale, sink, None)
+    look = bias.device.type == "cpu" and _validate.readable(bias)
+    if not look:
+        return _kernel(query, key, value, bias, masks, scale, sink, bias)
+    # The output is much smaller than the bias: NaN and -inf in it are looked for only if NaN came.
+    output = _kernel(query, key, value, bias, masks, scale, sink, None)
+    if bool(output.isnan().any()):
+        checked_bias("attention_output", bias, query, masks.places)
+        output = _kernel(query, key, value, bias, masks, scale, sink, bias)
+    return output
+
+
+def _kernel(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | PreparedBias | None,
+    masks: Masks,
+    scale: float,
+    sink: Tensor | None,
+    shuts_out: Tensor | None,
+) -> Tensor:
+    """PyTorch's `scaled_dot_product_attention`, told no more than it needs."""
+    shape, dtype = (*query.shape[:-1], value.shape[-1]), query.dtype
+    key, value, broken = masks.without_broken(key, value, shuts_out)
+    alone = masks.places.square and bias is masks.mask is masks.padding is sink is None
+    if isinstance(bias, PreparedBias):  # which is -inf already where the places hide a key
+        bias, seen = bias.matrix, masks._replace(places=masks.places.masked(False, None)).seen()
+    else:
+        seen = None if alone else masks.seen()
+    if sink is not None:
+        query, key, value, bias, seen = _with_sink(query, key, value, bias, seen, scale, sink)
     if bias is not None:
-        bias = checked_bias("attention_output", bias, shape, wide(query), values=False)
         # A bias in half precision loses far distances, so all of it is done in float32 then.
         query, key, value = (part.to(bias.dtype) for part in (query, key, value))
-        added = bias if added is None else bias.masked_fill(~added, -torch.inf)
+        seen = bias if seen is None else bias.masked_fill(~seen, -math.inf)
     # The kernel wants four axes: (batch, heads, query, head_dim).
     axes = (1,) * (4 - query.ndim)
     query, key, value = (part.reshape(*axes, *part.shape) for part in (query, key, value))
-    if added is not None:
-        added = added.reshape(*(1,) * (query.ndim - added.ndim), *added.shape)
+    if seen is not None:
+        seen = seen.reshape(*(1,) * (query.ndim - seen.ndim), *seen.shape)
+    record_way("kernel, is_causal" if alone else "kernel" if seen is None else "kernel, matrix")
     with without_autocast(query):
         output = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=added, is_causal=alone, scale=scale
-        )
-    if bias is not None and _validate.readable(output) and bool(output.isnan().any()):
-        checked_bias("attention_output", bias, shape, wide(query))  # much larger than the output
-    return output.reshape(*shape[:-1], value.shape[-1]).to(dtype)
+            query, key, value, attn_mask=seen, is_causal=alone, scale=scale,
+            enable_gqa=query.shape[-3] != key.shape[-3],
+        )  # fmt: skip
+    output = output.reshape(shape).to(dtype)
+    return output if broken is None else output.masked_fill(broken, math.nan)
+
+
+def _with_sink(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | None,
+    seen: Tensor | None,
+    scale: float,
+    sink: Tensor,
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
+    """The sink as one more key without a value: its score is a feature that all queries share."""
+    dtype = wide(query, sink)
+    heads = query.shape[-3]
+    query, key, value = (t.to(dtype) for t in (query, key, value))
+    key, value = (t.repeat_interleave(heads // t.shape[-3], -3) for t in (key, value))
+    query = F.pad(query, (0, 1), value=1.0)
+    key = F.pad(key, (0, 1, 0, 1))  # one feature and one key more
+    last = F.one_hot(torch.tensor(key.shape[-1] - 1), key.shape[-1]).to(key)
+    share = (sink.to(dtype) / scale)[:, None, None] * last  # (heads, 1, features)
+    key = torch.cat((key[..., :-1, :], share.expand(*key.shape[:-2], 1, -1)), -2)
+    value = F.pad(value, (0, 0, 0, 1))
+    bias = None if bias is None else F.pad(bias.expand(*bias.shape[:-1], key.shape[-2] - 1), (0, 1))
+    seen = None if seen is None else F.pad(
+        seen.expand(*seen.shape[:-1], key.shape[-2] - 1), (0, 1), value=True
+    )
+    return query, key, value, bias, seen
+
+
+def _flex_pays(
+    query: Tensor, bias: Tensor | PreparedBias | None, masks: Masks, sink: Tensor | None
+) -> bool:
+    """Whether flex_attention is to do it unasked: on a GPU, for what would need a matrix."""
+    places = masks.places
+    tensors = isinstance(bias, Tensor) or (isinstance(bias, PreparedBias) and not bias.in_row)
+    if query.device.type != "cuda" or tensors or masks.mask is not None or query.ndim != 4:
+        return False
+    if query.dtype == torch.float64 or places.first_distance is None:
+        return False
+    if bias is None and sink is None and (places.square or not places.hides):
+        return False  # the plain kernel needs no matrix either
+    return torch.compiler.is_compiling() or places.queries * places.keys >= FLEX_FROM

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Bool, Integer, Shaped
 from torch import Tensor
+from torch.nn import functional as F
 
 from posenc_lib import _validate
+from posenc_lib.places import Places
 from posenc_lib.relative import band_mask, relative_positions
 
 
@@ -78,3 +82,76 @@ def padding_mask(
         )  # fmt: skip
     ends = torch.tensor(rows, dtype=torch.long, device=device)
     return torch.arange(length, device=device)[None, :] < ends[:, None]
+
+
+class Masks(NamedTuple):
+    """All that shuts keys out: causality and window of the places, a mask, and padding, which is
+    (batch, 1, ..., 1, key). All checked."""
+
+    places: Places
+    mask: Tensor | None = None
+    padding: Tensor | None = None
+
+    @property
+    def anything(self) -> bool:
+        """Whether there may be a key that some query does not see."""
+        return self.places.hides or self.mask is not None or self.padding is not None
+
+    def seen(self, bias: Tensor | None = None) -> Bool[Tensor, "..."] | None:
+        """The keys that each query sees, where a bias is not -inf; None: all of them."""
+        finite = None if bias is None else bias != -torch.inf
+        parts = [self.places.seen, self.mask, self.padding, finite]
+        parts = [part for part in parts if part is not None]
+        if not parts:
+            return None
+        seen = parts[0]
+        for part in parts[1:]:
+            seen = seen & part
+        return seen
+
+    def without_broken(
+        self, key: Tensor, value: Tensor, bias: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Keys and values with 0 for tokens that are not finite, and the queries that see one.
+
+        A product would take NaN and infinity past any mask, since 0 * NaN is NaN. The queries are
+        (..., query, 1), True where NaN is the right answer; None where nothing is shut out.
+        """
+        if not self.anything and bias is None:
+            return key, value, None
+        broken = ~(key.isfinite().all(-1) & value.isfinite().all(-1))  # (..., heads, key)
+        key = key.masked_fill(broken[..., None], 0.0)
+        value = value.masked_fill(broken[..., None], 0.0)
+        if broken.ndim > 1:
+            broken = broken.any(-2, keepdim=True)  # one head of a token breaks the others
+        in_order = self.places.first_distance is not None
+        if self.mask is not None or bias is not None or not in_order:
+            seen = self.seen(bias)
+            return key, value, (broken[..., None, :] & seen).any(-1, keepdim=True)
+        if self.padding is not None:
+            broken = broken & self.padding[..., 0, :]
+        return key, value, self._counts(broken)[..., None] > 0
+
+    def _counts(self, broken: Tensor) -> Tensor:
+        """How many of these tokens each query sees: a running sum, read at both ends."""
+        places, keys = self.places, broken.shape[-1]
+        before, after = places.reach
+        at = torch.arange(places.queries, device=broken.device) - places.first_distance  # own key
+        first = torch.zeros_like(at) if before is None else (at - before).clamp(0, keys)
+        end = torch.full_like(at, keys) if after is None else (at + after + 1).clamp(0, keys)
+        total = F.pad(broken.long().cumsum(-1), (1, 0))
+        return total[..., end] - total[..., first].minimum(total[..., end])
+
+
+def broadcastable(function: str, argument: str, value: Tensor, scores: torch.Size) -> None:
+    """Refuse a mask or bias that does not broadcast to the shape of the scores."""
+    try:
+        fits = torch.broadcast_shapes(value.shape, scores) == scores
+    except RuntimeError:
+        fits = False
+    if not fits:
+        raise _validate.refuse(
+            ValueError, function, f"{argument}.shape", tuple(value.shape),
+            f"broadcastable to (..., query, key) = {tuple(scores)}",
+            "A mask or bias for each batch row needs a heads axis: mask[:, None].",
+        )  # fmt: skip

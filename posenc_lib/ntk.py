@@ -149,8 +149,8 @@ class DynamicNtkRotary(RotaryEncoding):
     batch for all rows: there a short text gets other numbers beside a long one than alone.
 
     Past the trained length, know that
-    - the angles of earlier tokens change with every new one: cache keys before they are turned
-      (`KeyValueCache` does) and turn all of them at each step;
+    - the angles of earlier tokens change with every new one: a cache holds keys as they were
+      before they were turned (`keeps_turned_keys` is False), and all are turned at each step;
     - a causal pass over a whole text is not decoding it token by token: query i is turned for the
       final length, not for length i + 1. In a stack of layers nothing short of running the text
       again makes up for that, since deeper keys were computed from earlier answers;
@@ -168,6 +168,8 @@ class DynamicNtkRotary(RotaryEncoding):
     [3.0, 0.03]
     [3.0, 0.015]
     """
+
+    keeps_turned_keys = False  # every new token changes the angles of all
 
     def __init__(
         self,

@@ -115,7 +115,7 @@ def relative_index(
     tensor([[0, 2, 4]])
     """
     max_distance = _validate.size("relative_index", "max_distance", max_distance, minimum=0)
-    return _table_rows("relative_index", relative, max_distance)
+    return rows_of("relative_index", relative, max_distance)
 
 
 def _distances(function: str, relative: Tensor) -> None:
@@ -128,7 +128,8 @@ def _distances(function: str, relative: Tensor) -> None:
         )  # fmt: skip
 
 
-def _table_rows(function: str, relative: Tensor, max_distance: int) -> Tensor:
+def rows_of(function: str, relative: Tensor, max_distance: int) -> Tensor:
+    """The table row of each distance, clip(distance, -K, K) + K, for a checked K."""
     _distances(function, relative)
     if relative.is_floating_point():
         raise _validate.refuse(
@@ -170,7 +171,7 @@ def table_rows(
             ValueError, function, "table.shape[0]", rows, "an odd number 2K + 1",
             "One row for each distance -K .. K, with 0 in the middle.",
         )  # fmt: skip
-    return _table_rows(function, relative, rows // 2)
+    return rows_of(function, relative, rows // 2)
 
 
 def band_mask(
@@ -191,9 +192,18 @@ def band_mask(
             [0, 1, 1]], dtype=torch.int32)
     """
     _distances("band_mask", relative)
+    if before is not None:
+        before = _validate.size("band_mask", "before", before, minimum=0)
+    if after is not None:
+        after = _validate.size("band_mask", "after", after, minimum=0)
+    return band(relative, before, after)
+
+
+def band(relative: Tensor, before: int | None, after: int | None) -> Tensor:
+    """`band_mask` of checked input."""
     allowed = torch.ones_like(relative, dtype=torch.bool)
     if before is not None:
-        allowed &= relative >= -_validate.size("band_mask", "before", before, minimum=0)
+        allowed = allowed & (relative >= -before)
     if after is not None:
-        allowed &= relative <= _validate.size("band_mask", "after", after, minimum=0)
+        allowed = allowed & (relative <= after)
     return allowed

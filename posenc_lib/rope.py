@@ -16,14 +16,33 @@ numbers past 2,048.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
 from posenc_lib import _validate
-from posenc_lib._waves import frequencies64, in_float64
-from posenc_lib.doors import Door, KeyPositions, PositionEncoding, Positions, QueryPositions
+from posenc_lib._precision import wide
+from posenc_lib._waves import cos_sin, frequencies64, in_float64
+from posenc_lib.doors import (
+    Door,
+    KeyPositions,
+    PositionEncoding,
+    Positions,
+    QueryPositions,
+    check_prepared,
+)
+from posenc_lib.places import Places
 from posenc_lib.rope_layout import _rotary_dim
-from posenc_lib.rotation import LAYOUTS, rotate
+from posenc_lib.rotation import LAYOUTS, turn_heads
+
+
+class Turns(NamedTuple):
+    """What RoPE prepares: cosines and sines, times the magnitude, (*batch, 1, length, pairs)."""
+
+    cos: Tensor
+    sin: Tensor
 
 
 class RotaryEncoding(PositionEncoding):
@@ -31,9 +50,11 @@ class RotaryEncoding(PositionEncoding):
 
     `rotary_dim` features are turned, the first ones; the rest pass unchanged (partial rotation,
     as in GPT-NeoX). Positions may start anywhere, repeat (packed batches) and differ by row
-    (left padding). Nothing is cached, so nothing can go stale.
+    (left padding). Nothing is cached, so nothing can go stale; `prepare` makes the cosines and
+    sines of one forward pass, for all its layers.
 
-    A scaling method is a subclass that overrides `frequencies`, `angles` or `magnitude`.
+    A scaling method is a subclass that overrides `frequencies`, `angles` or `magnitude`. One whose
+    angles depend on more than a token's own position says `keeps_turned_keys = False`.
 
     Raises ValueError for an odd or too large rotary_dim, base <= 1 or an unknown layout.
 
@@ -46,6 +67,7 @@ class RotaryEncoding(PositionEncoding):
     """
 
     door = Door.QUERIES_KEYS
+    keeps_turned_keys = True  # the angle of a key is that of its own position
     magnitude: float = 1.0
 
     def __init__(
@@ -70,36 +92,52 @@ class RotaryEncoding(PositionEncoding):
     def angles(self, positions: Positions) -> Float64[Tensor, "*batch length pairs"]:
         """position * w_i, in radians, made in float64 from whole positions."""
         at = in_float64(positions)
-        return at[..., None] * self.frequencies().to(at.device)  # `rotate` moves them to x
+        return at[..., None] * self.frequencies().to(at.device)
 
-    def turn(
-        self, x: Float[Tensor, "batch heads length head_dim"], positions: Positions
-    ) -> Float[Tensor, "batch heads length head_dim"]:
-        """Turn (batch, heads, length, head_dim) by its positions, (length,) or (batch, length)."""
-        self._check(x, positions)
-        return self._turned(x, positions, self.magnitude)
+    def turns(self, angles: Tensor, dtype: torch.dtype, device: torch.device) -> Turns:
+        """magnitude * cos and magnitude * sin of the angles, rounded once, to `dtype`."""
+        made = cos_sin(angles.unsqueeze(-3), dtype, self.magnitude)  # an axis for the heads
+        return Turns(*(part.to(device) for part in made))
 
-    def _check(self, x: Tensor, positions: Tensor) -> None:
-        name = type(self).__name__
-        _validate.floating(name, "x", x, axes="batch heads length head_dim")
-        _validate.last_axis(name, "x", x, "head_dim", self.head_dim)
-        _validate.positions(name, "positions", positions, length=x.shape[-2], batch=x.shape[0])
-
-    def _turned(self, x: Tensor, positions: Tensor, magnitude: float | Tensor) -> Tensor:
-        angles = self.angles(positions).unsqueeze(-3)  # an axis for the heads
-        return rotate(x, angles, layout=self.layout, magnitude=magnitude)
+    def prepare(self, places: Places) -> tuple[Turns, Turns, None]:
+        """One table of cosines and sines for all layers and heads, queries and keys."""
+        dtype, device = places.dtype, places.query.device
+        query = self.turns(self.angles(places.query), dtype, device)
+        to_turn = places.new if self.keeps_turned_keys else places.key
+        if to_turn is places.query:
+            return query, query, None
+        return query, self.turns(self.angles(to_turn), dtype, device), None
 
     def at_query(
-        self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions
+        self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions | Turns
     ) -> Float[Tensor, "batch heads query head_dim"]:
         """Door 2: R(i) q_i."""
         return self.turn(query, positions)
 
     def at_key(
-        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions
+        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions | Turns
     ) -> Float[Tensor, "batch heads key head_dim"]:
         """Door 2: R(j) k_j."""
         return self.turn(key, positions)
+
+    def turn(
+        self, x: Float[Tensor, "batch heads length head_dim"], positions: Positions | Turns
+    ) -> Float[Tensor, "batch heads length head_dim"]:
+        """Turn (batch, heads, length, head_dim) by its positions, (length,) or (batch, length)."""
+        positions = self._check(x, positions)
+        if not isinstance(positions, Turns):
+            positions = self.turns(self.angles(positions), wide(x), x.device)
+        return turn_heads(x, positions.cos, positions.sin, self.layout)
+
+    def _check(self, x: Tensor, positions: Tensor | Turns) -> Tensor | Turns:
+        name = type(self).__name__
+        _validate.floating(name, "x", x, axes="batch heads length head_dim")
+        _validate.last_axis(name, "x", x, "head_dim", self.head_dim)
+        if not isinstance(positions, Turns):
+            return self.check_positions(name, "positions", positions, x.shape[-2], x.shape[0])
+        *rows, _, length, _ = positions.cos.shape
+        check_prepared(name, "x", x.shape[-2], length, x.shape[0], rows[0] if rows else None)
+        return positions
 
     def extra_repr(self) -> str:
         return (

@@ -6,6 +6,9 @@
 Layout "interleaved": first = x_2i, second = x_2i+1 (the paper, GPT-J). Layout "half":
 first = x_i, second = x_i+pairs (GPT-NeoX, Llama in transformers).
 
+`turn` is what runs, everywhere; `rotate` checks its arguments and makes the sines and cosines
+first.
+
 Source: Su et al. 2021, "RoFormer", equation 34; Black et al. 2022, "GPT-NeoX-20B", for the half
 layout.
 
@@ -21,14 +24,67 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
-from torch.autograd.forward_ad import unpack_dual
+from torch import Tensor
 
 from posenc_lib import _validate
 from posenc_lib._precision import wide
-from posenc_lib._rotate_kernel import turned
+from posenc_lib._waves import cos_sin
 
 LAYOUTS = ("interleaved", "half")
+
+PIECE = 2**18
+"""Numbers in one piece of a turn on a CPU, 1 MB of float32: what is made on the way is cached."""
+
+
+def turn(
+    x: Float[Tensor, "*batch length head_dim"],
+    cos: Float[Tensor, "*#batch length pairs"],
+    sin: Float[Tensor, "*#batch length pairs"],
+    layout: str,
+) -> Float[Tensor, "*batch length head_dim"]:
+    """Turn the first 2 * pairs features of x by the angles whose cosines and sines are given.
+
+    The product is made in the dtype of the cosines and rounded once, to that of x. Arguments are
+    checked by those who call this.
+    """
+    width = 2 * cos.shape[-1]
+    part, rest = x[..., :width].to(cos.dtype), x[..., width:]
+    if layout == "half":
+        first, second = part.chunk(2, -1)
+        turned = first * cos - second * sin, second * cos + first * sin
+        turned = torch.cat(turned, -1)
+    elif _complex(part):  # a pair is a complex number: one product, 1.5 to 7 times faster
+        pairs = torch.view_as_complex(part.unflatten(-1, (-1, 2)))
+        turned = torch.view_as_real(pairs * torch.complex(cos, sin)).flatten(-2)
+    else:
+        first, second = part[..., 0::2], part[..., 1::2]
+        turned = first * cos - second * sin, second * cos + first * sin
+        turned = torch.stack(turned, -1).flatten(-2)
+    turned = turned.to(x.dtype)
+    return torch.cat((turned, rest), -1) if rest.shape[-1] else turned
+
+
+def _complex(x: Tensor) -> bool:
+    """Whether neighbours can be read as complex numbers: they touch and start at even places.
+
+    A compiler cannot see into complex products, and fuses the written-out form.
+    """
+    if not _validate.readable(x):
+        return False
+    *strides, last = x.stride()
+    return last == 1 and not any(place % 2 for place in (*strides, x.storage_offset()))
+
+
+def turn_heads(x: Tensor, cos: Tensor, sin: Tensor, layout: str) -> Tensor:
+    """`turn`, on a CPU some heads at a time, (..., heads, length, head_dim): 2 to 5 times faster
+    for what does not fit into the cache."""
+    one_product = layout == "interleaved" and x.dtype == cos.dtype
+    if one_product or x.numel() <= PIECE or x.device.type != "cpu" or not _validate.readable(x):
+        return turn(x, cos, sin, layout)
+    if x.ndim < 3 or (cos.ndim > 2 and cos.shape[-3] != 1):
+        return turn(x, cos, sin, layout)  # no heads, or angles for each of them
+    heads = max(1, PIECE * x.shape[-3] // x.numel())
+    return torch.cat([turn(piece, cos, sin, layout) for piece in x.split(heads, -3)], -3)
 
 
 def rotate_textbook(
@@ -38,32 +94,24 @@ def rotate_textbook(
     layout: str = "interleaved",
     magnitude: float | Float[Tensor, "*#batch #length pairs"] = 1.0,
 ) -> Float[Tensor, "*batch length head_dim"]:
-    """`rotate` written as the paper writes it, one tensor for each step.
+    """`rotate` written as the paper writes it, one line for each feature of a pair.
 
-    The readable reference that `rotate` is tested against, and what it runs wherever the fast
-    form cannot: in a compiled or exported graph, in torch.func, for trained angles and off the
-    CPU. Raises like `rotate`.
+    The readable reference that `rotate` is tested against; the library never calls it. Raises
+    like `rotate`.
 
     Source: Su et al. 2021, equation 34.
 
     >>> rotate_textbook(torch.tensor([[1.0, 2.0]]), torch.tensor([[torch.pi]])).round() + 0
     tensor([[-1., -2.]])
     """
-    cos, sin = _checked("rotate_textbook", x, angles, layout, magnitude)
-    return _formula(x, cos, sin, layout)
-
-
-def _formula(x: Tensor, cos: Tensor, sin: Tensor, layout: str) -> Tensor:
-    width = 2 * cos.shape[-1]
-    part, rest = x[..., :width].to(cos.dtype), x[..., width:]
-    if layout == "interleaved":
-        even, odd = part[..., 0::2], part[..., 1::2]
-        pairs = torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1)
-        pairs = pairs.reshape(part.shape)
-    else:
-        first, second = part.chunk(2, -1)
-        pairs = torch.cat((first * cos - second * sin, first * sin + second * cos), -1)
-    return torch.cat((pairs.to(x.dtype), rest), -1)
+    _check("rotate_textbook", x, angles, layout, magnitude)
+    pair = torch.arange(angles.shape[-1])
+    first, second = (2 * pair, 2 * pair + 1) if layout == "interleaved" else (pair, pair + len(pair))
+    cos, sin = ((magnitude * f(angles)).to(x.device, wide(x)) for f in (torch.cos, torch.sin))
+    out = x.to(wide(x)).clone()
+    out[..., first] = x[..., first] * cos - x[..., second] * sin
+    out[..., second] = x[..., first] * sin + x[..., second] * cos
+    return out.to(x.dtype)
 
 
 def rotate(
@@ -88,47 +136,13 @@ def rotate(
     >>> rotate(torch.tensor([[1.0, 0.0]]), torch.tensor([[torch.pi / 2]])).round(decimals=3) + 0
     tensor([[0., 1.]])
     """
-    cos, sin = _checked("rotate", x, angles, layout, magnitude)
-    return _turn(x, cos, sin, layout)
+    _check("rotate", x, angles, layout, magnitude)
+    cos, sin = (part.to(x.device) for part in cos_sin(angles, wide(x), magnitude))
+    return turn_heads(x, cos, sin, layout)
 
 
-def _turn(x: Tensor, cos: Tensor, sin: Tensor, layout: str) -> Tensor:
-    if x.device.type != "cpu" or cos.requires_grad or not (_plain(x) and _plain(cos)):
-        return _formula(x, cos, sin, layout)
-    if x.requires_grad and torch.is_grad_enabled():
-        return _Turn.apply(x, cos, sin, layout)
-    return turned(x, cos, sin, layout)
-
-
-class _Turn(torch.autograd.Function):
-    """The fast form and its gradient: what comes back is turned back."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor, layout: str) -> Tensor:
-        ctx.save_for_backward(cos, sin)
-        ctx.layout = layout
-        return turned(x, cos, sin, layout)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        cos, sin = ctx.saved_tensors
-        return _turn(gradient, cos, -sin, ctx.layout), None, None, None
-
-
-def _plain(x: Tensor) -> bool:
-    """Whether nobody looks at the single steps: no tracer, no torch.func, no forward gradient."""
-    return (
-        type(x) in (Tensor, nn.Parameter)
-        and _validate.readable(x)
-        and not torch._C._functorch.is_legacy_batchedtensor(x)
-        and unpack_dual(x).tangent is None
-    )
-
-
-def _checked(
-    function: str, x: Any, angles: Any, layout: Any, magnitude: Any
-) -> tuple[Tensor, Tensor]:
-    """magnitude * cos and magnitude * sin in the dtype of the product, after the checks."""
+def _check(function: str, x: Any, angles: Any, layout: Any, magnitude: Any) -> None:
+    """Refuse what does not fit together."""
     _validate.floating(function, "x", x, axes="... length head_dim")
     _validate.floating(function, "angles", angles, axes="... length pairs")
     _validate.choice(function, "layout", layout, LAYOUTS)
@@ -150,8 +164,6 @@ def _checked(
             f"(..., length, pairs) that broadcasts to x without its last axis, {tuple(wanted)}",
             "Angles for each batch row need a heads axis: angles[:, None].",
         )  # fmt: skip
-    dtype = wide(x)
-    parts = [angles.cos(), angles.sin()]
     if isinstance(magnitude, Tensor):
         _validate.floating(function, "magnitude", magnitude, axes="... length pairs")
         if not _broadcasts(magnitude.shape, angles.shape):
@@ -160,11 +172,8 @@ def _checked(
                 f"what broadcasts to the shape of angles, {tuple(angles.shape)}",
                 "Give one number, or one for each position and pair.",
             )  # fmt: skip
-        parts = [part * magnitude for part in parts]
-    elif _validate.real(function, "magnitude", magnitude) != 1.0:
-        parts = [part * magnitude for part in parts]
-    cos, sin = (part.to(x.device, dtype) for part in parts)
-    return cos, sin
+    else:
+        _validate.real(function, "magnitude", magnitude)
 
 
 def _broadcasts(shape: Sequence[int], wanted: Sequence[int]) -> bool:

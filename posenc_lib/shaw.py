@@ -21,9 +21,8 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from posenc_lib import _validate
-from posenc_lib._products import fitting_rows, weighted_rows
 from posenc_lib.relative import relative_positions, table_rows  # noqa: F401 (the doctests)
-from posenc_lib.table_relative import TableRelative
+from posenc_lib.table_relative import TableRelative, picked_scores, weighted_rows
 
 
 def shaw_scores_naive(
@@ -66,8 +65,7 @@ def shaw_scores(
             [1., 2.]])
     """
     index = _scores_index("shaw_scores", query, table, relative)
-    by_distance = query @ table.T  # (batch, heads, query, rows)
-    return by_distance.gather(-1, index.expand(*query.shape[:2], -1, -1))
+    return picked_scores(query, table, index).to(query.dtype)
 
 
 def shaw_values_naive(
@@ -169,4 +167,14 @@ def _index(
     function: str, table: Tensor, relative: Tensor, batch: int, queries: int, keys: int | None
 ) -> Tensor:
     """The table row of each pair, (query, key) or (batch, 1, query, key)."""
-    return fitting_rows(function, table_rows(function, table, relative), batch, queries, keys)
+    index = table_rows(function, table, relative)
+    shape = tuple(index.shape)
+    keys = shape[-1] if keys is None and shape else keys
+    if shape[-2:] != (queries, keys) or shape[:-2] not in ((), (1,), (batch,)):
+        raise _validate.refuse(
+            ValueError, function, "relative.shape", shape,
+            f"(query, key) or (batch, query, key) with query = {queries}, batch = {batch}"
+            + ("" if keys is None else f", key = {keys}"),
+            "Make it with relative_positions(queries, keys).",
+        )  # fmt: skip
+    return index.unsqueeze(1) if index.ndim == 3 else index

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from posenc_lib import _validate
 from posenc_lib._precision import add_once_rounded, wide
 from posenc_lib._waves import frequencies64, in_float64, wave_pairs
-from posenc_lib.distance import are_consecutive
 from posenc_lib.doors import Door, PositionEncoding, Positions
+from posenc_lib.places import Places
 from posenc_lib.sinusoidal import sinusoidal_table
 
 
@@ -83,7 +83,9 @@ class SinusoidalEncoding(PositionEncoding):
     def _counts_up_on_cpu(self, x: Tensor, positions: Tensor) -> bool:
         """Whether the NumPy table can serve: float32 on the CPU, and no graph is being traced."""
         on_cpu = x.device.type == positions.device.type == "cpu"
-        return on_cpu and wide(x) == torch.float32 and are_consecutive(positions)
+        if not on_cpu or wide(x) != torch.float32 or positions.ndim > 1:
+            return False
+        return Places.given(positions, positions, positions).offset is not None
 
     def at_embeddings(
         self, x: Float[Tensor, "batch length dim"], positions: Positions

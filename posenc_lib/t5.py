@@ -22,6 +22,7 @@ Here the edges are found in whole numbers.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 
 import torch
@@ -59,6 +60,36 @@ def t5_bucket(
     buckets, max_distance = _settings("t5_bucket", buckets, max_distance, bidirectional)
     starts = _bucket_starts(buckets // 2 if bidirectional else buckets, max_distance)
     return _bucket("t5_bucket", distance, starts, bidirectional)
+
+
+def t5_bucket_textbook(
+    distance: Integer[Tensor, "*shape"],
+    *,
+    buckets: int = 32,
+    max_distance: int = 128,
+    bidirectional: bool = True,
+) -> Int64[Tensor, "*shape"]:
+    """`t5_bucket` as the formula is published, with logarithms, here in float64.
+
+    The readable reference that `t5_bucket` is tested against; the library never calls it. A
+    logarithm that should be whole may come out just below, and the bucket is then one too low: no
+    published settings are touched. Raises like `t5_bucket`.
+
+    Source: Raffel et al. 2020, section 2.1, in the form of the published code.
+
+    >>> t5_bucket_textbook(torch.tensor([-40, -3, 0, 3, 40]))
+    tensor([12,  3,  0, 19, 28])
+    """
+    name = "t5_bucket_textbook"
+    buckets, max_distance = _settings(name, buckets, max_distance, bidirectional)
+    _whole(name, distance)
+    distance = distance.long()
+    B = buckets // 2 if bidirectional else buckets  # the buckets of one direction
+    E = B // 2  # of which so many hold one distance
+    n = distance.abs() if bidirectional else (-distance).clamp(min=0)
+    far = E + ((B - E) * (n.clamp(min=1) / E).double().log() / math.log(max_distance / E)).floor()
+    bucket = torch.where(n < E, n, far.long().clamp(max=B - 1))
+    return bucket + B * (distance > 0) if bidirectional else bucket
 
 
 class T5Bias(DistanceBias):
@@ -105,6 +136,7 @@ class T5Bias(DistanceBias):
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """weight[bucket(distance)], the heads first: (heads, distances)."""
         bucket = _bucket("T5Bias", distance, self.starts, self.bidirectional)
+        bucket = bucket.to(self.weight.device)
         return self.weight.T.index_select(1, bucket.flatten()).reshape(self.heads, *bucket.shape)
 
     def extra_repr(self) -> str:
@@ -148,14 +180,19 @@ def _bucket_starts(buckets: int, max_distance: int) -> tuple[int, ...]:
 def _bucket(
     function: str, distance: Tensor, starts: tuple[int, ...], bidirectional: bool
 ) -> Tensor:
+    _whole(function, distance)
+    distance = distance.long()
+    edges = torch.tensor(starts, device=distance.device)
+    steps = distance.abs() if bidirectional else (-distance).clamp(min=0)
+    bucket = torch.bucketize(steps, edges, right=True)
+    return bucket + (len(starts) + 1) * (distance > 0) if bidirectional else bucket
+
+
+def _whole(function: str, distance: Tensor) -> None:
+    """Refuse distances that are not whole numbers."""
     _validate.tensor(function, "distance", distance)
     if distance.dtype == torch.bool or distance.is_floating_point() or distance.is_complex():
         raise _validate.refuse(
             TypeError, function, "distance.dtype", distance.dtype, "an integer dtype",
             "A bucket holds whole distances: round real-valued ones first.",
         )  # fmt: skip
-    distance = distance.long()
-    edges = torch.tensor(starts, device=distance.device)
-    steps = distance.abs() if bidirectional else (-distance).clamp(min=0)
-    bucket = torch.bucketize(steps, edges, right=True)
-    return bucket + (len(starts) + 1) * (distance > 0) if bidirectional else bucket

@@ -25,6 +25,7 @@ query, which a causal mask hides and a bidirectional encoder reads.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Float64, Num
@@ -32,9 +33,16 @@ from torch import Tensor, nn
 
 from posenc_lib import _validate
 from posenc_lib._precision import product, wide
-from posenc_lib._waves import frequencies64
-from posenc_lib.distance import all_distances, are_consecutive, skew
-from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
+from posenc_lib._waves import cos_sin, frequencies64, in_float64
+from posenc_lib.distance_rows import skew
+from posenc_lib.doors import (
+    Door,
+    KeyPositions,
+    PositionEncoding,
+    QueryPositions,
+    check_prepared,
+)
+from posenc_lib.places import Places
 from posenc_lib.relative import relative_positions, whole64
 
 
@@ -96,8 +104,14 @@ def transformer_xl_scores(
     _check("transformer_xl_scores", query, key, vectors, u, v)
     scale = 1 / math.sqrt(query.shape[-1])  # on the queries: less to multiply than the scores
     content = ((query + u[:, None]) * scale) @ key.transpose(-1, -2)  # (batch, heads, query, key)
-    position = skew(((query + v[:, None]) * scale) @ vectors.transpose(-1, -2))
-    return content + position
+    return content + skew(((query + v[:, None]) * scale) @ vectors.transpose(-1, -2))
+
+
+class PreparedVectors(NamedTuple):
+    """What Transformer-XL prepares: W r of the distances of positions in a row, else None."""
+
+    places: Places
+    vectors: Tensor | None
 
 
 class TransformerXLRelative(PositionEncoding):
@@ -139,57 +153,86 @@ class TransformerXLRelative(PositionEncoding):
 
     def angles(self, positions: Num[Tensor, "*shape"]) -> Float64[Tensor, "*shape pairs"]:
         """position * w_k, in radians, in float64."""
-        return positions.double()[..., None] * frequencies64(self.dim, self.base, positions.device)
+        at = in_float64(positions)
+        return at[..., None] * frequencies64(self.dim, self.base, at.device)
 
     def vectors(
         self, distance: Num[Tensor, " distances"]
     ) -> Float[Tensor, "heads distances head_dim"]:
         """W r_(i-j) of each head for distances j - i (key minus query): r is taken at -distance."""
-        angle = self.angles(-whole64(distance))
+        return self._projected(self._waves(distance))
+
+    def _waves(self, distance: Tensor) -> Float[Tensor, "distances dim"]:
+        """r_(i-j) of distances j - i, sines first."""
         weight = self.to_vectors.weight
-        r = torch.cat((angle.sin(), angle.cos()), -1).to(wide(weight))  # (distances, dim)
-        return product(r, weight).unflatten(-1, (self.heads, self.head_dim)).transpose(0, 1)
+        cos, sin = cos_sin(self.angles(-whole64(distance)), wide(weight))
+        return torch.cat((sin, cos), -1).to(weight.device)
+
+    def _projected(self, r: Tensor) -> Float[Tensor, "heads distances head_dim"]:
+        """W r of each head."""
+        vectors = product(r, self.to_vectors.weight)
+        return vectors.unflatten(-1, (self.heads, self.head_dim)).transpose(0, 1)
+
+    def prepare(self, places: Places) -> tuple[PreparedVectors, None, PreparedVectors]:
+        """W r of all distances; r, which nobody trains, is shared by layers of the same size."""
+        vectors = None
+        if places.offset is not None:
+            same = ("transformer_xl", self.dim, self.base, wide(self.to_vectors.weight))
+            vectors = self._projected(places.once(same, lambda: self._waves(places.row)))
+        prepared = PreparedVectors(places, vectors)
+        return prepared, None, prepared
 
     def at_scores(
         self,
         query: Float[Tensor, "batch heads query head_dim"],
         key: Float[Tensor, "batch heads key head_dim"],
-        query_positions: QueryPositions,
-        key_positions: KeyPositions,
+        query_positions: QueryPositions | PreparedVectors,
+        key_positions: KeyPositions | PreparedVectors,
     ) -> Float[Tensor, "batch heads query key"]:
         """(u . k_j + (q_i + v) . W r_(i-j)) / sqrt(head_dim), float32 at least."""
-        name = type(self).__name__
+        name, batch = type(self).__name__, query.shape[0]
         for argument, x in (("query", query), ("key", key)):
             _validate.floating(name, argument, x, axes=f"batch heads {argument} head_dim")
             _validate.last_axis(name, argument, x, "head_dim", self.head_dim)
-            _validate.positions(
-                name, f"{argument}_positions",
-                query_positions if argument == "query" else key_positions,
-                length=x.shape[-2], batch=x.shape[0],
-            )  # fmt: skip
         if query.shape[1] != self.heads:
             raise _validate.refuse(
                 ValueError, name, "heads", self.heads,
                 f"the heads of the queries, {query.shape[1]}", "Build both with the same heads.",
             )  # fmt: skip
+        prepared = query_positions
+        if isinstance(prepared, PreparedVectors):
+            places = prepared.places
+            check_prepared(
+                name, "query", query.shape[2], places.queries, batch, places.batch
+            )
+            check_prepared(name, "key", key.shape[2], places.keys)
+        else:
+            for argument, x, at in (
+                ("query", query, query_positions), ("key", key, key_positions)
+            ):  # fmt: skip
+                _validate.positions(
+                    name, f"{argument}_positions", at, length=x.shape[-2], batch=batch
+                )
+            places = Places.given(query_positions, key_positions, key_positions)
+            prepared = self.prepare(places)[0]
         scale = 1 / math.sqrt(self.head_dim)
         content = product(self.u[:, None], key) * scale  # (batch, heads, 1, key)
         query_v = (query.to(wide(query, self.v)) + self.v[:, None]) * scale  # q_i + v
-        if are_consecutive(query_positions) and are_consecutive(key_positions):
-            vectors = self.vectors(all_distances(query_positions, key_positions))
-            return content + skew(product(query_v, vectors))
-        return content + self._turned(query_v, query_positions, key_positions)
+        if prepared.vectors is None:
+            return content + self._turned(query_v, places.query, places.key)
+        return content + skew(product(query_v, prepared.vectors))
 
     def _turned(self, query_v: Tensor, query_positions: Tensor, key_positions: Tensor) -> Tensor:
         """(q_i + v) . W r_(i-j) for any positions: what query i wants, turned back by i."""
         weight = self.to_vectors.weight.unflatten(0, (self.heads, self.head_dim))
         wanted = product(query_v, weight.transpose(-1, -2))  # W^T (q_i + v), (..., query, dim)
         sines, cosines = wanted.chunk(2, -1)
-        angle = self.angles(query_positions).unsqueeze(-3)  # an axis for the heads
-        sin, cos = angle.sin().to(wanted.dtype), angle.cos().to(wanted.dtype)
+        (cos, sin), (key_cos, key_sin) = (
+            [t.to(wanted.device) for t in cos_sin(self.angles(p).unsqueeze(-3), wanted.dtype)]
+            for p in (query_positions, key_positions)
+        )  # with an axis for the heads
         turned = torch.cat((cosines * sin - sines * cos, sines * sin + cosines * cos), -1)
-        angle = self.angles(key_positions).unsqueeze(-3)
-        return product(turned, torch.cat((angle.sin(), angle.cos()), -1).to(wanted.dtype))
+        return product(turned, torch.cat((key_sin, key_cos), -1))
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, heads={self.heads}, base={self.base:g}"

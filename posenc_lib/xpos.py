@@ -24,15 +24,27 @@ score knows distances only, you may subtract one number from all of them yoursel
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
 from posenc_lib import _validate
-from posenc_lib._waves import in_float64
+from posenc_lib._precision import wide
+from posenc_lib._waves import cos_sin, in_float64
 from posenc_lib.doors import KeyPositions, Positions, QueryPositions
-from posenc_lib.rope import RotaryEncoding
+from posenc_lib.places import Places
+from posenc_lib.rope import RotaryEncoding, Turns
+from posenc_lib.rotation import turn_heads
+
+
+class FadingTurns(NamedTuple):
+    """What xPos prepares: faded cosines and sines, and the largest position they are made for."""
+
+    cos: Tensor
+    sin: Tensor
+    farthest: float
 
 
 class XposRotary(RotaryEncoding):
@@ -94,31 +106,51 @@ class XposRotary(RotaryEncoding):
         at = in_float64(positions)
         return self.zetas().to(at.device) ** (sign * at[..., None] / self.scale_base)
 
+    def prepare(self, places: Places) -> tuple[FadingTurns, FadingTurns, None]:
+        """Two tables: queries grow with their position, keys shrink."""
+        return (
+            self._fading(places.query, places.dtype, sign=1.0),
+            self._fading(places.new, places.dtype, sign=-1.0),
+            None,
+        )
+
+    def _fading(self, positions: Tensor, dtype: torch.dtype, sign: float) -> FadingTurns:
+        """zeta ** (sign * p / scale_base) times the cosines and sines, and how far p goes."""
+        angles, factors = self.angles(positions), self.factors(positions, sign=sign)
+        made = cos_sin(angles.unsqueeze(-3), dtype, factors.unsqueeze(-3))
+        known = positions.numel() and _validate.readable(positions)
+        farthest = float(positions.abs().max()) if known else 0.0
+        return FadingTurns(*(part.to(positions.device) for part in made), farthest)
+
     def at_query(
-        self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions
+        self,
+        query: Float[Tensor, "batch heads query head_dim"],
+        positions: QueryPositions | FadingTurns,
     ) -> Float[Tensor, "batch heads query head_dim"]:
         """Door 2: zeta ** (i / scale_base) R(i) q_i."""
-        return self._turn_and_scale(query, positions, sign=1.0)
+        return self._turn_and_fade(query, positions, sign=1.0)
 
     def at_key(
-        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions
+        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions | FadingTurns
     ) -> Float[Tensor, "batch heads key head_dim"]:
         """Door 2: zeta ** (-j / scale_base) R(j) k_j."""
-        return self._turn_and_scale(key, positions, sign=-1.0)
+        return self._turn_and_fade(key, positions, sign=-1.0)
 
-    def _turn_and_scale(self, x: Tensor, positions: Tensor, sign: float) -> Tensor:
-        self._check(x, positions)
-        reach = self.reach(x.dtype)
-        if positions.numel() and _validate.readable(positions):
-            farthest = float(positions.abs().max())
-            if farthest > reach:
-                raise _validate.refuse(
-                    ValueError, "XposRotary", "positions", farthest,
-                    f"positions from -{reach} to {reach} for {x.dtype}",
-                    "zeta ** (position / scale_base) leaves the range of the dtype. Scores know "
-                    "distances only: subtract one number from the positions of queries and keys.",
-                )  # fmt: skip
-        return self._turned(x, positions, self.factors(positions, sign=sign).unsqueeze(-3))
+    def _turn_and_fade(self, x: Tensor, positions: Tensor | FadingTurns, sign: float) -> Tensor:
+        if not isinstance(positions, FadingTurns):
+            self._check(x, positions)
+            positions = self._fading(positions, wide(x), sign)
+        cos, sin, farthest = positions
+        self._check(x, Turns(cos, sin))
+        reach = self.reach(x.dtype)  # of queries and keys as they come: autocast makes them half
+        if farthest > reach:
+            raise _validate.refuse(
+                ValueError, "XposRotary", "positions", farthest,
+                f"positions from -{reach} to {reach} for {x.dtype}",
+                "zeta ** (position / scale_base) leaves the range of the dtype. Scores know "
+                "distances only: subtract one number from the positions of queries and keys.",
+            )  # fmt: skip
+        return turn_heads(x, cos, sin, self.layout)
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, scale_base={self.scale_base:g}, gamma={self.gamma:g}"

@@ -1,12 +1,20 @@
 """Laws of biases that depend on distance only: Toeplitz matrices, the skew, DistanceBias."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posenc_lib import DistanceBias, MultiHeadAttention, relative_positions, skew, toeplitz
-from posenc_lib.distance import are_consecutive
+from posenc_lib import (
+    DistanceBias,
+    MultiHeadAttention,
+    Places,
+    relative_positions,
+    skew,
+    toeplitz,
+)
 from tests.reference import LargestStorage
 
 sizes = st.integers(1, 7)
@@ -93,12 +101,12 @@ def test_any_dtype_is_kept(dtype):
 
 def test_consecutive_means_one_by_one_and_upwards():
     yes = [[0], [5, 6, 7], [-3, -2, -1, 0]]
-    no = [[], [0, 2], [1, 0], [3, 3], [[0, 1], [0, 1]]]
-    assert all(are_consecutive(torch.tensor(p)) for p in yes)
-    assert not any(are_consecutive(torch.tensor(p)) for p in no)
-    assert not are_consecutive(torch.tensor([0.0, 1.0]))
-    assert not are_consecutive(torch.tensor([254, 255, 0], dtype=torch.uint8))
-    assert not are_consecutive(torch.tensor(3))
+    yes += [[[0, 1], [0, 1]], [[0, 1], [7, 8]]]
+    no = [[], [0, 2], [1, 0], [3, 3], [[0, 1], [0, 2]]]
+    assert all(Places(torch.tensor(p)).offset == 0 for p in yes)
+    assert all(Places(torch.tensor(p)).offset is None for p in no)
+    assert Places(torch.tensor([0.0, 1.0])).offset is None
+    assert Places(torch.tensor([254, 255, 0], dtype=torch.uint8)).offset is None
 
 
 starts = st.integers(-50, 50)
@@ -212,7 +220,14 @@ p3 = torch.arange(3)
         (lambda: toeplitz([1.0, 2.0], 1), TypeError, "torch.Tensor"),
         (lambda: skew(torch.zeros(3, 2)), ValueError, "n + m - 1 distances"),
         (lambda: skew(torch.zeros(3)), ValueError, "query, distances"),
-        (lambda: are_consecutive([0, 1]), TypeError, "torch.Tensor"),
+        (lambda: Places([0, 1]), TypeError, "torch.Tensor"),
+        (lambda: Places(torch.tensor(3)), ValueError, "query.shape = ()"),
+        (lambda: Places(p3, p3.half()), TypeError, "key.dtype"),
+        (lambda: Places(p3, torch.tensor([0.0, math.nan])), ValueError, "finite positions"),
+        (lambda: Places(p3.expand(2, 3), p3.expand(3, 3)), ValueError, "(3, 3)"),
+        (lambda: Places(p3, window=0), ValueError, "window = 0"),
+        (lambda: Places(p3, causal=1), TypeError, "causal = 1"),
+        (lambda: Places(p3, dtype=torch.float16), ValueError, "dtype = torch.float16"),
         (lambda: scores(DistanceBias(), p3, p3), NotImplementedError, ""),
         (lambda: scores(Squares(heads=3), p3, p3), ValueError, "the heads of the queries, 2"),
         (lambda: scores(Squares(), p3.bool(), p3), TypeError, "integer or float"),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posenc_lib import (
+    Places,
     CopeBias,
     FireBias,
     MultiHeadAttention,
@@ -92,13 +93,13 @@ def test_fire_depends_on_distance_up_to_the_threshold_and_not_past_it():
 def test_the_short_way_by_distance_and_the_way_by_pair_agree():
     fire = randomise(FireBias(2, threshold=40.0), seed=3).double()
     positions = torch.arange(20)
-    assert fire.threshold > 20 and fire.follows_diagonals(positions, positions)
+    assert fire.threshold > 20 and fire.follows_diagonals(Places(positions))
     expected = fire.by_pair(positions, positions)
     torch.testing.assert_close(fire_scores(fire, positions, positions), expected)
     with LargestStorage() as made:
         fire_scores(fire, positions, positions)
     assert made.elements <= 2 * 39 * fire.hidden  # not query * key * hidden
-    assert not fire.follows_diagonals(positions + 100, positions)
+    assert not fire.follows_diagonals(Places(positions + 100, positions))
 
 
 def test_c_and_threshold_start_as_given_stay_positive_and_are_trained():

@@ -269,12 +269,12 @@ class IndexMatrices(TorchDispatchMode):
 def test_positions_in_a_row_cost_one_index_matrix():
     at, counted = torch.arange(64), []
     q = torch.randn(1, 1, 64, 4)
-    for positions in (at, at[None]):
+    for positions in (at, at[None], 2 * at):
         with IndexMatrices() as matrices:
             matrices.made = set()
             ShawRelative(4, 2).at_scores(q, q, positions, positions)
         counted.append(matrices.count())
-    assert counted == [1, 2]  # the rows; the distances and the clipped rows
+    assert counted == [1, 1, 2]  # the rows; the same; the distances and the clipped rows
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
