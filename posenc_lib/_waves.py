@@ -14,8 +14,6 @@ import torch
 from jaxtyping import Float, Float64, Num
 from torch import Tensor
 
-from posenc_lib import _validate
-
 
 def in_float64(numbers: Num[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
     """Positions, times or parameters in float64, on their device where it has float64."""
@@ -40,9 +38,7 @@ def cos_sin(
     return _cos_sin(angles, magnitude, dtype)
 
 
-def _cos_sin(
-    angles: Tensor, magnitude: Tensor | None, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
+def _cos_sin(angles: Tensor, magnitude: Tensor | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     cos, sin = angles.cos(), angles.sin()
     if magnitude is not None:
         cos, sin = cos * magnitude, sin * magnitude

@@ -43,7 +43,8 @@ class AxialRotary(RotaryEncoding):
     t - prefix.
 
     Instead of cells, positions may be the coordinates of the tokens after the prefix, whole or
-    real: (length - prefix, axes), or (batch, length - prefix, axes). They may lie anywhere.
+    real: (length - prefix, axes), or (batch, length - prefix, axes). They may lie anywhere. Whole
+    numbers of two axes that could also be cells, (batch, length), are cells.
 
     Layout "interleaved" keeps the features of an axis together; "half" puts the firsts of all
     pairs before the seconds, as Qwen2-VL does.
@@ -104,17 +105,12 @@ class AxialRotary(RotaryEncoding):
     def check_positions(
         self, function: str, argument: str, positions: Any, length: int, batch: int
     ) -> Tensor:
-        """Return cell numbers as they are, coordinates as (batch, length, axes), 0 in the prefix."""
+        """Return cells as they are and coordinates as (batch, length, axes), 0 in the prefix."""
         _validate.tensor(function, argument, positions)
         shape, axes, patches = tuple(positions.shape), len(self.shape), length - self.prefix
         given = len(shape) in (2, 3) and shape[-2:] == (patches, axes)
-        if given and len(shape) == 2 and shape[1] == length and shape[0] in (1, batch):
-            raise _validate.refuse(
-                ValueError, function, f"{argument}.shape", shape,
-                f"({length},) for cells or (1, {patches}, {axes}) for coordinates",
-                "This shape could be either: give cells one axis, or coordinates three.",
-            )  # fmt: skip
-        if not given:
+        either = len(shape) == 2 and shape[1] == length and shape[0] in (1, batch)
+        if not given or (either and not positions.is_floating_point()):  # whole numbers are cells
             return super().check_positions(function, argument, positions, length, batch)
         positions = positions if len(shape) == 3 else positions[None]
         for axis in positions.unbind(-1):

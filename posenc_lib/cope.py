@@ -22,6 +22,7 @@ divides q . e by sqrt(head_dim) too, unless told not to.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -30,8 +31,14 @@ from torch.nn import functional as F
 
 from posenc_lib import _validate
 from posenc_lib._precision import product, wide
-from posenc_lib.doors import Door, KeyPositions, PositionEncoding, QueryPositions
-from posenc_lib.masks import causal_mask
+from posenc_lib.doors import (
+    Door,
+    KeyPositions,
+    PositionEncoding,
+    QueryPositions,
+    check_prepared,
+)
+from posenc_lib.places import Places
 
 
 def cope_positions(
@@ -62,15 +69,38 @@ def cope_positions(
     batch, _, queries, keys = scores.shape
     _validate.positions(name, "query_positions", query_positions, length=queries, batch=batch)
     _validate.positions(name, "key_positions", key_positions, length=keys, batch=batch)
-    past = causal_mask(query_positions, key_positions)
-    past = past.unsqueeze(1) if past.ndim == 3 else past  # an axis for the heads
-    gates = scores.sigmoid().masked_fill(~past if seen is None else ~(past & seen), 0.0)
+    places = Places.given(query_positions, key_positions, key_positions, causal=True)
+    return _counted(scores, PreparedTexts.of(places), seen)
+
+
+class PreparedTexts(NamedTuple):
+    """What CoPE prepares: the keys that each query may count, and the end of each key's text.
+
+    `past` is None where every query sees every key, `ends` where a row is one text.
+    """
+
+    places: Places
+    past: Tensor | None
+    ends: Tensor | None
+
+    @classmethod
+    def of(cls, places: Places) -> PreparedTexts:
+        """Found once for all layers."""
+        return cls(
+            places, places.masked(True, None).seen, places.once("texts", lambda: _text_ends(places))
+        )
+
+
+def _counted(scores: Tensor, texts: PreparedTexts, seen: Tensor | None) -> Tensor:
+    """`cope_positions` of checked input."""
+    shown = [part for part in (texts.past, seen) if part is not None]
+    gates = scores.sigmoid()
+    for part in shown:
+        gates = gates.masked_fill(~part, 0.0)
     counts = gates.flip(-1).cumsum(-1).flip(-1)  # from key j to the last key
-    ends = _text_ends(key_positions)
-    if ends is None:
+    if texts.ends is None:
         return counts
-    ends = ends.unsqueeze(-2).unsqueeze(-2) if ends.ndim == 2 else ends
-    return counts - F.pad(counts, (0, 1)).gather(-1, ends.expand_as(counts))
+    return counts - F.pad(counts, (0, 1)).gather(-1, texts.ends.expand_as(counts))
 
 
 class CopeBias(PositionEncoding):
@@ -103,12 +133,17 @@ class CopeBias(PositionEncoding):
         std = _validate.real("CopeBias", "std", std, at_least=0.0)
         self.table = nn.Parameter(torch.randn(self.max_position + 1, self.head_dim) * std)
 
+    def prepare(self, places: Places) -> tuple[PreparedTexts, None, PreparedTexts]:
+        """What may be counted, and where texts end."""
+        prepared = PreparedTexts.of(places)
+        return prepared, None, prepared
+
     def at_scores(
         self,
         query: Float[Tensor, "batch heads query head_dim"],
         key: Float[Tensor, "batch heads key head_dim"],
-        query_positions: QueryPositions,
-        key_positions: KeyPositions,
+        query_positions: QueryPositions | PreparedTexts,
+        key_positions: KeyPositions | PreparedTexts,
         seen: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch heads query key"]:
         """q_i . e[p_ij], in float32 at least, also under autocast; only `seen` keys count."""
@@ -117,7 +152,15 @@ class CopeBias(PositionEncoding):
             _validate.last_axis("CopeBias", argument, x, "head_dim", self.head_dim)
         scores = product(query, key) / math.sqrt(self.head_dim)
         by_position = product(query, self.table.to(wide(query)))  # (..., query, max_position + 1)
-        positions = cope_positions(scores, query_positions, key_positions, seen)
+        if isinstance(query_positions, PreparedTexts):
+            places = query_positions.places
+            check_prepared(
+                "CopeBias", "query", query.shape[2], places.queries, query.shape[0], places.batch
+            )
+            check_prepared("CopeBias", "key", key.shape[2], places.keys)
+            positions = _counted(scores, query_positions, seen)
+        else:
+            positions = cope_positions(scores, query_positions, key_positions, seen)
         positions = positions.clamp(max=self.max_position)
         low, high = positions.floor(), positions.ceil()
         share = positions - low
@@ -128,11 +171,18 @@ class CopeBias(PositionEncoding):
         return f"head_dim={self.head_dim}, max_position={self.max_position}"
 
 
-def _text_ends(positions: Tensor) -> Tensor | None:
-    """For each key, the index after the last key of its text; None where a row is one text."""
-    positions = positions if positions.is_floating_point() else positions.long()
+def _text_ends(places: Places) -> Tensor | None:
+    """For each key, the index after the last key of its text, (key,) or (batch, 1, 1, key).
+
+    None where a row is one text, as all positions in a row are.
+    """
+    if places.offset is not None:
+        return None
+    positions = places.key if places.key.is_floating_point() else places.key.long()
     falls = positions.diff() < 0
     if _validate.readable(falls) and not bool(falls.any()):
         return None
-    text = F.pad(falls.long().cumsum(-1), (1, 0))
-    return (text[..., None, :] <= text[..., :, None]).sum(-1)
+    # The text that a key belongs to, counted from 0: how often positions have fallen before it.
+    text = F.pad(falls.long(), (1, 0)).cumsum(-1)
+    ends = (text[..., None, :] <= text[..., :, None]).sum(-1)
+    return ends[:, None, None] if ends.ndim == 2 else ends

@@ -18,7 +18,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
@@ -52,7 +51,9 @@ class PreparedBias:
         self.in_row = places.offset is not None and encoding.follows_diagonals(places)
 
     @property
-    def numbers(self) -> Float[Tensor, "#heads distances"] | Float[Tensor, "#heads *batch query key"]:
+    def numbers(
+        self,
+    ) -> Float[Tensor, "#heads distances"] | Float[Tensor, "#heads *batch query key"]:
         """f_h of the n + m - 1 distances of positions in a row, of every pair for any others."""
         if self._numbers is None:
             self._numbers = self._made()
@@ -75,7 +76,9 @@ class PreparedBias:
         return numbers.masked_fill(hidden, -math.inf)
 
     @property
-    def matrix(self) -> Float[Tensor, "#heads query key"] | Float[Tensor, "#batch #heads query key"]:
+    def matrix(
+        self,
+    ) -> Float[Tensor, "#heads query key"] | Float[Tensor, "#batch #heads query key"]:
         """The numbers as a matrix, with a batch axis where the positions have one."""
         if self._matrix is None:
             if self.in_row:

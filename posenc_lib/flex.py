@@ -30,7 +30,6 @@ from posenc_lib import _validate
 from posenc_lib._precision import without_autocast
 from posenc_lib.distance import PreparedBias
 from posenc_lib.masks import Masks
-from posenc_lib.places import Places
 from posenc_lib.ways import record_way
 
 BLOCK = 128
@@ -111,7 +110,7 @@ def _ordered(blocks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mask_mod(masks: Masks) -> MaskMod:
-    """The masks as flex_attention takes them: causality and window as a formula, others looked up."""
+    """The masks as flex_attention takes them: a formula for what places hide, a look-up for others."""
     places = masks.places
     before, after = places.reach
     first, mask, padding = places.first_distance, masks.mask, masks.padding
@@ -127,7 +126,10 @@ def mask_mod(masks: Masks) -> MaskMod:
             seen = seen & padding[batch, 0, 0, j]
         if mask is not None:
             where = (batch, head, i, j)[4 - mask.ndim :]
-            seen = seen & mask[tuple(0 if n == 1 else at for n, at in zip(mask.shape, where, strict=True))]
+            seen = (
+                seen
+                & mask[tuple(0 if n == 1 else at for n, at in zip(mask.shape, where, strict=True))]
+            )
         return seen
 
     return may_see

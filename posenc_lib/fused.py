@@ -18,6 +18,7 @@ but falls off the fast kernel.
 from __future__ import annotations
 
 import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -171,8 +172,10 @@ def _with_sink(
     key = torch.cat((key[..., :-1, :], share.expand(*key.shape[:-2], 1, -1)), -2)
     value = F.pad(value, (0, 0, 0, 1))
     bias = None if bias is None else F.pad(bias.expand(*bias.shape[:-1], key.shape[-2] - 1), (0, 1))
-    seen = None if seen is None else F.pad(
-        seen.expand(*seen.shape[:-1], key.shape[-2] - 1), (0, 1), value=True
+    seen = (
+        None
+        if seen is None
+        else F.pad(seen.expand(*seen.shape[:-1], key.shape[-2] - 1), (0, 1), value=True)
     )
     return query, key, value, bias, seen
 

@@ -7,7 +7,6 @@ in `nn.MultiheadAttention` a True in `attn_mask` or `key_padding_mask` shuts out
 from __future__ import annotations
 
 from collections.abc import Sequence
-
 from typing import NamedTuple
 
 import torch

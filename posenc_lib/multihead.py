@@ -154,7 +154,9 @@ class MultiHeadAttention(nn.Module):
         if need_weights or self.encoding.needs_weights:
             output, weights = explained(query, key, value, bias, masks, self.scale, self.sink)
             more = self.encoding.at_values(weights, at_query, at_key)  # door 3
-            output = output if more is None else output + self._same_shape("at_values", more, output)
+            output = (
+                output if more is None else output + self._same_shape("at_values", more, output)
+            )
         else:
             output = fused(query, key, value, bias, masks, self.scale, self.sink, self.flex)
         if cache is not None:  # only now: a call that was refused leaves the cache as it was

@@ -67,9 +67,7 @@ class Places:
             length = positions.shape[-1] if positions.ndim else 1
             _validate.positions("Places", argument, positions, length=length)
         if query.ndim == key.ndim == 2 and 1 not in (query.shape[0], key.shape[0]):
-            _validate.positions(
-                "Places", "key", key, length=key.shape[-1], batch=query.shape[0]
-            )
+            _validate.positions("Places", "key", key, length=key.shape[-1], batch=query.shape[0])
         causal = _validate.flag("Places", "causal", causal)
         if window is not None:
             window = _validate.size("Places", "window", window)
@@ -130,7 +128,7 @@ class Places:
         """The batch axis of the positions, None without one."""
         alone = 2 if self.coordinates else 1
         rows = [p.shape[0] for p in (self.query, self.key) if p.ndim > alone]
-        return max(rows, default=None)
+        return max(rows) if rows else None
 
     def once(self, what: Hashable, make: Callable[[], Any]) -> Any:
         """What `make()` gives, made when it is first asked for. Never of trained numbers."""

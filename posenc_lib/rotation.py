@@ -106,7 +106,9 @@ def rotate_textbook(
     """
     _check("rotate_textbook", x, angles, layout, magnitude)
     pair = torch.arange(angles.shape[-1])
-    first, second = (2 * pair, 2 * pair + 1) if layout == "interleaved" else (pair, pair + len(pair))
+    first, second = (
+        (2 * pair, 2 * pair + 1) if layout == "interleaved" else (pair, pair + len(pair))
+    )
     cos, sin = ((magnitude * f(angles)).to(x.device, wide(x)) for f in (torch.cos, torch.sin))
     out = x.to(wide(x)).clone()
     out[..., first] = x[..., first] * cos - x[..., second] * sin

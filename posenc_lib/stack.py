@@ -22,7 +22,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
@@ -85,7 +84,7 @@ class TransformerStack(nn.Module):
     - T5, and whatever trains nothing: one object for all layers;
     - other trained ones of doors 2 and 3: one for each layer, a deep copy where one was given.
 
-    `settings` are those of `MultiHeadAttention`: causal, kv_heads, head_dim, scale, window, sink ...
+    `settings` are those of `MultiHeadAttention`, such as kv_heads, head_dim, scale, window, sink.
 
     Raises ValueError for sizes below 1, an unknown name, and options beside an object; TypeError
     for another kind of encoding.

@@ -202,9 +202,7 @@ class TransformerXLRelative(PositionEncoding):
         prepared = query_positions
         if isinstance(prepared, PreparedVectors):
             places = prepared.places
-            check_prepared(
-                name, "query", query.shape[2], places.queries, batch, places.batch
-            )
+            check_prepared(name, "query", query.shape[2], places.queries, batch, places.batch)
             check_prepared(name, "key", key.shape[2], places.keys)
         else:
             for argument, x, at in (

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posenc_lib import (
-    Places,
     CopeBias,
     FireBias,
     MultiHeadAttention,
+    Places,
     attention,
     causal_mask,
     cope_positions,

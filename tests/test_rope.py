@@ -16,9 +16,8 @@ from posenc_lib import (
     half_from_interleaved,
     rotate,
     rotate_textbook,
-
+    rotation,
 )
-from posenc_lib import rotation
 from tests.reference import RotaryInTwentyLines, randomise, tokens
 from tests.reference_rope import rope_loop, usual_half_precision
 
@@ -26,16 +25,20 @@ LAYOUTS = ("interleaved", "half")
 both_layouts = pytest.mark.parametrize("layout", LAYOUTS)
 sizes = st.integers(1, 4)
 
+
 def normal(*shape, seed=0, dtype=torch.float64):
     make = torch.Generator().manual_seed(seed)
     return torch.randn(*shape, generator=make, dtype=torch.float64).to(dtype)
+
 
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Cut the work of the fast form into many pieces, as large input would be."""
     monkeypatch.setattr(rotation, "PIECE", 8)
 
+
 # The rotation
+
 
 def test_two_pairs_turned_by_hand():
     x, angles = torch.tensor([[1.0, 2.0, 3.0, 4.0]]), torch.tensor([[torch.pi / 2, torch.pi]])
@@ -45,6 +48,7 @@ def test_two_pairs_turned_by_hand():
     torch.testing.assert_close(half, torch.tensor([[-3.0, -2.0, 1.0, -4.0]]))
     longer = rotate(x, angles[:, :1], magnitude=10.0)  # one pair; what is not turned stays
     torch.testing.assert_close(longer, torch.tensor([[-20.0, 10.0, 3.0, 4.0]]))
+
 
 @given(
     sizes, sizes, sizes, st.integers(2, 9), st.integers(1, 4), st.sampled_from(LAYOUTS),
@@ -62,6 +66,7 @@ def test_it_is_equation_34(batch, heads, length, head_dim, pairs, layout, base, 
         expected = rope_loop(x[b, h], rows[b], base=base, layout=layout, rotary_dim=rope.rotary_dim)
         torch.testing.assert_close(found[b, h], expected, rtol=0, atol=1e-11)
 
+
 def memory_orders():
     """The same shape, (2, 3, 4, 8), laid out in memory in every way that occurs."""
     return {
@@ -73,6 +78,7 @@ def memory_orders():
         "features outside": normal(2, 3, 8, 4).mT,
         "shared by all rows": normal(3, 4, 8).expand(2, 3, 4, 8),
     }
+
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("order", memory_orders())
@@ -90,6 +96,7 @@ def test_the_fast_form_is_the_textbook_form_in_any_memory_order(layout, dtype, o
         textbook = rotate_textbook(x, angles, layout=layout, magnitude=1.3)
         torch.testing.assert_close(found, textbook)
 
+
 @both_layouts
 @pytest.mark.parametrize("shape", [(0, 4), (1, 2, 0, 4), (0, 2, 3, 4), (3, 5), (1, 1, 1, 2)])
 def test_empty_and_small_shapes(layout, shape):
@@ -97,6 +104,7 @@ def test_empty_and_small_shapes(layout, shape):
     found = rotate(x, angles, layout=layout)
     assert found.shape == x.shape
     torch.testing.assert_close(found, rotate_textbook(x, angles, layout=layout))
+
 
 def test_one_magnitude_for_each_position_and_pair():
     x, angles, magnitude = normal(2, 3, 6), normal(3, 2), normal(3, 2, seed=2)
@@ -107,7 +115,9 @@ def test_one_magnitude_for_each_position_and_pair():
         torch.testing.assert_close(found[pick], one[pick])
     torch.testing.assert_close(found, rotate_textbook(x, angles, magnitude=magnitude))
 
+
 # Gradients and transforms
+
 
 @pytest.mark.usefixtures("small_pieces")
 @both_layouts
@@ -125,6 +135,7 @@ def test_gradients_of_every_kind(layout):
     plain = torch.autograd.functional.jacobian(turn, x.detach(), vectorize=True)
     torch.testing.assert_close(rows, plain)
 
+
 @both_layouts
 def test_angles_get_a_gradient_when_they_ask(layout):
     x, angles = normal(2, 5, 8), normal(5, 3, seed=1).requires_grad_()
@@ -141,11 +152,13 @@ def test_angles_get_a_gradient_when_they_ask(layout):
         tangent = forward_ad.unpack_dual(loss(dual)).tangent
     torch.testing.assert_close(tangent, by_function.sum())
 
+
 @both_layouts
 def test_vmap_over_x_and_over_angles(layout):
     x, angles = normal(3, 2, 5, 8), normal(3, 5, 4, seed=1)
     found = torch.vmap(lambda x, a: rotate(x, a, layout=layout))(x, angles)
     torch.testing.assert_close(found, rotate(x, angles[:, None], layout=layout))
+
 
 @both_layouts
 @pytest.mark.parametrize("positions", [None, torch.tensor([[5, 6, 7], [0, 1, 9]])])
@@ -159,7 +172,9 @@ def test_compiled_and_exported_attention_gives_the_same_numbers(layout, position
     exported = torch.export.export(layer, (x,), options).module()
     torch.testing.assert_close(exported(x, **options), expected)
 
+
 # Laws of the encoding
+
 
 @given(st.integers(1, 8), st.sampled_from(LAYOUTS), st.floats(1.5, 1e6), st.integers(-9999, 9999))
 def test_scores_know_distances_only(pairs, layout, base, shift):
@@ -169,6 +184,7 @@ def test_scores_know_distances_only(pairs, layout, base, shift):
     far = rope.at_query(q, at(6) + shift) @ rope.at_key(k, at(6) + shift).mT
     torch.testing.assert_close(near, far, rtol=0, atol=1e-9)
 
+
 def test_distances_are_told_apart_and_so_are_their_signs():
     rope, q, k = RotaryEncoding(8), normal(1, 1, 1, 8), normal(1, 1, 1, 8, seed=1)
     zero = rope.at_query(q, torch.tensor([0]))
@@ -176,12 +192,14 @@ def test_distances_are_told_apart_and_so_are_their_signs():
     gaps = [abs(a - b) for a, b in itertools.combinations(scores, 2)]
     assert min(gaps) > 1e-3
 
+
 @given(st.integers(1, 8), st.sampled_from(LAYOUTS), st.integers(0, 10**6))
 def test_norms_are_kept_and_position_0_changes_nothing(pairs, layout, position):
     rope, x = RotaryEncoding(2 * pairs, layout=layout), normal(2, 3, 1, 2 * pairs)
     found = rope.at_query(x, torch.tensor([position]))
     torch.testing.assert_close(found.norm(dim=-1), x.norm(dim=-1))
     assert torch.equal(rope.at_query(x, torch.tensor([0])), x)
+
 
 @both_layouts
 def test_packed_and_padded_rows_and_one_decoding_step(layout):
@@ -198,10 +216,12 @@ def test_packed_and_padded_rows_and_one_decoding_step(layout):
         one = rope.at_key(x[..., step : step + 1, :], torch.tensor([step]))
         assert torch.equal(one, full[..., step : step + 1, :])
 
+
 def test_fractions_of_positions():
     rope, x = RotaryEncoding(4), normal(1, 1, 2, 4)
     found = rope.at_query(x, torch.tensor([0.5, -2.25], dtype=torch.float64))
     torch.testing.assert_close(found[0, 0], rope_loop(x[0, 0], [0.5, -2.25]))
+
 
 @pytest.mark.parametrize("position", [100_000, 1_000_000, 2**25])  # float32 is even past 2**24
 @both_layouts
@@ -216,6 +236,7 @@ def test_far_positions_are_right_to_one_rounding(layout, position):
         product = x.double().abs().max() * torch.finfo(torch.float32).eps * 2
         assert (error <= rounding + product).all()
 
+
 def test_the_usual_code_is_not_right_far_out_and_less_exact_near():
     """The two faults the test above is for: float32 angles, and tables in half precision."""
     x, far = normal(20, 64, dtype=torch.float32), torch.arange(999_980, 1_000_000)
@@ -228,6 +249,7 @@ def test_the_usual_code_is_not_right_far_out_and_less_exact_near():
     usual = (usual_half_precision(x, near) - exact).abs().mean()
     assert ours < 0.8 * usual
 
+
 def test_another_base_gives_another_result_in_any_call_order():
     x, positions = normal(1, 1, 5, 8), torch.arange(5)
     bases = (10.0, 10_000.0, 500_000.0)
@@ -235,6 +257,7 @@ def test_another_base_gives_another_result_in_any_call_order():
     again = [RotaryEncoding(8, base=base).at_query(x, positions) for base in bases[::-1]][::-1]
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert all((a - b).abs().max() > 0.01 for a, b in itertools.combinations(first, 2))
+
 
 def test_nothing_is_stored_and_the_repr_says_all():
     rope = RotaryEncoding(8, base=50.0, layout="half", rotary_dim=4)
@@ -244,12 +267,15 @@ def test_nothing_is_stored_and_the_repr_says_all():
     before = rope.at_query(x, torch.arange(3))
     assert torch.equal(rope.half().at_query(x, torch.arange(3)), before)
 
+
 def test_it_agrees_with_a_learners_twenty_lines():
     mine, theirs = RotaryEncoding(8), RotaryInTwentyLines()
     x, positions = normal(2, 2, 5, 8), torch.arange(5) + 3
     torch.testing.assert_close(mine.at_query(x, positions), theirs.at_query(x, positions))
 
+
 # From one layout to the other
+
 
 @given(st.integers(1, 8), st.integers(0, 3))
 def test_the_order_puts_pairs_where_the_other_layout_looks(pairs, rest):
@@ -260,6 +286,7 @@ def test_the_order_puts_pairs_where_the_other_layout_looks(pairs, rest):
     moved_then_turned = rotate(x[:, order], angles, layout="half")
     torch.testing.assert_close(turned_then_moved, moved_then_turned)
     assert torch.equal(x[:, order][:, order.argsort()], x)
+
 
 @given(st.integers(1, 3), st.sampled_from([(8, None), (8, 4), (5, 2)]), st.sampled_from(LAYOUTS))
 def test_a_trained_layer_runs_with_the_other_layout_and_not_without_the_change(heads, dims, to):
@@ -283,6 +310,7 @@ def test_a_trained_layer_runs_with_the_other_layout_and_not_without_the_change(h
                 rows.copy_(change_rope_layout(rows, heads, to=to, rotary_dim=rotary_dim))
     torch.testing.assert_close(new(x), old(x), rtol=0, atol=1e-12)
 
+
 def test_changing_twice_gives_the_old_rows_and_all_rows_at_once_is_wrong():
     rows = normal(24, 5)
     there = change_rope_layout(rows, 3, to="half")
@@ -292,7 +320,9 @@ def test_changing_twice_gives_the_old_rows_and_all_rows_at_once_is_wrong():
     change_rope_layout(rows, 3, to="half")
     assert torch.equal(rows, kept)
 
+
 # Bad input
+
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize("function", [rotate, rotate_textbook])
@@ -324,6 +354,7 @@ def test_rotate_refuses(function, x, angles, options, error, says):
     with pytest.raises(error, match=f"(?s){function.__name__}: .*{says}"):
         function(x, angles, **options)
 
+
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("options", "error"),
@@ -343,6 +374,7 @@ def test_the_encoding_refuses(options, error):
     with pytest.raises(error, match="RotaryEncoding: "):
         RotaryEncoding(**options)
 
+
 @pytest.mark.bad_input
 def test_the_encoding_refuses_other_input():
     rope, x = RotaryEncoding(4), torch.ones(2, 1, 3, 4)
@@ -354,6 +386,7 @@ def test_the_encoding_refuses_other_input():
         rope.at_key(x, torch.arange(4))
     with pytest.raises(TypeError, match="positions"):
         rope.at_key(x, torch.ones(3, dtype=torch.bool))
+
 
 @pytest.mark.bad_input
 @pytest.mark.parametrize(

@@ -117,7 +117,9 @@ def test_trained_biases_inside_attention_learn_faster():
     assert [id(p) for p in biases["params"]] == [id(bias)]  # one object, though two layers share it
     assert len(others["params"]) + 1 == len(list(model.parameters()))
     outside = decoder(encoding="none")
-    outside.stack.at_start = nn.Linear(2, 2)  # what stands at the embeddings learns at the plain rate
+    outside.stack.at_start = nn.Linear(
+        2, 2
+    )  # what stands at the embeddings learns at the plain rate
     assert len(_groups(outside, SHORT)) == 1
 
 
