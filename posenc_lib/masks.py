@@ -119,16 +119,21 @@ class Masks(NamedTuple):
         if not self.anything and bias is None:
             return key, value, None
         broken = ~(key.isfinite().all(-1) & value.isfinite().all(-1))  # (..., heads, key)
-        key = key.masked_fill(broken[..., None], 0.0)
-        value = value.masked_fill(broken[..., None], 0.0)
+        in_order = self.places.first_distance is not None
+        by_pair = self.mask is not None or bias is not None or not in_order
+        seen = self.seen(bias) if by_pair else None
+        padded = None if self.padding is None else ~self.padding[..., 0, :]
+        unseen = ~seen.any(-2) if by_pair else padded  # by nobody: such a token may be anything
+        fill = broken
+        if unseen is not None:
+            fill = fill | (unseen.all(-2, keepdim=True) if unseen.ndim > 1 else unseen)
+        key, value = (part.masked_fill(fill[..., None], 0.0) for part in (key, value))
         if broken.ndim > 1:
             broken = broken.any(-2, keepdim=True)  # one head of a token breaks the others
-        in_order = self.places.first_distance is not None
-        if self.mask is not None or bias is not None or not in_order:
-            seen = self.seen(bias)
+        if by_pair:
             return key, value, (broken[..., None, :] & seen).any(-1, keepdim=True)
-        if self.padding is not None:
-            broken = broken & self.padding[..., 0, :]
+        if padded is not None:
+            broken = broken & ~padded
         return key, value, self._counts(broken)[..., None] > 0
 
     def _counts(self, broken: Tensor) -> Tensor:

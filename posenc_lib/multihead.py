@@ -341,7 +341,7 @@ class MultiHeadAttention(nn.Module):
     def _bias(
         self, query: Tensor, key: Tensor, prepared: Prepared, masks: Masks
     ) -> Tensor | PreparedBias | None:
-        """What door 3 adds to the scores, checked unless it is one of the library's own."""
+        """What door 3 adds to the scores; what a foreign encoding returns is checked."""
         encoding, at_query, at_key = self.encoding, prepared.query, prepared.key
         if isinstance(at_query, PreparedBias):
             encoding.check_heads(at_query.numbers, query)
@@ -357,7 +357,9 @@ class MultiHeadAttention(nn.Module):
                 tuple(bias.shape), "(batch, heads, query, key) where positions have a batch axis",
                 "Add the heads axis: result.unsqueeze(-3).",
             )  # fmt: skip
-        return checked_bias("MultiHeadAttention", bias, query, places)
+        if type(encoding).__module__.startswith("posenc_lib."):
+            return bias
+        return checked_bias(f"{type(encoding).__name__}.at_scores", bias, query, places)
 
     def _door(self, method: str, x: Tensor, positions: object) -> Tensor:
         """Pass x through a method of the encoding, which has to return as much as it got."""

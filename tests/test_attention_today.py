@@ -1,0 +1,337 @@
+"""What today's models ask of attention: fewer key heads, a window, a sink, masks that hide all."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posenc_lib import (
+    AlibiBias,
+    DistanceBias,
+    KerpleLogBias,
+    MultiHeadAttention,
+    T5Bias,
+    attention,
+    attention_output,
+    attention_ways,
+    band_mask,
+    causal_mask,
+    padding_mask,
+    relative_positions,
+)
+from tests.reference import LargestStorage, randomise, tokens
+
+FLOOR = torch.finfo(torch.float32).min
+both = pytest.mark.parametrize("run", [lambda *a, **k: attention(*a, **k)[0], attention_output])
+
+
+def heads(queries=6, keys=6, groups=4, kv_heads=4, seed=0, dtype=torch.float64):
+    make = torch.Generator().manual_seed(seed)
+    shapes = [(2, groups, queries, 8), (2, kv_heads, keys, 8), (2, kv_heads, keys, 8)]
+    return [torch.randn(*shape, generator=make, dtype=torch.float64).to(dtype) for shape in shapes]
+
+
+def by_hand(query, key, value, allowed, bias=None, scale=None, sink=None):
+    """Attention one row at a time, over the keys that `allowed` lets through."""
+    allowed = allowed.expand(*query.shape[:-1], key.shape[-2])
+    out = torch.zeros(*query.shape[:-1], value.shape[-1], dtype=query.dtype)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    group = query.shape[1] // key.shape[1]
+    for b, h, i in itertools.product(*(range(n) for n in query.shape[:3])):
+        keys = allowed[b, h, i].nonzero().flatten()
+        if not len(keys):
+            continue
+        scores = key[b, h // group, keys] @ query[b, h, i] * scale
+        if bias is not None:
+            scores = scores + bias.expand(*query.shape[:-1], key.shape[-2])[b, h, i, keys]
+        if sink is not None:
+            scores = torch.cat((scores, sink[h : h + 1].to(scores)))
+        out[b, h, i] = scores.softmax(0)[: len(keys)] @ value[b, h // group, keys]
+    return out
+
+
+# Fewer heads of keys, windows, sinks, scales
+
+
+@both
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+@given(
+    queries=st.integers(1, 6), keys=st.integers(1, 6), causal=st.booleans(),
+    window=st.none() | st.integers(1, 4), with_sink=st.booleans(), padded=st.booleans(),
+    biased=st.sampled_from(["", "tensor", "alibi"]), seed=st.integers(0, 9),
+)  # fmt: skip
+def test_every_combination_is_the_softmax_over_what_is_seen(
+    run, kv_heads, queries, keys, causal, window, with_sink, padded, biased, seed
+):
+    query, key, value = heads(queries, keys, kv_heads=kv_heads, seed=seed)
+    given = {"causal": causal, "window": window, "scale": 0.7}
+    relative = relative_positions(queries, keys, offset=keys - queries)
+    before = None if window is None else window - 1
+    allowed = band_mask(relative, before=before, after=0 if causal else before)
+    bias = None
+    if with_sink:
+        given["sink"] = torch.linspace(-1, 2, 4).double()
+    if padded:
+        given["padding"] = padding_mask([keys, max(0, keys - 2)], keys)
+        allowed = allowed & given["padding"][:, None, None]
+    if biased == "tensor":
+        bias = given["bias"] = torch.randn(4, queries, keys, dtype=torch.float64)
+    elif biased == "alibi":
+        given["bias"] = AlibiBias(4, causal=False)
+        bias = given["bias"].by_distance(relative)
+    expected = by_hand(query, key, value, allowed, bias=bias, scale=0.7, sink=given.get("sink"))
+    torch.testing.assert_close(run(query, key, value, **given), expected)
+
+
+def test_a_sink_takes_its_share():
+    query, key, value = heads()
+    _, weights = attention(query, key, value, sink=torch.tensor([0.0, 1.0, -1.0, 50.0]).double())
+    total = weights.sum(-1)
+    assert (total < 1).all() and (total[:, 3] < 1e-12).all()
+    _, plain = attention(query, key, value)
+    torch.testing.assert_close(weights / total[..., None], plain)
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_a_layer_with_fewer_key_heads_is_one_whose_heads_are_repeated(kv_heads):
+    few = randomise(MultiHeadAttention(16, 4, encoding="rope", causal=True, kv_heads=kv_heads), 0)
+    full = MultiHeadAttention(16, 4, encoding="rope", causal=True)
+    state = few.state_dict()
+    for name in ("to_key", "to_value"):
+        for part in ("weight", "bias"):
+            rows = state[f"{name}.{part}"].unflatten(0, (kv_heads, 4))
+            rows = rows.repeat_interleave(4 // kv_heads, 0).flatten(0, 1)
+            state[f"{name}.{part}"] = rows
+    full.load_state_dict(state)
+    few, full, x = few.double(), full.double(), tokens(2, 7, 16)
+    for ours, theirs in zip(few(x), full(x), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(few(x, need_weights=False)[0], full(x)[0])
+
+
+def test_sizes_and_scale_of_a_head_are_free():
+    layer = randomise(MultiHeadAttention(10, 3, head_dim=4, scale=1.0, kv_heads=1), 0).double()
+    x = tokens(2, 5, 10)
+    query, key, value = (
+        layer._split(project(x)) for project in (layer.to_query, layer.to_key, layer.to_value)
+    )
+    assert query.shape == (2, 3, 5, 4) and key.shape == (2, 1, 5, 4)
+    output, weights = attention(query, key, value, scale=1.0)
+    torch.testing.assert_close(layer(x)[1], weights)
+    torch.testing.assert_close(layer(x)[0], layer.to_output(layer._merge(output)))
+
+
+@pytest.mark.parametrize("name", ["rope", "alibi", "shaw", "cope", "transformer_xl"])
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_a_window_and_a_sink_in_a_layer(name, need_weights):
+    options = {"encoding": name, "causal": True}
+    plain = randomise(MultiHeadAttention(16, 4, **options), 0).double()
+    narrow = MultiHeadAttention(16, 4, window=3, **options).double()
+    narrow.load_state_dict(plain.state_dict())
+    x = tokens(2, 8, 16)
+    mask = band_mask(relative_positions(8, 8), before=2, after=0)
+    got = narrow(x, need_weights=need_weights)[0]
+    torch.testing.assert_close(got, plain(x, mask=mask)[0])
+    sunk = MultiHeadAttention(16, 4, sink=True, **options).double()
+    sunk.load_state_dict(plain.state_dict() | {"sink": torch.full((4,), -1e9).double()})
+    torch.testing.assert_close(sunk(x, need_weights=need_weights)[0], plain(x)[0])
+    sunk(x, need_weights=need_weights)[0].sum().backward()
+    assert sunk.sink.grad is not None
+
+
+@both
+def test_a_sink_is_trained(run):
+    query, key, value = heads()
+    sink = torch.randn(4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda s: run(query, key, value, sink=s, causal=True), sink)
+
+
+# Masks by minus infinity
+
+
+@both
+def test_a_float_padding_mask_of_the_lowest_number_does_not_tie_with_what_is_shut_out(run):
+    query, key, value = heads(dtype=torch.float32)
+    bias = torch.zeros(1, 6)
+    bias[:, :2] = FLOOR
+    output = run(query, key, torch.ones_like(value), bias=bias, causal=True)
+    torch.testing.assert_close(output, torch.ones_like(output))  # every row sees something
+
+
+def hidden_ways():
+    """Ways to hide keys 1 and 4 from everybody: by padding, by a mask, by a bias."""
+    real = torch.tensor([True, False, True, True, False, True])
+    shut = torch.zeros(6).masked_fill(~real, -math.inf)
+    return {
+        "padding": {"padding": real.expand(2, 6)},
+        "mask": {"mask": real.expand(6, 6)},
+        "bias": {"bias": shut.expand(6, 6)},
+        "bias and padding": {"bias": shut.expand(6, 6), "padding": torch.ones(2, 6, dtype=bool)},
+        "alibi and padding": {"bias": AlibiBias(4), "padding": real.expand(2, 6)},
+    }, real
+
+
+@both
+@pytest.mark.parametrize("way", hidden_ways()[0])
+@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf, 3e38])
+@pytest.mark.parametrize("of", ["key", "value"])
+@pytest.mark.parametrize("causal", [False, True])
+def test_what_nobody_sees_may_be_anything(run, way, poison, of, causal):
+    given, real = hidden_ways()
+    given = given[way] | {"causal": causal}
+    query, key, value = heads(dtype=torch.float32)
+    clean = run(query, key, value, **given)
+    bad = {"key": key, "value": value}
+    bad[of] = bad[of].clone()
+    bad[of][:, :, ~real] = poison
+    got = run(query, bad["key"], bad["value"], **given)
+    torch.testing.assert_close(got, clean)
+
+
+@both
+@pytest.mark.parametrize("given", [{"causal": True}, {"causal": True, "window": 2}, {"window": 2},
+                                   {"causal": True, "bias": AlibiBias(4)}])  # fmt: skip
+@pytest.mark.parametrize("of", ["key", "value"])
+@pytest.mark.parametrize("keys", [6, 9])
+def test_only_the_rows_that_see_a_broken_token_are_broken(run, given, of, keys):
+    query, key, value = heads(6, keys, dtype=torch.float32)
+    clean = run(query, key, value, **given)
+    (key if of == "key" else value)[:, 2, 4, 3] = math.nan
+    got = run(query, key, value, **given)
+    window = given.get("window")
+    before = None if window is None else window - 1
+    after = 0 if "causal" in given else before
+    sees = band_mask(relative_positions(6, keys, offset=keys - 6), before=before, after=after)[:, 4]
+    assert 0 < sees.sum() < 6
+    torch.testing.assert_close(got[:, :, ~sees], clean[:, :, ~sees])
+    assert got[:, 2, sees].isnan().any(-1).all()
+
+
+@both
+def test_a_dead_row_is_zero_and_so_is_its_gradient(run):
+    query, key, value = (part.requires_grad_() for part in heads())
+    mask = torch.ones(6, 6, dtype=torch.bool)
+    mask[3] = False
+    bias = torch.zeros(4, 6, 6, dtype=torch.float64)
+    bias[:, 4] = -math.inf
+    for given in ({"mask": mask}, {"bias": bias}, {"mask": mask, "bias": bias, "causal": True}):
+        output = run(query, key, value, **given)
+        dead = 3 if "mask" in given else 4
+        assert torch.equal(output[:, :, dead], torch.zeros_like(output[:, :, dead]))
+        gradients = torch.autograd.grad(output.square().sum(), (query, key, value))
+        assert all(gradient.isfinite().all() for gradient in gradients)
+        assert (gradients[0][:, :, dead] == 0).all()
+
+
+# A bias that is no matrix
+
+
+@both
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("queries", [1, 4, 6])
+def test_a_distance_bias_may_be_given_itself(run, queries, causal):
+    query, key, value = heads(queries)
+    for bias in (
+        AlibiBias(4, causal=causal),
+        T5Bias(4, bidirectional=not causal),
+        KerpleLogBias(4),
+    ):
+        randomise(bias, 2)
+        at, keys = torch.arange(6 - queries, 6), torch.arange(6)
+        matrix = bias.at_scores(query, key, at, keys)
+        got = run(query, key, value, bias=bias, causal=causal)
+        torch.testing.assert_close(got, run(query, key, value, bias=matrix, causal=causal))
+
+
+def test_the_way_taken_can_be_seen():
+    query, key, value = heads()
+    mask = causal_mask(6, 6)
+    with attention_ways() as ways:
+        attention(query, key, value)
+        attention_output(query, key, value)
+        attention_output(query, key, value, causal=True)
+        attention_output(query[:, :, :1], key, value, causal=True)  # decoding: all is seen
+        attention_output(query, key, value, mask=mask)
+        attention_output(query, key, value, bias=AlibiBias(4), causal=True)
+        layer = MultiHeadAttention(16, 4, encoding="rope", causal=True)
+        layer(tokens(1, 5, 16, dtype=torch.float32), need_weights=False)
+    assert ways == [
+        "weights", "kernel", "kernel, is_causal", "kernel", "kernel, matrix", "kernel, matrix",
+        "kernel, is_causal",
+    ]  # fmt: skip
+    attention(query, key, value)
+    assert len(ways) == 7
+
+
+def test_a_window_over_a_long_text_makes_no_matrix_of_floats():
+    query, key, value = (part.float()[:, :1].repeat(1, 1, 60, 1) for part in heads())
+    with torch.no_grad(), LargestStorage() as made:
+        attention_output(query, key, value, causal=True)
+    assert made.elements < 360 * 360
+
+
+# Bad input
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"scale": 1e39}, ValueError, "scale = 1e\\+39.*at most"),
+        ({"scale": 0.0}, ValueError, "above 0"),
+        ({"window": 0}, ValueError, "window = 0"),
+        ({"window": 2.0}, TypeError, "window = 2.0"),
+        ({"sink": torch.zeros(3).double()}, ValueError, r"sink.shape = \(3,\)"),
+        ({"sink": torch.zeros(4, 1).double()}, ValueError, "heads"),
+        ({"sink": torch.zeros(4).int()}, TypeError, "sink.dtype"),
+        ({"bias": AlibiBias(3)}, ValueError, "heads = 3"),
+        ({"bias": "alibi"}, TypeError, "bias = 'str'"),
+    ],
+)
+@both
+def test_bad_settings_are_refused(run, given, error, words):
+    query, key, value = (part.float() for part in heads())
+    with pytest.raises(error, match=words):
+        run(query, key, value, **given)
+
+
+@pytest.mark.bad_input
+@both
+def test_heads_that_do_not_group_are_refused(run):
+    query, key, value = heads(kv_heads=3)
+    with pytest.raises(ValueError, match="leading axes"):
+        run(query, key, value)
+    with pytest.raises(ValueError, match="leading axes"):
+        run(*heads(groups=2, kv_heads=4))
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"kv_heads": 3}, "kv_heads = 3"), ({"kv_heads": 0}, "kv_heads = 0"),
+        ({"head_dim": 0}, "head_dim = 0"), ({"scale": -1.0}, "scale = -1.0"),
+        ({"window": 0}, "window = 0"),
+    ],
+)  # fmt: skip
+def test_bad_sizes_of_a_layer_are_refused(given, words):
+    with pytest.raises(ValueError, match=f"MultiHeadAttention: {words}"):
+        MultiHeadAttention(16, 4, **given)
+
+
+@pytest.mark.bad_input
+@both
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_foreign_bias_is_looked_at(run, number):
+    class Broken(DistanceBias):
+        def by_distance(self, distance):
+            return torch.where(distance == -1, number, 0.0).unsqueeze(0)
+
+    query, key, value = heads()
+    with pytest.raises(ValueError, match=r"Broken: bias = 'NaN or \+inf'"):
+        run(query, key, value, bias=Broken())
+    with pytest.raises(ValueError, match="NaN"):
+        run(query, key, value, bias=torch.full((6, 6), number).double())
