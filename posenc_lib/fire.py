@@ -30,6 +30,8 @@ from posenc_lib.distance import DistanceBias
 from posenc_lib.doors import KeyPositions, QueryPositions
 from posenc_lib.relative import relative_positions
 
+_RANGE = {"above": 0.0, "at_least": 1e-100, "below": 1e100}  # of c and L: c L is no 0, no infinity
+
 
 def fire_input(
     query_positions: QueryPositions,
@@ -42,7 +44,8 @@ def fire_input(
     Between 0 (the query itself) and 1 for positions from 0 on. Keys after the query, which a
     causal mask shuts out, count as distance 0.
 
-    Raises ValueError for c or threshold not above 0.
+    Raises ValueError for c or threshold outside 1e-100 .. 1e100, where their product is a number
+    that float64 holds; TypeError or ValueError for positions that are not finite real numbers.
 
     Source: Li et al. 2023, section 3.
 
@@ -64,7 +67,7 @@ class FireBias(DistanceBias):
     queries at positions up to L the network runs once for each distance; past L it runs for each
     pair and needs query * key * hidden numbers. Made to go on past the trained length.
 
-    Raises ValueError for sizes below 1, c or threshold not above 0.
+    Raises ValueError for sizes below 1, c or threshold outside 1e-100 .. 1e100.
 
     Source: Li et al. 2023, section 3; c = 0.1 and L = 512 are the starts in its appendix.
 
@@ -81,8 +84,8 @@ class FireBias(DistanceBias):
         super().__init__()
         self.heads = _validate.size("FireBias", "heads", heads)
         self.hidden = _validate.size("FireBias", "hidden", hidden)
-        self._first_c = _validate.real("FireBias", "c", c, above=0.0)
-        self._first_threshold = _validate.real("FireBias", "threshold", threshold, above=0.0)
+        self._first_c = _validate.real("FireBias", "c", c, **_RANGE)
+        self._first_threshold = _validate.real("FireBias", "threshold", threshold, **_RANGE)
         self.log_c = nn.Parameter(torch.zeros(()))
         self.log_threshold = nn.Parameter(torch.zeros(()))
         self.inner, self.outer = nn.Linear(1, self.hidden), nn.Linear(self.hidden, self.heads)
@@ -99,6 +102,7 @@ class FireBias(DistanceBias):
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """The bias at a distance j - i for queries at positions of at most L."""
+        _validate.distances("FireBias", "distance", distance)
         past = -distance.double()
         x = torch.log1p(self.c * past.clamp(min=0)) / torch.log1p(self.c * self.threshold)
         return self._network(x)
@@ -139,5 +143,5 @@ def _positive(argument: str, value: float | Tensor) -> float | Tensor:
     if isinstance(value, Tensor) and not _validate.readable(value):
         return value
     number = value.detach() if isinstance(value, Tensor) else value
-    _validate.real("fire_input", argument, number, above=0.0)
+    _validate.real("fire_input", argument, number, **_RANGE)
     return value
