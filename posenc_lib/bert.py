@@ -32,8 +32,9 @@ class BertEmbeddings(nn.Module):
     dict loads by name: see `from_huggingface`. Row `padding_idx` of the word table starts at
     zero and gets no gradient.
 
-    Raises ValueError for sizes below 1 or ids of the wrong shape, TypeError for ids that are
-    not integers, IndexError for an id, a position or a token type past its table.
+    Raises ValueError for sizes below 1, an eps outside 1e-37 .. 1e37, which float32 holds, or ids
+    of the wrong shape, TypeError for ids that are not integers, IndexError for an id, a position or
+    a token type past its table.
 
     Source: Devlin et al. 2018, "BERT", section 3, figure 2.
 
@@ -59,7 +60,10 @@ class BertEmbeddings(nn.Module):
         }  # fmt: skip
         for argument, value in sizes.items():
             _validate.size("BertEmbeddings", argument, value)
-        eps = _validate.real("BertEmbeddings", "eps", eps, above=0.0)
+        eps = _validate.real(
+            "BertEmbeddings", "eps", eps, above=0.0,
+            at_least=_validate.SMALLEST_START, below=_validate.LARGEST_START,
+        )  # fmt: skip
         padding_idx = _validate.size("BertEmbeddings", "padding_idx", padding_idx, minimum=0)
         if padding_idx >= vocab_size:
             raise _validate.refuse(

@@ -10,6 +10,7 @@ import torch
 
 from posenc_lib import (
     AxialLearnedEncoding,
+    BertEmbeddings,
     DistanceBias,
     FireBias,
     KerpleLogBias,
@@ -425,6 +426,16 @@ def test_a_spread_that_float32_holds_is_drawn(std):
             assert torch.isfinite(parameter).all()
             drawn = parameter.detach().double() / (std or 1.0)
             assert drawn.std().item() == pytest.approx(1.0 if std else 0.0, rel=0.1)
+
+
+@pytest.mark.parametrize("eps", [TINY, 1e-300, 1e-46, 1e39, 1e300, MAX])
+def test_an_epsilon_that_float32_does_not_hold_is_refused(eps):
+    refused(ValueError, lambda: BertEmbeddings(9, 4, eps=eps), "eps", "1e-37", "1e+37")
+
+
+def test_the_smallest_epsilon_still_divides():
+    embed = BertEmbeddings(9, 1, eps=1e-37, dropout=0.0)  # one column: its variance is 0
+    assert torch.isfinite(embed(torch.tensor([[1, 2]]))).all()
 
 
 # By another name

@@ -425,7 +425,7 @@ def test_the_registry_is_a_table_that_nobody_changes():
         ENTRIES["mine"] = ENTRIES["rope"]
     with pytest.raises(KeyError, match="Did you mean 'rope'"):
         ENTRIES["ropey"]
-    assert "ropey" not in ENTRIES and ENTRIES.get("RoPE") is None and ["rope"] not in ENTRIES
+    assert "ropey" not in ENTRIES and ENTRIES.get("RoPE") is None
 
 
 @every
@@ -460,6 +460,16 @@ def test_an_option_that_the_class_does_not_have_is_refused_with_the_one_that_is_
         if taken[option].kind is inspect.Parameter.KEYWORD_ONLY:
             with pytest.raises(TypeError, match=f"Did you mean '{option}'"):
                 make_encoding(name, dim=DIM, heads=HEADS, length=LENGTH, **{f"{option}_": 4})
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", [None, 7, ["rope"], b"rope", "", "zzzz"])
+def test_what_is_no_name_is_refused_in_words(name):
+    with pytest.raises(KeyError, match=r"encodings: name = .* expected one of 'none'.*spelling"):
+        ENTRIES[name]
+    with pytest.raises(ValueError, match=r"make_encoding: name = .* expected one of 'none'"):
+        make_encoding(name, dim=DIM, heads=HEADS)
+    assert name not in ENTRIES
 
 
 @pytest.mark.bad_input
