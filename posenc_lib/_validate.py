@@ -108,7 +108,7 @@ def unmasked(function: str, argument: str, value: Any) -> None:
 def size(
     function: str, argument: str, value: Any, *, minimum: int = 1, remedy: str | None = None
 ) -> int:
-    """Return `value` as an int of at least `minimum`."""
+    """Return `value` as an int of at least `minimum` that 64 bits hold."""
     remedy = remedy or f"Pass an int >= {minimum}."
     number = integer(function, argument, value, remedy)
     if number < minimum:
@@ -215,7 +215,24 @@ def floating(function: str, argument: str, value: Any, *, axes: str) -> None:
             TypeError, function, f"{argument}.dtype", value.dtype, "a floating-point dtype",
             "Convert it first, for example with .float().",
         )  # fmt: skip
+    if value.dtype.itemsize == 1:  # float8 is for storing: torch neither adds nor multiplies it
+        raise refuse(
+            TypeError, function, f"{argument}.dtype", value.dtype,
+            "float16, bfloat16, float32 or float64", "Convert it first, for example with .float().",
+        )  # fmt: skip
     rank(function, argument, value, axes=axes)
+
+
+def float_dtype(function: str, argument: str, value: Any) -> Any:
+    """Return `value` if it is the dtype of real numbers that a result may have."""
+    import torch
+
+    if value not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        raise refuse(
+            TypeError, function, argument, value, "float16, bfloat16, float32 or float64",
+            "Pass a dtype of torch, such as torch.float32.",
+        )  # fmt: skip
+    return value
 
 
 def rank(function: str, argument: str, value: Any, *, axes: str) -> None:

@@ -40,8 +40,8 @@ def axial_sinusoidal_at(
     / dim). Coordinates are any real numbers. Angles and sines are computed in float64 and
     rounded once, to `dtype`.
 
-    Raises TypeError for anything but a tensor of numbers, ValueError for NaN or infinity, for a
-    `dim` that is no multiple of 2 * axes and for base <= 1.
+    Raises TypeError for anything but a tensor of numbers and a `dtype` that is not a float's,
+    ValueError for NaN or infinity, for a `dim` that is no multiple of 2 * axes and for base <= 1.
 
     Source: Vaswani et al. 2017, section 3.5, for each axis; Wang and Liu 2019.
 
@@ -55,6 +55,7 @@ def axial_sinusoidal_at(
     _validate.positions(function, "coordinates", coordinates.flatten(), length=coordinates.numel())
     dim = _columns(function, dim, coordinates.shape[-1])
     base = _validate.real(function, "base", base, above=1.0)
+    dtype = _validate.float_dtype(function, "dtype", dtype)
     at = in_float64(coordinates)
     frequency = frequencies64(dim // coordinates.shape[-1], base, at.device)
     angle = at[..., None] * frequency  # (..., axes, pairs)

@@ -70,9 +70,9 @@ def timing_signal(
     unit. Whole turns are taken off in float64 before any sine, so Unix seconds lose nothing; the
     result is rounded once, to `dtype`.
 
-    Raises TypeError for anything but a tensor of numbers (datetime64: see the message),
-    ValueError for NaN or infinity, a period <= 0, or times whose dtype cannot tell moments
-    apart that are a thousandth of the shortest period from each other.
+    Raises TypeError for anything but a tensor of numbers (datetime64: see the message) and a
+    `dtype` that is not a float's, ValueError for NaN or infinity, a period <= 0, or times whose
+    dtype cannot tell moments apart that are a thousandth of the shortest period from each other.
 
     Source: Vaswani et al. 2018, "Tensor2Tensor"; explicit periods are our choice.
 
@@ -84,7 +84,7 @@ def timing_signal(
     """
     periods = _periods("timing_signal", periods)
     _check_times("timing_signal", times, periods)
-    return _signal(times, periods, dtype)
+    return _signal(times, periods, _validate.float_dtype("timing_signal", "dtype", dtype))
 
 
 def _signal(times: Tensor, periods: Sequence[float] | Tensor, dtype: torch.dtype) -> Tensor:

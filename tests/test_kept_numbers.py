@@ -160,6 +160,36 @@ def test_every_other_whole_dtype_gives_the_same_as_int64(name, dtype):
     assert torch.equal(TAKE[name](of(dtype)), expected)
 
 
+FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+MAKE_DTYPE = {
+    "timing_signal": lambda dtype: timing_signal(torch.arange(3), [24.0], dtype=dtype),
+    "axial_sinusoidal_at": lambda dtype: axial_sinusoidal_at(torch.ones(2, 2), 4, dtype=dtype),
+}
+
+
+@pytest.mark.parametrize("dtype", [*LOSSY, torch.int64, "float32", float, None], ids=str)
+@pytest.mark.parametrize("name", MAKE_DTYPE)
+def test_a_result_is_never_rounded_to_what_is_no_float(name, dtype):
+    refused(TypeError, lambda: MAKE_DTYPE[name](dtype), "dtype", "torch.float32")
+    assert [MAKE_DTYPE[name](dtype).dtype for dtype in FLOATS] == FLOATS
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.int8], ids=str)
+@pytest.mark.parametrize("name", ENTRIES)
+def test_content_in_float8_is_refused_at_every_door(name, dtype):
+    encoding = make_encoding(name, dim=32, heads=4, length=64, causal=ENTRIES[name].causal_only)
+    x, at = torch.zeros(1, 5, 32).to(dtype), torch.arange(5)
+    heads = torch.zeros(1, 4, 5, 8).to(dtype)
+    calls = {
+        "embeddings": lambda: encoding.at_embeddings(x, at),
+        "queries": lambda: encoding.at_query(heads, at),
+        "scores": lambda: encoding.at_scores(heads, heads, at, at),
+        "no position": lambda: MultiHeadAttention(32, 4)(x),
+    }
+    call = next(call for door, call in calls.items() if door in encoding.door.value)
+    refused(TypeError, call, "dtype", str(dtype))
+
+
 # By a mask
 
 masked = np.ma.masked_array(np.arange(24.0).reshape(6, 4) ** 2, mask=np.eye(6, 4))
