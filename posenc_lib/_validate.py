@@ -331,15 +331,22 @@ def numbers(function: str, argument: str, value: Any, remedy: str) -> None:
         )  # fmt: skip
 
 
-def distances(function: str, argument: str, value: Any) -> None:
-    """Refuse distances, key - query, that are no tensor of finite real numbers."""
+def distances(function: str, argument: str, value: Any, *, most: float = math.inf) -> None:
+    """Refuse distances, key - query, that are no tensor of finite real numbers, `most` at most."""
     import torch
 
     numbers(function, argument, value, "Pass distances, as made by relative_positions.")
-    if value.is_floating_point() and readable(value) and not bool(torch.isfinite(value).all()):
+    if not (value.is_floating_point() and value.numel() and readable(value)):
+        return
+    if not bool(torch.isfinite(value).all()):
         raise refuse(
             ValueError, function, argument, "NaN or infinity", "finite distances",
             "Fill the gaps first.",
+        )  # fmt: skip
+    if most < math.inf and (farthest := float(value.detach().double().abs().max())) > most:
+        raise refuse(
+            ValueError, function, argument, farthest, f"distances up to {most:g}",
+            "Count in a larger unit: what is made of these is past the range of float64.",
         )  # fmt: skip
 
 

@@ -30,7 +30,8 @@ from posenc_lib.distance import DistanceBias
 from posenc_lib.doors import KeyPositions, QueryPositions
 from posenc_lib.relative import relative_positions
 
-_RANGE = {"above": 0.0, "at_least": 1e-100, "below": 1e100}  # of c and L: c L is no 0, no infinity
+_FARTHEST = 1e100
+_RANGE = {"above": 0.0, "at_least": 1e-100, "below": _FARTHEST}  # of c and L: c L is no 0
 
 
 def fire_input(
@@ -44,8 +45,8 @@ def fire_input(
     Between 0 (the query itself) and 1 for positions from 0 on. Keys after the query, which a
     causal mask shuts out, count as distance 0.
 
-    Raises ValueError for c or threshold outside 1e-100 .. 1e100, where their product is a number
-    that float64 holds; TypeError or ValueError for positions that are not finite real numbers.
+    Raises ValueError for c, threshold or positions past 1e100 and c or threshold below 1e-100, so
+    that float64 holds their products; TypeError for positions that are not real numbers.
 
     Source: Li et al. 2023, section 3.
 
@@ -54,6 +55,8 @@ def fire_input(
             [1., 0.]], dtype=torch.float64)
     """
     c, threshold = _positive("c", c), _positive("threshold", threshold)
+    _validate.distances("fire_input", "query_positions", query_positions, most=_FARTHEST)
+    _validate.distances("fire_input", "key_positions", key_positions, most=_FARTHEST)
     past = (-relative_positions(query_positions, key_positions)).double()
     longest = query_positions.double()[..., :, None].clamp(min=threshold)
     return torch.log1p(c * past.clamp(min=0)) / torch.log1p(c * longest)
@@ -102,7 +105,7 @@ class FireBias(DistanceBias):
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """The bias at a distance j - i for queries at positions of at most L."""
-        _validate.distances("FireBias", "distance", distance)
+        _validate.distances("FireBias", "distance", distance, most=_FARTHEST)
         past = -distance.double()
         x = torch.log1p(self.c * past.clamp(min=0)) / torch.log1p(self.c * self.threshold)
         return self._network(x)

@@ -32,6 +32,7 @@ from torch.nn import functional as F
 from posenc_lib import _validate
 from posenc_lib.distance import DistanceBias
 
+_FARTHEST = 2.0**64  # every whole distance; a square of larger ones may leave float64
 _LARGEST = _validate.LARGEST_START  # of r1 and r2: float32 holds it, and so do the terms
 
 
@@ -41,8 +42,8 @@ def kerple_log(
     """-r1 log(1 + r2 |distance|), the heads first: (heads, distances). Computed in float64.
 
     Raises TypeError for distances that are not real numbers and parameters that are not floats;
-    ValueError for distances that are not finite, and for parameters that are not one positive
-    number of at most 1e37 for each head.
+    ValueError for distances that are not finite or past 2 ** 64, and for parameters that are not
+    one positive number of at most 1e37 for each head.
 
     Source: Chi et al. 2022, section 4 (the logarithmic kernel).
 
@@ -59,8 +60,8 @@ def kerple_power(
     """-r1 |distance| ** r2, the heads first: (heads, distances). Computed in float64.
 
     Raises TypeError for distances that are not real numbers and parameters that are not floats;
-    ValueError for distances that are not finite, and for parameters that are not one positive
-    number for each head, r1 of at most 1e37 and r2 of at most 2.
+    ValueError for distances that are not finite or past 2 ** 64, and for parameters that are not
+    one positive number for each head, r1 of at most 1e37 and r2 of at most 2.
 
     Source: Chi et al. 2022, section 4 (the power kernel).
 
@@ -179,7 +180,7 @@ def _parameters(
     function: str, distance: Tensor, r1: Tensor, r2: Tensor, *, most: float
 ) -> tuple[Tensor, Tensor]:
     """r1 and r2 in float64, (heads, 1, ..., 1), after checking them."""
-    _validate.distances(function, "distance", distance)
+    _validate.distances(function, "distance", distance, most=_FARTHEST)
     for argument, r, top in (("r1", r1, _LARGEST), ("r2", r2, most)):
         _validate.floating(function, argument, r, axes="heads")
         if _validate.readable(r) and not bool(((r > 0) & (r <= top) & r.isfinite()).all()):

@@ -24,20 +24,25 @@ def _as_positions(function: str, argument: str, value: int | Tensor, start: int)
     """A length becomes start .. start + length - 1; a tensor of positions stays what it is."""
     if isinstance(value, Tensor):
         _validate.positions(function, argument, value, length=value.shape[-1] if value.ndim else 1)
-        if value.dtype == torch.int64 and value.numel() and _validate.readable(value):
-            for extreme in value.aminmax():
-                _in_range(function, argument, int(extreme))
+        wide = value.dtype == torch.int64 or value.is_floating_point()  # the rest becomes int64
+        if wide and value.numel() and _validate.readable(value):
+            for extreme in value.detach().aminmax():
+                _in_range(function, argument, extreme.item(), value.dtype)
         return value if value.is_floating_point() else value.long()  # uint8 would wrap
     length = _validate.size(function, argument, value, remedy="Pass a length or a position tensor.")
     return torch.arange(start, start + length)
 
 
-def _in_range(function: str, argument: str, position: int) -> None:
-    """Refuse a whole position whose difference from another one might wrap in int64."""
-    if abs(position) > 2**62:
+def _in_range(
+    function: str, argument: str, position: float, dtype: torch.dtype = torch.int64
+) -> None:
+    """Refuse a position whose difference from another one might wrap, or be infinite."""
+    largest = torch.finfo(dtype).max / 2 if dtype.is_floating_point else 2**62
+    if abs(position) > largest:
+        limit = f"{largest:g}" if dtype.is_floating_point else "2**62"
         raise _validate.refuse(
-            ValueError, function, argument, position, "whole positions from -2**62 to 2**62",
-            "Count from a nearer place: the distance of two positions has to fit into 64 bits.",
+            ValueError, function, argument, position, f"positions from -{limit} to {limit}",
+            f"Count from a nearer place: {dtype} has to hold the distance of two positions.",
         )  # fmt: skip
 
 
@@ -62,8 +67,8 @@ def relative_positions(
     keys, the newest of n queries has offset m - n. `clip` limits the distances to [-clip, clip].
 
     Raises TypeError or ValueError for sizes that are not integers of at least 1, for a negative
-    `clip`, for whole positions past 2**62, whose distances might wrap, and for an `offset` beside a
-    tensor of query positions, which already says where the queries stand.
+    `clip`, for positions so far out that a distance might wrap, 2**62, or be infinite, and for an
+    `offset` beside a tensor of query positions, which already says where the queries stand.
 
     Source: Shaw et al. 2018, section 3.2.
 

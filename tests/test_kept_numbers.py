@@ -309,9 +309,24 @@ def test_an_offset_past_64_bits_is_refused_and_none_wraps():
 def test_whole_positions_whose_distance_might_wrap_are_refused(far):
     at = torch.tensor([0, far])
     for pair in ((at, 2), (2, at), (at, at)):
-        refused(ValueError, lambda pair=pair: relative_positions(*pair), "2**62", "64 bits")
+        refused(ValueError, lambda pair=pair: relative_positions(*pair), "2**62", "int64")
     ends = torch.tensor([-(2**62), 2**62 - 1])
     assert relative_positions(ends, ends)[0].tolist() == [0, 2**63 - 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("name", TAKE)
+def test_the_farthest_real_distances_and_positions_give_numbers_or_are_refused(name, dtype):
+    farthest = torch.finfo(dtype).max
+    for far in (farthest, -farthest, farthest / 2, 1e38, -1e38, 2.0**64, -(2.0**63)):
+        at = torch.tensor([far, -far, 0.0, 1.0, 3.0], dtype=dtype)
+        torch.manual_seed(0)
+        try:
+            found = TAKE[name](at)
+        except (TypeError, ValueError) as error:
+            assert FORM.fullmatch(str(error).replace("\n", " ")), error
+        else:
+            assert found.isfinite().all()
 
 
 # By a choice of words
