@@ -9,12 +9,16 @@ import numpy as np
 from posenc_lib import _validate
 
 
-def to_numpy(value: Any) -> Any:
+def to_numpy(value: Any, function: str = "to_numpy", argument: str = "value") -> Any:
     """A torch tensor as an array, off its graph and device; anything else as it is.
 
     NumPy has no bfloat16, so that becomes float32, which holds it exactly. Other dtypes stay.
     Torch is not imported.
+
+    Raises TypeError for a masked array, in the name of the function and argument given: what
+    takes the result on would drop the mask.
     """
+    _validate.unmasked(function, argument, value)
     if not hasattr(value, "detach"):
         return value
     value = value.detach().cpu()
@@ -24,10 +28,10 @@ def to_numpy(value: Any) -> Any:
 def as_table(function: str, value: Any, *, rows: int = 1) -> np.ndarray:
     """Return `value`, an array or tensor of shape (length, dim), as a finite float64 array.
 
-    Raises TypeError for anything but real numbers, ValueError for another rank, an empty axis,
-    fewer than `rows` rows, NaN or infinity.
+    Raises TypeError for anything but real numbers and for a masked array, ValueError for another
+    rank, an empty axis, fewer than `rows` rows, NaN or infinity.
     """
-    value = to_numpy(value)
+    value = to_numpy(value, function, "table")
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
         kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
         raise _validate.refuse(
@@ -49,3 +53,12 @@ def as_table(function: str, value: Any, *, rows: int = 1) -> np.ndarray:
             "Fill or drop the broken rows first.",
         )  # fmt: skip
     return table
+
+
+def in_range(table: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """The table times a power of two, which is exact, so that its largest number is about 1.
+
+    With axis=1 each row has its own. Squares of the numbers then neither vanish nor overflow.
+    """
+    exponent = np.frexp(np.abs(table).max(axis=axis, keepdims=True))[1]
+    return np.ldexp(table, -exponent)

@@ -7,6 +7,7 @@ from posenc_lib.registry import DISTANCE, NOTHING, POSITION, RegistryEntry
 
 _UNSEEN = "yes, with vectors or angles the model has never seen"
 _SAME = "yes: the rule goes on"
+_NO_CELL = "no: ValueError past the grid"
 _CLIPPED = "yes: all distances past the last share one entry"
 _ROPE_SIZES = ("head_dim",)
 _FACTOR = {"factor": 4.0}
@@ -27,7 +28,7 @@ ENTRIES = [
     RegistryEntry(
         name="sinusoidal_2d", title="sinusoidal 2-D", class_name="AxialSinusoidalEncoding",
         door=Door.EMBEDDINGS, sizes=("dim", "shape"), parameters="0", depends_on=POSITION,
-        longer=f"{_UNSEEN}: more rows, never more columns",
+        longer=_NO_CELL, takes_longer=False,
         source="Vaswani et al. 2017, section 3.5, for each axis",
     ),
     RegistryEntry(
@@ -63,7 +64,7 @@ ENTRIES = [
     RegistryEntry(
         name="rope_2d", title="RoPE 2-D", class_name="AxialRotary", door=Door.QUERIES_KEYS,
         sizes=("head_dim", "shape"), parameters="0",
-        depends_on="the differences of row and column", longer=_UNSEEN,
+        depends_on="the differences of row and column", longer=_NO_CELL, takes_longer=False,
         source="Su et al. 2021, equation 34, for each axis",
     ),
     RegistryEntry(

@@ -6,17 +6,62 @@ where it helps, what to do. Nothing is cast, clipped or wrapped.
 
 from __future__ import annotations
 
+import difflib
 import math
 import operator
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+# Other libraries' names for what this one calls by the second name.
+SYNONYMS = {
+    "theta": "base", "rope_theta": "base", "rotary_base": "base",
+    "d_model": "dim", "embed_dim": "dim", "hidden_size": "dim", "embedding_dim": "dim",
+    "n_heads": "heads", "num_heads": "heads", "nhead": "heads", "num_attention_heads": "heads",
+    "d_head": "head_dim", "dim_head": "head_dim", "dim": "head_dim",
+    "max_len": "length", "max_length": "length", "seq_len": "length",
+    "max_position_embeddings": "length", "num_embeddings": "length",
+    "original_max_position_embeddings": "trained_length", "max_position": "trained_length",
+    "scaling_factor": "factor", "scale": "factor",
+    "num_buckets": "buckets", "relative_attention_num_buckets": "buckets",
+    "max_relative_position": "max_distance", "max_relative_positions": "max_distance",
+    "grid": "shape", "grid_size": "shape", "p": "dropout", "dropout_p": "dropout",
+    "is_causal": "causal", "rotary_ndims": "rotary_dim", "interleaved": "layout",
+}  # fmt: skip
+LARGEST_SIZE = sys.maxsize  # 2**63 - 1: torch and NumPy keep sizes in 64 bits
+LARGEST_START, SMALLEST_START = 1e37, 1e-37  # draws of N(0, std) with these fit into float32
 
 
 def refuse(
     error: type[Exception], function: str, argument: str, value: object, allowed: str, remedy: str
 ) -> Exception:
     """Build (not raise) the error that every check in this library reports."""
-    return error(f"{function}: {argument} = {value!r} is not allowed; expected {allowed}. {remedy}")
+    try:
+        shown = repr(value)
+    except ValueError:  # Python writes out no whole number of more than 4,300 digits
+        shown = f"a number of {value.bit_length()} bits" if isinstance(value, int) else "..."
+    return error(f"{function}: {argument} = {shown} is not allowed; expected {allowed}. {remedy}")
+
+
+def did_you_mean(name: Any, allowed: Iterable[str]) -> str | None:
+    """The allowed name that is meant: a synonym from elsewhere, otherwise the closest spelling."""
+    allowed = list(allowed)
+    if not isinstance(name, str):
+        return None
+    if SYNONYMS.get(name.lower()) in allowed:
+        return SYNONYMS[name.lower()]
+    spelt = {option.lower(): option for option in reversed(allowed)}
+    close = difflib.get_close_matches(name.lower(), spelt, n=1)
+    return spelt[close[0]] if close else None
+
+
+def unknown_option(function: str, name: str, allowed: Iterable[str]) -> Exception:
+    """Build (not raise) the TypeError for an argument that `function` does not have."""
+    allowed = list(allowed)
+    meant = did_you_mean(name, allowed)
+    remedy = f"Did you mean {meant!r}?" if meant else "Check the spelling, or leave it out."
+    options = "one of " + ", ".join(map(repr, allowed)) if allowed else "no options"
+    return refuse(TypeError, function, "option", name, options, remedy)
 
 
 def integer(function: str, argument: str, value: Any, remedy: str = "Pass an int.") -> int:
@@ -35,14 +80,43 @@ def _is_boolean(value: Any) -> bool:
     return "bool" in str(getattr(value, "dtype", ""))
 
 
+def _is_no_real(value: Any) -> bool:
+    """Whether float() would drop a part of an array or tensor: an imaginary one, a date, a mask."""
+    if isinstance(value, (int, float)):
+        return False
+    dtype = getattr(value, "dtype", None)
+    dropped = getattr(dtype, "kind", "") in tuple("cmMSU")  # NumPy's; torch has no kind
+    return dropped or getattr(dtype, "is_complex", False) or is_masked(value)
+
+
+def is_masked(value: Any) -> bool:
+    """Whether this is a NumPy masked array, whose mask np.asarray would drop in silence."""
+    numpy = sys.modules.get("numpy")  # where NumPy was never imported, nothing is an array of it
+    return numpy is not None and isinstance(value, numpy.ma.MaskedArray)
+
+
+def unmasked(function: str, argument: str, value: Any) -> None:
+    """Refuse a NumPy masked array, also in a list or tuple of arrays."""
+    parts = value if isinstance(value, (list, tuple)) else (value,)
+    if any(map(is_masked, parts)):
+        raise refuse(
+            TypeError, function, argument, "a masked array", "an array without a mask",
+            "Fill or drop what is masked first: .filled(number) or .compressed().",
+        )  # fmt: skip
+
+
 def size(
     function: str, argument: str, value: Any, *, minimum: int = 1, remedy: str | None = None
 ) -> int:
-    """Return `value` as an int of at least `minimum`."""
+    """Return `value` as an int of at least `minimum` that 64 bits hold."""
     remedy = remedy or f"Pass an int >= {minimum}."
     number = integer(function, argument, value, remedy)
     if number < minimum:
         allowed = f"an integer of at least {minimum}"
+        raise refuse(ValueError, function, argument, value, allowed, remedy)
+    # A symbolic size is no int; it is one of a tensor, so it is not too large.
+    if isinstance(number, int) and number > LARGEST_SIZE:
+        allowed = f"an integer of at most 2**63 - 1 = {LARGEST_SIZE}"
         raise refuse(ValueError, function, argument, value, allowed, remedy)
     return number
 
@@ -58,10 +132,12 @@ def real(
 ) -> float:
     """Return `value` as a finite float with above < value < below and value >= at_least."""
     try:
-        if _is_boolean(value) or isinstance(value, (str, bytes)):
+        if _is_boolean(value) or isinstance(value, (str, bytes, bytearray)) or _is_no_real(value):
             raise TypeError
         number = float(value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
+    except OverflowError:  # a whole number past the range of float
+        number = math.inf
+    except (TypeError, ValueError, RuntimeError):
         raise refuse(
             TypeError, function, argument, value, "a real number", "Pass one float."
         ) from None
@@ -80,6 +156,21 @@ def probability(function: str, argument: str, value: Any) -> float:
     return real(function, argument, value, at_least=0.0, below=1.0)
 
 
+def spread(function: str, value: Any, argument: str = "std") -> float:
+    """Return the standard deviation of a random start as a float: 0, or one that float32 holds.
+
+    A larger one would draw infinity, a smaller one only zeros.
+    """
+    number = real(function, argument, value, at_least=0.0)
+    if number and not SMALLEST_START <= number <= LARGEST_START:
+        raise refuse(
+            ValueError, function, argument, value,
+            f"0, or a number from {SMALLEST_START:g} to {LARGEST_START:g}",
+            "float32 weights hold no others; 0.02 is usual.",
+        )  # fmt: skip
+    return number
+
+
 def flag(function: str, argument: str, value: Any) -> bool:
     """Return `value` if it is True or False; "False" and 0 are a TypeError."""
     if not isinstance(value, bool):
@@ -88,10 +179,12 @@ def flag(function: str, argument: str, value: Any) -> bool:
 
 
 def choice(function: str, argument: str, value: Any, allowed: Sequence[str]) -> str:
-    """Return `value` if it is one of the allowed strings."""
-    if value not in allowed:
+    """Return `value` if it is one of the allowed strings; an array or a list is a ValueError."""
+    if not isinstance(value, str) or value not in allowed:
         options = "one of " + ", ".join(repr(option) for option in allowed)
-        raise refuse(ValueError, function, argument, value, options, "Check the spelling.")
+        meant = did_you_mean(value, allowed)
+        remedy = f"Did you mean {meant!r}?" if meant else "Check the spelling."
+        raise refuse(ValueError, function, argument, value, options, remedy)
     return value
 
 
@@ -122,7 +215,24 @@ def floating(function: str, argument: str, value: Any, *, axes: str) -> None:
             TypeError, function, f"{argument}.dtype", value.dtype, "a floating-point dtype",
             "Convert it first, for example with .float().",
         )  # fmt: skip
+    if value.dtype.itemsize == 1:  # float8 is for storing: torch neither adds nor multiplies it
+        raise refuse(
+            TypeError, function, f"{argument}.dtype", value.dtype,
+            "float16, bfloat16, float32 or float64", "Convert it first, for example with .float().",
+        )  # fmt: skip
     rank(function, argument, value, axes=axes)
+
+
+def float_dtype(function: str, argument: str, value: Any) -> Any:
+    """Return `value` if it is the dtype of real numbers that a result may have."""
+    import torch
+
+    if value not in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        raise refuse(
+            TypeError, function, argument, value, "float16, bfloat16, float32 or float64",
+            "Pass a dtype of torch, such as torch.float32.",
+        )  # fmt: skip
+    return value
 
 
 def rank(function: str, argument: str, value: Any, *, axes: str) -> None:
@@ -190,17 +300,59 @@ def boolean(function: str, argument: str, value: Any) -> None:
         raise refuse(TypeError, function, f"{argument}.dtype", value.dtype, "torch.bool", remedy)
 
 
-def indices(function: str, argument: str, value: Any, *, rows: int, remedy: str) -> Any:
-    """Return an index tensor as int64; refuse another dtype and values outside [0, rows)."""
+def whole(function: str, argument: str, value: Any, remedy: str) -> None:
+    """Refuse anything but a tensor of whole numbers that int64 holds."""
     import torch
 
     tensor(function, argument, value)
-    whole = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
-    if value.dtype not in whole:
+    if value.dtype not in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
         raise refuse(
-            TypeError, function, f"{argument}.dtype", value.dtype, "an integer dtype",
-            "Look-ups need whole numbers: convert with .long().",
+            TypeError, function, f"{argument}.dtype", value.dtype, "an integer dtype", remedy
+        )
+
+
+def numbers(function: str, argument: str, value: Any, remedy: str) -> None:
+    """Refuse a tensor of anything but real numbers that arithmetic keeps.
+
+    Complex numbers would lose a part, booleans are masks, uint64 wraps in int64, and float8 and
+    quantised tensors have no arithmetic.
+    """
+    import torch
+
+    tensor(function, argument, value)
+    known = (
+        torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+        torch.float16, torch.bfloat16, torch.float32, torch.float64,
+    )  # fmt: skip
+    if value.dtype not in known:
+        raise refuse(
+            TypeError, function, f"{argument}.dtype", value.dtype, "an integer or float dtype",
+            remedy,
         )  # fmt: skip
+
+
+def distances(function: str, argument: str, value: Any, *, most: float = math.inf) -> None:
+    """Refuse distances, key - query, that are no tensor of finite real numbers, `most` at most."""
+    import torch
+
+    numbers(function, argument, value, "Pass distances, as made by relative_positions.")
+    if not (value.is_floating_point() and value.numel() and readable(value)):
+        return
+    if not bool(torch.isfinite(value).all()):
+        raise refuse(
+            ValueError, function, argument, "NaN or infinity", "finite distances",
+            "Fill the gaps first.",
+        )  # fmt: skip
+    if most < math.inf and (farthest := float(value.detach().double().abs().max())) > most:
+        raise refuse(
+            ValueError, function, argument, farthest, f"distances up to {most:g}",
+            "Count in a larger unit: what is made of these is past the range of float64.",
+        )  # fmt: skip
+
+
+def indices(function: str, argument: str, value: Any, *, rows: int, remedy: str) -> Any:
+    """Return an index tensor as int64; refuse another dtype and values outside [0, rows)."""
+    whole(function, argument, value, "Look-ups need whole numbers: convert with .long().")
     value = value.long()
     if value.numel() == 0 or not readable(value):
         return value
@@ -222,11 +374,10 @@ def positions(
     import torch
 
     tensor(function, argument, value)
-    if value.dtype == torch.bool or value.is_complex():
-        raise refuse(
-            TypeError, function, f"{argument}.dtype", value.dtype, "an integer or float dtype",
-            "Positions are numbers; a mask goes into mask= or padding=.",
-        )  # fmt: skip
+    remedy = "Positions are numbers; a mask goes into mask= or padding=."
+    if value.dtype != torch.bool and not value.is_complex():
+        remedy = "Convert them first, for example with .long() or .double()."
+    numbers(function, argument, value, remedy)
     if value.dtype in (torch.float16, torch.bfloat16):
         raise refuse(
             TypeError, function, f"{argument}.dtype", value.dtype,

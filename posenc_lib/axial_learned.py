@@ -25,18 +25,21 @@ from torch.nn import functional as F
 from posenc_lib import _validate
 from posenc_lib._precision import add_once_rounded
 from posenc_lib.doors import Door, PositionEncoding, Positions
-from posenc_lib.grid import _grid_shape, grid_coordinates
+from posenc_lib.grid import PAST_THE_GRID, _after_prefix, _grid_shape, grid_coordinates
 
 
 class AxialLearnedEncoding(PositionEncoding):
     """One trainable table for each axis of a grid; a cell gets one row of each, side by side.
 
-    `shape` is the grid, such as (rows, columns); positions are flat cell numbers, row * columns
-    + column. `tables[a]` has shape (shape[a], dim / axes) and starts as N(0, std).
+    `shape` is the grid, such as (rows, columns). Positions are token numbers: the first `prefix`
+    numbers, such as a class token, get nothing added, and number t from `prefix` on is cell
+    t - prefix = row * columns + column. `tables[a]` has shape (shape[a], dim / axes) and starts as
+    N(0, std).
 
     Raises ValueError for a `dim` that the number of axes does not divide, a shape without axes,
-    std < 0, dropout outside [0, 1), or input of another rank or dim; TypeError for positions that
-    are no integers; IndexError for a cell past the grid.
+    prefix < 0, a std below 0 or out of the range of float32, dropout outside [0, 1), or input of
+    another rank or dim; TypeError for positions that are no integers; IndexError for negative
+    positions and for a cell past the grid.
 
     Source: Dosovitskiy et al. 2021, appendix D.4.
 
@@ -48,7 +51,13 @@ class AxialLearnedEncoding(PositionEncoding):
     door = Door.EMBEDDINGS
 
     def __init__(
-        self, dim: int, shape: Sequence[int], *, std: float = 0.02, dropout: float = 0.0
+        self,
+        dim: int,
+        shape: Sequence[int],
+        *,
+        prefix: int = 0,
+        std: float = 0.02,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         name = "AxialLearnedEncoding"
@@ -60,7 +69,8 @@ class AxialLearnedEncoding(PositionEncoding):
                 ValueError, name, "dim", self.dim, f"a multiple of the number of axes, {axes}",
                 "Each axis gets dim / axes columns.",
             )  # fmt: skip
-        std = _validate.real(name, "std", std, at_least=0.0)
+        self.prefix = _validate.size(name, "prefix", prefix, minimum=0)
+        std = _validate.spread(name, std)
         self.dropout = nn.Dropout(_validate.probability(name, "dropout", dropout))
         self.tables = nn.ParameterList(
             nn.Parameter(torch.randn(size, self.dim // axes) * std) for size in self.shape
@@ -69,7 +79,7 @@ class AxialLearnedEncoding(PositionEncoding):
     def forward(
         self, x: Float[Tensor, "batch length dim"], positions: Positions | None = None
     ) -> Float[Tensor, "batch length dim"]:
-        """Return dropout(x + [R[row], C[column]]); cells are 0 .. length - 1 unless given.
+        """Return dropout(x + [R[row], C[column]]); token numbers are 0 .. length - 1 unless given.
 
         Under mixed precision the sum is made in the wider dtype of x and the tables, then rounded
         once to that of x.
@@ -80,13 +90,15 @@ class AxialLearnedEncoding(PositionEncoding):
         if positions is None:
             positions = torch.arange(x.shape[1], device=x.device)
         _validate.positions(name, "positions", positions, length=x.shape[1], batch=x.shape[0])
-        remedy = "Cells past the grid were never learned: build the encoding with a larger shape."
-        cells = _validate.indices(
-            name, "positions", positions, rows=math.prod(self.shape), remedy=remedy
-        )
+        remedy = f"Cells past the grid were never learned. {PAST_THE_GRID}"
+        rows = self.prefix + math.prod(self.shape)
+        tokens = _validate.indices(name, "positions", positions, rows=rows, remedy=remedy)
+        cells, on_grid = _after_prefix(tokens, self.prefix)
         coordinates = grid_coordinates(cells, self.shape).unbind(-1)  # rows, columns, ...
         parts = [F.embedding(at, table) for at, table in zip(coordinates, self.tables, strict=True)]
-        return self.dropout(add_once_rounded(x, torch.cat(parts, -1)))
+        table = torch.cat(parts, -1)
+        table = torch.where(on_grid[..., None], table, 0.0) if self.prefix else table
+        return self.dropout(add_once_rounded(x, table))
 
     def at_embeddings(
         self, x: Float[Tensor, "batch length dim"], positions: Positions
@@ -95,4 +107,5 @@ class AxialLearnedEncoding(PositionEncoding):
         return self(x, positions)
 
     def extra_repr(self) -> str:
-        return f"dim={self.dim}, shape={self.shape}"
+        prefix = f", prefix={self.prefix}" if self.prefix else ""
+        return f"dim={self.dim}, shape={self.shape}{prefix}"

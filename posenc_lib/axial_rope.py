@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from posenc_lib import _validate
 from posenc_lib._waves import frequencies64
-from posenc_lib.grid import _cells, _grid_shape, grid_coordinates
+from posenc_lib.grid import _after_prefix, _cells, _grid_shape, grid_coordinates
 from posenc_lib.rope import RotaryEncoding
 
 
@@ -96,8 +96,8 @@ class AxialRotary(RotaryEncoding):
         """
         coordinates = positions
         if positions.ndim < 3:
-            _cells(type(self).__name__, positions)
-            cells = (positions.long() - self.prefix).clamp(min=0) if self.prefix else positions
+            _cells(type(self).__name__, positions, self.shape, self.prefix)
+            cells, _ = _after_prefix(positions, self.prefix)  # the prefix turns like cell 0: not
             coordinates = grid_coordinates(cells, self.shape)  # (*batch, length, axes)
         one_axis = super().angles
         return torch.cat([one_axis(axis) for axis in coordinates.unbind(-1)], -1)

@@ -24,7 +24,7 @@ from posenc_lib import _validate
 from posenc_lib._precision import add_once_rounded, wide
 from posenc_lib._waves import frequencies64, in_float64, wave_pairs
 from posenc_lib.doors import Door, PositionEncoding, Positions
-from posenc_lib.grid import _grid_shape, grid_coordinates
+from posenc_lib.grid import _after_prefix, _cells, _grid_shape, grid_coordinates
 
 
 def axial_sinusoidal_at(
@@ -40,8 +40,8 @@ def axial_sinusoidal_at(
     / dim). Coordinates are any real numbers. Angles and sines are computed in float64 and
     rounded once, to `dtype`.
 
-    Raises TypeError for anything but a tensor of numbers, ValueError for NaN or infinity, for a
-    `dim` that is no multiple of 2 * axes and for base <= 1.
+    Raises TypeError for anything but a tensor of numbers and a `dtype` that is not a float's,
+    ValueError for NaN or infinity, for a `dim` that is no multiple of 2 * axes and for base <= 1.
 
     Source: Vaswani et al. 2017, section 3.5, for each axis; Wang and Liu 2019.
 
@@ -55,6 +55,7 @@ def axial_sinusoidal_at(
     _validate.positions(function, "coordinates", coordinates.flatten(), length=coordinates.numel())
     dim = _columns(function, dim, coordinates.shape[-1])
     base = _validate.real(function, "base", base, above=1.0)
+    dtype = _validate.float_dtype(function, "dtype", dtype)
     at = in_float64(coordinates)
     frequency = frequencies64(dim // coordinates.shape[-1], base, at.device)
     angle = at[..., None] * frequency  # (..., axes, pairs)
@@ -75,45 +76,60 @@ def _columns(function: str, dim: int, axes: int) -> int:
 class AxialSinusoidalEncoding(PositionEncoding):
     """Adds the sinusoid of (row, column, ...) to the cells of a grid, fed row after row.
 
-    `shape` is the grid, such as (rows, columns); positions are flat cell numbers, row * columns
-    + column. More rows than shape[0] are allowed, another number of columns is another encoding.
-    Nothing to train, nothing to load. Angles are made in float64, the sum is rounded once.
+    `shape` is the grid, such as (rows, columns). Positions are token numbers: the first `prefix`
+    numbers, such as a class token, get nothing added, and number t from `prefix` on is cell
+    t - prefix = row * columns + column. Nothing to train, nothing to load. Angles are made in
+    float64, the sum is rounded once.
 
-    Raises ValueError for a `dim` that is no multiple of 2 * axes, a shape without axes, base <= 1,
-    dropout outside [0, 1), input of another rank or dim, or negative positions; TypeError for
-    positions that are no integers.
+    Raises ValueError for a `dim` that is no multiple of 2 * axes, a shape without axes, prefix < 0,
+    base <= 1, dropout outside [0, 1), input of another rank or dim, and positions that are
+    negative or past the grid; TypeError for positions that are no integers.
 
     Source: Vaswani et al. 2017, section 3.5, for each axis; Wang and Liu 2019.
 
     >>> encode = AxialSinusoidalEncoding(4, shape=(2, 3))
     >>> encode(torch.zeros(1, 6, 4))[0, 4]  # row 1, column 1
     tensor([0.8415, 0.5403, 0.8415, 0.5403])
+    >>> encode = AxialSinusoidalEncoding(4, shape=(2, 3), prefix=1)  # a class token, 6 patches
+    >>> encode(torch.zeros(1, 7, 4))[0, [0, 5]]
+    tensor([[0.0000, 0.0000, 0.0000, 0.0000],
+            [0.8415, 0.5403, 0.8415, 0.5403]])
     """
 
     door = Door.EMBEDDINGS
 
     def __init__(
-        self, dim: int, shape: Sequence[int], *, base: float = 10000.0, dropout: float = 0.0
+        self,
+        dim: int,
+        shape: Sequence[int],
+        *,
+        prefix: int = 0,
+        base: float = 10000.0,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         name = "AxialSinusoidalEncoding"
         self.shape = _grid_shape(name, shape)
         self.dim = _columns(name, dim, len(self.shape))
+        self.prefix = _validate.size(name, "prefix", prefix, minimum=0)
         self.base = _validate.real(name, "base", base, above=1.0)
         self.dropout = nn.Dropout(_validate.probability(name, "dropout", dropout))
 
     def forward(
         self, x: Float[Tensor, "batch length dim"], positions: Positions | None = None
     ) -> Float[Tensor, "batch length dim"]:
-        """Return dropout(x + PE(row, column)); cells are 0 .. length - 1 unless given."""
+        """Return dropout(x + PE(row, column)); token numbers are 0 .. length - 1 unless given."""
         name = "AxialSinusoidalEncoding"
         _validate.floating(name, "x", x, axes="batch length dim")
         _validate.last_axis(name, "x", x, "dim", self.dim)
         if positions is None:
             positions = torch.arange(x.shape[1], device=x.device)
         _validate.positions(name, "positions", positions, length=x.shape[1], batch=x.shape[0])
-        coordinates = grid_coordinates(positions, self.shape)
+        _cells(name, positions, self.shape, self.prefix)
+        cells, on_grid = _after_prefix(positions, self.prefix)
+        coordinates = grid_coordinates(cells, self.shape)
         table = axial_sinusoidal_at(coordinates, self.dim, base=self.base, dtype=wide(x))
+        table = torch.where(on_grid[..., None], table, 0.0) if self.prefix else table
         return self.dropout(add_once_rounded(x, table))
 
     def at_embeddings(
@@ -123,4 +139,5 @@ class AxialSinusoidalEncoding(PositionEncoding):
         return self(x, positions)
 
     def extra_repr(self) -> str:
-        return f"dim={self.dim}, shape={self.shape}, base={self.base:g}"
+        prefix = f"prefix={self.prefix}, " if self.prefix else ""
+        return f"dim={self.dim}, shape={self.shape}, {prefix}base={self.base:g}"

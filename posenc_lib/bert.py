@@ -20,6 +20,7 @@ from posenc_lib import _validate
 _TABLES = ("word_embeddings.weight", "position_embeddings.weight", "token_type_embeddings.weight")
 _NAMES = (*_TABLES, "LayerNorm.weight", "LayerNorm.bias")
 _PREFIXES = ("bert.embeddings.", "embeddings.", "")
+_ROBERTA = "roberta.embeddings."
 
 
 class BertEmbeddings(nn.Module):
@@ -31,8 +32,9 @@ class BertEmbeddings(nn.Module):
     dict loads by name: see `from_huggingface`. Row `padding_idx` of the word table starts at
     zero and gets no gradient.
 
-    Raises ValueError for sizes below 1 or ids of the wrong shape, TypeError for ids that are
-    not integers, IndexError for an id, a position or a token type past its table.
+    Raises ValueError for sizes below 1, an eps outside 1e-37 .. 1e37, which float32 holds, or ids
+    of the wrong shape, TypeError for ids that are not integers, IndexError for an id, a position or
+    a token type past its table.
 
     Source: Devlin et al. 2018, "BERT", section 3, figure 2.
 
@@ -58,7 +60,10 @@ class BertEmbeddings(nn.Module):
         }  # fmt: skip
         for argument, value in sizes.items():
             _validate.size("BertEmbeddings", argument, value)
-        eps = _validate.real("BertEmbeddings", "eps", eps, above=0.0)
+        eps = _validate.real(
+            "BertEmbeddings", "eps", eps, above=0.0,
+            at_least=_validate.SMALLEST_START, below=_validate.LARGEST_START,
+        )  # fmt: skip
         padding_idx = _validate.size("BertEmbeddings", "padding_idx", padding_idx, minimum=0)
         if padding_idx >= vocab_size:
             raise _validate.refuse(
@@ -84,11 +89,13 @@ class BertEmbeddings(nn.Module):
 
         Accepts the names of `BertModel`, of `BertForMaskedLM` (prefix "bert.") and of the
         embeddings alone. Entries of other layers are left aside. The module is in training mode
-        and in float32: call .eval() and .to(dtype) as you need. BERT only: RoBERTa uses the same
-        names, but counts positions from padding_idx + 1.
+        and in float32: call .eval() and .to(dtype) as you need. BERT only: RoBERTa and its
+        relatives use the same names, but count positions from padding_idx + 1. They are told by
+        the prefix "roberta.", by a row of zeros in the same place of the word and the position
+        table, or by 2 rows more than a power of two beside a single token type.
 
-        Raises ValueError when one of the five tensors is missing or of another size, TypeError
-        for something else than a mapping of names to tensors.
+        Raises ValueError when one of the five tensors is missing or of another size, and for the
+        tables of RoBERTa; TypeError for something else than a mapping of names to tensors.
 
         >>> source = BertEmbeddings(vocab_size=50, dim=4, length=16)
         >>> names = {f"bert.embeddings.{k}": v for k, v in source.state_dict().items()}
@@ -104,6 +111,8 @@ class BertEmbeddings(nn.Module):
         for prefix in _PREFIXES:
             if prefix + _NAMES[0] in state_dict:
                 break
+        if prefix + _NAMES[0] not in state_dict and _ROBERTA + _NAMES[0] in state_dict:
+            raise _roberta(f"names that begin with {_ROBERTA!r}")
         missing = [prefix + name for name in _NAMES if prefix + name not in state_dict]
         if missing:
             raise _validate.refuse(
@@ -122,6 +131,8 @@ class BertEmbeddings(nn.Module):
             _validate.last_axis(
                 "BertEmbeddings.from_huggingface", argument, value, "dim", word.shape[1]
             )
+        if sign := _sign_of_roberta(word, position, token_type):
+            raise _roberta(sign)
         module = cls(
             word.shape[0], word.shape[1],
             length=position.shape[0], token_types=token_type.shape[0], **options,
@@ -164,3 +175,32 @@ class BertEmbeddings(nn.Module):
         # (batch, length, dim) + (length, dim) or (batch, length, dim) + (batch, length, dim)
         total = word + position + token_type
         return self.dropout(self.LayerNorm(total))
+
+
+def _sign_of_roberta(word: Tensor, position: Tensor, token_type: Tensor) -> str | None:
+    """What shows that positions are counted from padding_idx + 1; None for BERT.
+
+    Both tables were made with padding_idx then, so both keep that row at zero, and two rows stand
+    before the first place.
+    """
+    rows = position.shape[0]
+    if rows >= 514 and (rows - 2).bit_count() == 1 and token_type.shape[0] == 1:
+        return f"a position table of {rows} = {rows - 2} + 2 rows beside one token type"
+    if not (_validate.readable(word) and _validate.readable(position)):
+        return None
+    unused = (position == 0).all(1).nonzero().flatten().tolist()
+    if len(unused) != 1 or unused[0] >= word.shape[0] or bool(word[unused[0]].any()):
+        return None
+    return f"a row {unused[0]} of zeros in both the word and the position table"
+
+
+def _roberta(sign: str) -> Exception:
+    """The error for the weights of RoBERTa."""
+    return _validate.refuse(
+        ValueError, "BertEmbeddings.from_huggingface", "state_dict", sign,
+        "the tables of BERT, whose positions count from 0",
+        "These are the tables of RoBERTa, which counts from padding_idx + 1: here every token "
+        "would get the row of another place. Cut the first padding_idx + 1 rows (2 in the "
+        "published models) off the position table, and pass the tensors under BERT's names with "
+        "padding_idx=1 and the eps of the model, 1e-5.",
+    )  # fmt: skip

@@ -130,7 +130,7 @@ class CopeBias(PositionEncoding):
         super().__init__()
         self.head_dim = _validate.size("CopeBias", "head_dim", head_dim)
         self.max_position = _validate.size("CopeBias", "max_position", max_position)
-        std = _validate.real("CopeBias", "std", std, at_least=0.0)
+        std = _validate.spread("CopeBias", std)
         self.table = nn.Parameter(torch.randn(self.max_position + 1, self.head_dim) * std)
 
     def prepare(self, places: Places) -> tuple[PreparedTexts, None, PreparedTexts]:

@@ -30,6 +30,7 @@ from posenc_lib.doors import (
     PositionEncoding,
     QueryPositions,
     check_prepared,
+    is_foreign,
 )
 from posenc_lib.places import Places
 from posenc_lib.relative import relative_positions
@@ -49,6 +50,7 @@ class PreparedBias:
         self._numbers: Tensor | None = None
         self._matrix: Tensor | None = None
         self.in_row = places.offset is not None and encoding.follows_diagonals(places)
+        self.shuts_out = is_foreign(encoding)  # whether f itself may be -inf
 
     @property
     def numbers(
@@ -66,7 +68,7 @@ class PreparedBias:
         else:
             numbers = self.encoding.by_pair(places.query, places.key)
         numbers = numbers.to(places.query.device, places.dtype)
-        _check_values(type(self.encoding).__name__, numbers)
+        self.shuts_out = self._check(numbers)
         if not places.hides:
             return numbers
         if self.in_row:
@@ -196,13 +198,3 @@ class DistanceBias(PositionEncoding):
                 ValueError, type(self).__name__, "heads", numbers.shape[0],
                 f"the heads of the queries, {query.shape[-3]}", "Build both with the same heads.",
             )  # fmt: skip
-
-
-def _check_values(name: str, numbers: Tensor) -> None:
-    """Refuse NaN and +inf where a look costs no wait; elsewhere they end as NaN in the output."""
-    look = numbers.numel() and numbers.device.type == "cpu" and _validate.readable(numbers)
-    if look and not bool(numbers.max() < math.inf):  # max keeps a NaN
-        raise _validate.refuse(
-            ValueError, name, "bias", "NaN or +inf", "finite numbers or -inf",
-            "Look for 0 * inf or log of a negative number where the bias is made.",
-        )  # fmt: skip

@@ -15,6 +15,7 @@ offer: without it the doors get the positions themselves.
 
 from __future__ import annotations
 
+import inspect
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -63,6 +64,15 @@ class PositionEncoding(nn.Module):
     needs_seen: bool = False  # True where at_scores also takes `seen`, what the masks let through
     causal_only: bool = False  # True where the encoding means nothing for keys after the query
     keeps_turned_keys: bool = False  # True where a turned key stays right as the text grows
+
+    def __new__(cls, *arguments: Any, **options: Any) -> PositionEncoding:
+        """Refuse an option that the class does not have, with the name that was meant."""
+        known = inspect.signature(cls.__init__).parameters
+        if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+            for option in options:
+                if option not in known:
+                    raise _validate.unknown_option(cls.__name__, option, list(known)[1:])
+        return super().__new__(cls)
 
     def prepare(self, places: Places) -> tuple[Any, Any, Any]:
         """What the doors get in place of positions: for queries, for keys to turn, for all keys.
@@ -132,6 +142,11 @@ class Prepared(NamedTuple):
     query: Any
     new: Any
     key: Any
+
+
+def is_foreign(encoding: PositionEncoding) -> bool:
+    """Whether a class is not the library's own: what it returns is looked at."""
+    return not type(encoding).__module__.startswith("posenc_lib.")
 
 
 def check_prepared(

@@ -76,8 +76,9 @@ def attention(
     name = "attention"
     scale = checked_scale(name, query, key, value, scale)
     places = places_between(name, query, key, causal, window)
-    masks = Masks(places, *checked_masks(name, query, key, mask, padding))
+    mask, padding = checked_masks(name, query, key, mask, padding)
     bias = checked_bias(name, bias, query, places)
+    masks = Masks(places, mask, padding, bias if isinstance(bias, Tensor) else None)
     return explained(query, key, value, bias, masks, scale, checked_sink(name, sink, query))
 
 
@@ -92,11 +93,13 @@ def explained(
 ) -> tuple[Tensor, Tensor]:
     """`attention` of checked input: the equation, a line for each of its parts."""
     record_way("weights")
-    bias = bias.matrix if isinstance(bias, PreparedBias) else bias
-    key, value, broken = masks.without_broken(key, value, bias)
+    if isinstance(bias, PreparedBias):
+        masks = masks._replace(bias=bias.matrix if bias.shuts_out else None)
+        bias = bias.matrix
+    key, value, broken = masks.without_broken(key, value)
     scores = product(query, for_each_head(key, query)) * scale  # (..., query, key)
     scores = scores if bias is None else scores + bias
-    weights = softmax_of_seen(scores, masks.seen(bias), sink).to(value.dtype)
+    weights = softmax_of_seen(scores, masks.seen(), sink).to(value.dtype)
     output = weights @ for_each_head(value, query)
     return output if broken is None else output.masked_fill(broken, math.nan), weights
 

@@ -31,6 +31,9 @@ from posenc_lib.doors import KeyPositions, QueryPositions
 from posenc_lib.places import Places
 from posenc_lib.relative import relative_positions
 
+_FARTHEST = 1e100
+_RANGE = {"above": 0.0, "at_least": 1e-100, "below": _FARTHEST}  # of c and L: c L is no 0
+
 
 def fire_input(
     query_positions: QueryPositions,
@@ -43,7 +46,8 @@ def fire_input(
     Between 0 (the query itself) and 1 for positions from 0 on. Keys after the query, which a
     causal mask shuts out, count as distance 0.
 
-    Raises ValueError for c or threshold not above 0.
+    Raises ValueError for c, threshold or positions past 1e100 and c or threshold below 1e-100, so
+    that float64 holds their products; TypeError for positions that are not real numbers.
 
     Source: Li et al. 2023, section 3.
 
@@ -52,6 +56,8 @@ def fire_input(
             [1., 0.]], dtype=torch.float64)
     """
     c, threshold = _positive("c", c), _positive("threshold", threshold)
+    _validate.distances("fire_input", "query_positions", query_positions, most=_FARTHEST)
+    _validate.distances("fire_input", "key_positions", key_positions, most=_FARTHEST)
     past = (-relative_positions(query_positions, key_positions)).double()
     longest = query_positions.double()[..., :, None].clamp(min=threshold)
     return torch.log1p(c * past.clamp(min=0)) / torch.log1p(c * longest)
@@ -65,7 +71,7 @@ class FireBias(DistanceBias):
     queries at positions up to L the network runs once for each distance; past L it runs for each
     pair and needs query * key * hidden numbers. Made to go on past the trained length.
 
-    Raises ValueError for sizes below 1, c or threshold not above 0.
+    Raises ValueError for sizes below 1, c or threshold outside 1e-100 .. 1e100.
 
     Source: Li et al. 2023, section 3; c = 0.1 and L = 512 are the starts in its appendix.
 
@@ -82,8 +88,8 @@ class FireBias(DistanceBias):
         super().__init__()
         self.heads = _validate.size("FireBias", "heads", heads)
         self.hidden = _validate.size("FireBias", "hidden", hidden)
-        self._first_c = _validate.real("FireBias", "c", c, above=0.0)
-        self._first_threshold = _validate.real("FireBias", "threshold", threshold, above=0.0)
+        self._first_c = _validate.real("FireBias", "c", c, **_RANGE)
+        self._first_threshold = _validate.real("FireBias", "threshold", threshold, **_RANGE)
         self.log_c = nn.Parameter(torch.zeros(()))
         self.log_threshold = nn.Parameter(torch.zeros(()))
         self.inner, self.outer = nn.Linear(1, self.hidden), nn.Linear(self.hidden, self.heads)
@@ -100,6 +106,7 @@ class FireBias(DistanceBias):
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """The bias at a distance j - i for queries at positions of at most L."""
+        _validate.distances("FireBias", "distance", distance, most=_FARTHEST)
         past = -distance.double()
         x = torch.log1p(self.c * past.clamp(min=0)) / torch.log1p(self.c * self.threshold)
         return self._network(x)
@@ -136,5 +143,5 @@ def _positive(argument: str, value: float | Tensor) -> float | Tensor:
     if isinstance(value, Tensor) and not _validate.readable(value):
         return value
     number = value.detach() if isinstance(value, Tensor) else value
-    _validate.real("fire_input", argument, number, above=0.0)
+    _validate.real("fire_input", argument, number, **_RANGE)
     return value

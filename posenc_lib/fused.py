@@ -77,8 +77,9 @@ def attention_output(
     name = "attention_output"
     scale = checked_scale(name, query, key, value, scale)
     places = places_between(name, query, key, causal, window)
-    masks = Masks(places, *checked_masks(name, query, key, mask, padding))
+    mask, padding = checked_masks(name, query, key, mask, padding)
     bias = checked_bias(name, bias, query, places, values=False)
+    masks = Masks(places, mask, padding, bias if isinstance(bias, Tensor) else None)
     sink = checked_sink(name, sink, query)
     flex = flex if flex is None else _validate.flag(name, "flex", flex)
     return fused(query, key, value, bias, masks, scale, sink, flex)
@@ -99,16 +100,13 @@ def fused(
         from posenc_lib.flex import flexible  # it loads torch's compiler
 
         return flexible(query, key, value, bias, masks, scale, sink)
-    if not isinstance(bias, Tensor):
-        return _kernel(query, key, value, bias, masks, scale, sink, None)
-    look = bias.device.type == "cpu" and _validate.readable(bias)
-    if not look:
-        return _kernel(query, key, value, bias, masks, scale, sink, bias)
-    # The output is much smaller than the bias: NaN and -inf in it are looked for only if NaN came.
-    output = _kernel(query, key, value, bias, masks, scale, sink, None)
+    if masks.bias is None or bias.device.type != "cpu" or not _validate.readable(bias):
+        return _kernel(query, key, value, bias, masks, scale, sink)
+    # The output is much smaller than the bias, so -inf and NaN in it are looked for if NaN came.
+    output = _kernel(query, key, value, bias, masks._replace(bias=None), scale, sink)
     if bool(output.isnan().any()):
         checked_bias("attention_output", bias, query, masks.places)
-        output = _kernel(query, key, value, bias, masks, scale, sink, bias)
+        output = _kernel(query, key, value, bias, masks, scale, sink)
     return output
 
 
@@ -120,16 +118,15 @@ def _kernel(
     masks: Masks,
     scale: float,
     sink: Tensor | None,
-    shuts_out: Tensor | None,
 ) -> Tensor:
     """PyTorch's `scaled_dot_product_attention`, told no more than it needs."""
     shape, dtype = (*query.shape[:-1], value.shape[-1]), query.dtype
-    key, value, broken = masks.without_broken(key, value, shuts_out)
+    key, value, broken = masks.without_broken(key, value)
+    masks = masks._replace(bias=None)  # from here on, -inf is a number like any other
     alone = masks.places.square and bias is masks.mask is masks.padding is sink is None
     if isinstance(bias, PreparedBias):  # which is -inf already where the places hide a key
-        bias, seen = bias.matrix, masks._replace(places=masks.places.masked(False, None)).seen()
-    else:
-        seen = None if alone else masks.seen()
+        bias, masks = bias.matrix, masks._replace(places=masks.places.masked(False, None))
+    seen = None if alone else masks.seen()
     if sink is not None:
         query, key, value, bias, seen = _with_sink(query, key, value, bias, seen, scale, sink)
     if bias is not None:

@@ -22,7 +22,6 @@ exponent, which is at most 2.
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
@@ -32,7 +31,9 @@ from torch.nn import functional as F
 
 from posenc_lib import _validate
 from posenc_lib.distance import DistanceBias
-from posenc_lib.relative import whole64
+
+_FARTHEST = 2.0**64  # every whole distance; a square of larger ones may leave float64
+_LARGEST = _validate.LARGEST_START  # of r1 and r2: float32 holds it, and so do the terms
 
 
 def kerple_log(
@@ -40,16 +41,17 @@ def kerple_log(
 ) -> Float[Tensor, "#heads *shape"]:
     """-r1 log(1 + r2 |distance|), the heads first: (heads, distances). Computed in float64.
 
-    Raises TypeError for parameters that are not floats; ValueError where they are not one
-    positive number for each head.
+    Raises TypeError for distances that are not real numbers and parameters that are not floats;
+    ValueError for distances that are not finite or past 2 ** 64, and for parameters that are not
+    one positive number of at most 1e37 for each head.
 
     Source: Chi et al. 2022, section 4 (the logarithmic kernel).
 
     >>> kerple_log(torch.tensor([-1, 0]), torch.tensor([2.0]), torch.tensor([1.0]))
     tensor([[-1.3863, -0.0000]], dtype=torch.float64)
     """
-    r1, r2 = _parameters("kerple_log", distance, r1, r2, most=math.inf)
-    return -r1 * torch.log1p(r2 * whole64(distance).abs())
+    r1, r2 = _parameters("kerple_log", distance, r1, r2, most=_LARGEST)
+    return -r1 * torch.log1p(r2 * distance.double().abs())
 
 
 def kerple_power(
@@ -57,8 +59,9 @@ def kerple_power(
 ) -> Float[Tensor, "#heads *shape"]:
     """-r1 |distance| ** r2, the heads first: (heads, distances). Computed in float64.
 
-    Raises TypeError for parameters that are not floats; ValueError where they are not one
-    positive number for each head, or r2 > 2.
+    Raises TypeError for distances that are not real numbers and parameters that are not floats;
+    ValueError for distances that are not finite or past 2 ** 64, and for parameters that are not
+    one positive number for each head, r1 of at most 1e37 and r2 of at most 2.
 
     Source: Chi et al. 2022, section 4 (the power kernel).
 
@@ -66,7 +69,7 @@ def kerple_power(
     tensor([[-4., -0.]], dtype=torch.float64)
     """
     r1, r2 = _parameters("kerple_power", distance, r1, r2, most=2.0)
-    steps = whole64(distance).abs().double()
+    steps = distance.double().abs()  # float64 first: -2**63 has no positive int64
     # 0 ** r2 is 0 for every r2 > 0; put in by hand, no gradient meets log 0.
     power = torch.where(steps > 0, steps, 1.0) ** r2
     return -r1 * torch.where(steps > 0, power, 0.0)
@@ -79,7 +82,7 @@ class KerpleLogBias(DistanceBias):
     at the values given for all heads, otherwise drawn from (0.01, 2) and (0.01, 1), about as in
     the published code. Goes on past the trained length.
 
-    Raises ValueError for heads < 1 or a start that is not above 0.
+    Raises ValueError for heads < 1 or a start outside 1e-37 .. 1e37, which float32 holds.
 
     Source: Chi et al. 2022, section 4.
 
@@ -89,13 +92,13 @@ class KerpleLogBias(DistanceBias):
     """
 
     _drawn_below: ClassVar[dict[str, float]] = {"r1": 2.0, "r2": 1.0}
-    _allowed_below: ClassVar[float] = math.inf  # of r2
+    _allowed_below: ClassVar[float] = _LARGEST  # of r2
 
     def __init__(self, heads: int, *, r1: float | None = None, r2: float | None = None) -> None:
         super().__init__()
         self.heads = _validate.size(type(self).__name__, "heads", heads)
         start_r1, start_r2 = (
-            self._start("r1", r1, math.inf),
+            self._start("r1", r1, _LARGEST),
             self._start("r2", r2, self._allowed_below),
         )
         self.raw_r1 = nn.Parameter(_softplus_inverse(start_r1).to(torch.get_default_dtype()))
@@ -123,7 +126,10 @@ class KerpleLogBias(DistanceBias):
         if value is None:
             top = self._drawn_below[argument]
             return torch.empty(self.heads, dtype=torch.float64).uniform_(0.01, top - 0.01)
-        value = _validate.real(type(self).__name__, argument, value, above=0.0, below=below)
+        value = _validate.real(
+            type(self).__name__, argument, value,
+            above=0.0, at_least=_validate.SMALLEST_START, below=below,
+        )  # fmt: skip
         return torch.full((self.heads,), value, dtype=torch.float64)
 
     def extra_repr(self) -> str:
@@ -137,7 +143,7 @@ class KerplePowerBias(KerpleLogBias):
     at the values given for all heads, otherwise drawn from (0.01, 1) and (0.01, 2), about as in
     the published code. Goes on past the trained length.
 
-    Raises ValueError for heads < 1, or a start that is not above 0 or, for r2, not below 2.
+    Raises ValueError for heads < 1, or a start outside 1e-37 .. 1e37 or, for r2, not below 2.
 
     Source: Chi et al. 2022, section 4.
 
@@ -174,13 +180,13 @@ def _parameters(
     function: str, distance: Tensor, r1: Tensor, r2: Tensor, *, most: float
 ) -> tuple[Tensor, Tensor]:
     """r1 and r2 in float64, (heads, 1, ..., 1), after checking them."""
-    _validate.tensor(function, "distance", distance)
-    for argument, r, top in (("r1", r1, math.inf), ("r2", r2, most)):
+    _validate.distances(function, "distance", distance, most=_FARTHEST)
+    for argument, r, top in (("r1", r1, _LARGEST), ("r2", r2, most)):
         _validate.floating(function, argument, r, axes="heads")
         if _validate.readable(r) and not bool(((r > 0) & (r <= top) & r.isfinite()).all()):
             raise _validate.refuse(
                 ValueError, function, argument, r.tolist(),
-                f"numbers above 0{'' if top == math.inf else f', at most {top:g}'}",
+                f"numbers above 0, at most {top:g}",
                 "The penalty has to grow with distance.",
             )  # fmt: skip
     _validate.last_axis(function, "r2", r2, "heads", r1.shape[0])

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from posenc_lib import _validate
 from posenc_lib._precision import add_once_rounded
+from posenc_lib._waves import in_float64
 from posenc_lib.doors import Door, PositionEncoding, Positions
 
 
@@ -27,8 +28,9 @@ class LearnedEncoding(PositionEncoding):
 
     `weight` has shape (length, dim) and starts as N(0, std).
 
-    Raises ValueError for sizes below 1, std < 0, dropout outside [0, 1), or input of another
-    rank or dim; TypeError for integer input; IndexError for a position past the table.
+    Raises ValueError for sizes below 1, a std below 0 or out of the range of float32, dropout
+    outside [0, 1), or input of another rank or dim; TypeError for integer input; IndexError for a
+    position past the table.
 
     Source: Devlin et al. 2018, "BERT", section 3; Radford et al. 2019 (GPT-2).
 
@@ -43,7 +45,7 @@ class LearnedEncoding(PositionEncoding):
         super().__init__()
         self.length = _validate.size("LearnedEncoding", "length", length)
         self.dim = _validate.size("LearnedEncoding", "dim", dim)
-        std = _validate.real("LearnedEncoding", "std", std, at_least=0.0)
+        std = _validate.spread("LearnedEncoding", std)
         self.dropout = nn.Dropout(_validate.probability("LearnedEncoding", "dropout", dropout))
         start = torch.randn(self.length, self.dim) * std if std else torch.zeros(length, dim)
         self.weight = nn.Parameter(start)
@@ -73,7 +75,7 @@ class LearnedEncoding(PositionEncoding):
 
         The first and the last row stay what they were (a new table of one row keeps the first);
         row p of the new table is read at p (old - 1) / (new - 1) of the old one. The same length
-        gives the same table.
+        gives the same table. Computed in float64, then rounded to the dtype of `weight`.
 
         Raises TypeError for a length that is not an integer, ValueError for one below 1.
 
@@ -82,8 +84,12 @@ class LearnedEncoding(PositionEncoding):
         [0.0, 0.5, 1.0]
         """
         length = _validate.size("LearnedEncoding.extended", "length", length)
-        columns = self.weight.detach().T[None]  # (1, dim, length)
-        table = F.interpolate(columns, size=length, mode="linear", align_corners=True)[0].T
+        old, steps = in_float64(self.weight.detach()), max(length - 1, 1)
+        at = torch.arange(length, device=old.device) * (self.length - 1)
+        below = at // steps  # whole numbers: float32 has lost the place after some hundred rows
+        share = ((at % steps).double() / steps)[:, None]
+        table = (1 - share) * old[below] + share * old[(below + 1).clamp(max=self.length - 1)]
+        table = table.to(self.weight.dtype).to(self.weight.device)
         longer = LearnedEncoding.from_table(table, dropout=self.dropout.p)
         return longer.train(self.training).requires_grad_(self.weight.requires_grad)
 

@@ -28,6 +28,7 @@ from posenc_lib.doors import (
     Prepared,
     QueryPositions,
     check_prepared,
+    is_foreign,
 )
 from posenc_lib.dot_product import checked_bias, checked_masks, explained, for_each_head
 from posenc_lib.fused import fused
@@ -150,7 +151,7 @@ class MultiHeadAttention(nn.Module):
         key, value, kept = self._turned(key, value, at_new, cache)
 
         masks = Masks(places, *self._masks(mask, padding, query, key))
-        bias = self._bias(query, key, prepared, masks)  # door 3
+        bias, masks = self._bias(query, key, prepared, masks)  # door 3
         if need_weights or self.encoding.needs_weights:
             output, weights = explained(query, key, value, bias, masks, self.scale, self.sink)
             more = self.encoding.at_values(weights, at_query, at_key)  # door 3
@@ -340,14 +341,15 @@ class MultiHeadAttention(nn.Module):
 
     def _bias(
         self, query: Tensor, key: Tensor, prepared: Prepared, masks: Masks
-    ) -> Tensor | PreparedBias | None:
-        """What door 3 adds to the scores; what a foreign encoding returns is checked."""
+    ) -> tuple[Tensor | PreparedBias | None, Masks]:
+        """What door 3 adds to the scores; what a foreign encoding returns is checked and may be
+        -inf."""
         encoding, at_query, at_key = self.encoding, prepared.query, prepared.key
         if isinstance(at_query, PreparedBias):
             encoding.check_heads(at_query.numbers, query)
-            return at_query
+            return at_query, masks
         if type(encoding).at_scores is PositionEncoding.at_scores:
-            return None
+            return None, masks
         seen = {"seen": masks.seen()} if encoding.needs_seen else {}
         bias = encoding.at_scores(query, for_each_head(key, query), at_query, at_key, **seen)
         places = prepared.places
@@ -357,9 +359,10 @@ class MultiHeadAttention(nn.Module):
                 tuple(bias.shape), "(batch, heads, query, key) where positions have a batch axis",
                 "Add the heads axis: result.unsqueeze(-3).",
             )  # fmt: skip
-        if type(encoding).__module__.startswith("posenc_lib."):
-            return bias
-        return checked_bias(f"{type(encoding).__name__}.at_scores", bias, query, places)
+        if bias is None or not is_foreign(encoding):
+            return bias, masks
+        bias = checked_bias(f"{type(encoding).__name__}.at_scores", bias, query, places)
+        return bias, masks._replace(bias=bias)
 
     def _door(self, method: str, x: Tensor, positions: object) -> Tensor:
         """Pass x through a method of the encoding, which has to return as much as it got."""

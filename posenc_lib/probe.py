@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from posenc_lib import _validate
-from posenc_lib._arrays import as_table
+from posenc_lib._arrays import as_table, in_range
 
 
 def index_probe(table: Float[np.ndarray, "length dim"], *, folds: int = 5, seed: int = 0) -> float:
@@ -36,7 +36,7 @@ def index_probe(table: Float[np.ndarray, "length dim"], *, folds: int = 5, seed:
     """
     folds = _validate.size("index_probe", "folds", folds, minimum=2)
     seed = _validate.size("index_probe", "seed", seed, minimum=0)
-    rows = as_table("index_probe", table, rows=folds)
+    rows = in_range(as_table("index_probe", table, rows=folds))  # least squares knows no unit
     index = np.arange(len(rows))
     fold = np.random.default_rng(seed).permutation(index) % folds
     missed = np.empty(len(rows))

@@ -9,7 +9,10 @@ are built from the same (dim, heads, length).
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +24,7 @@ from posenc_lib.doors import Door, PositionEncoding
 POSITION = "position"
 DISTANCE = "distance"
 NOTHING = "nothing"
+_OWN = ("dim", "heads", "length", "causal")  # the arguments of make_encoding itself
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ class RegistryEntry:
 class Registry(Mapping[str, RegistryEntry]):
     """Name to `RegistryEntry`, read only; shown as a table, in plain text and in Jupyter.
 
-    Raises KeyError for a name that is not there.
+    Raises KeyError for a name that is not there; it says which one is meant by a title such as
+    "ALiBi" or a class name such as "RotaryEncoding".
 
     >>> "rope" in encodings(), encodings()["rope"].title
     (True, 'RoPE')
@@ -81,6 +86,8 @@ class Registry(Mapping[str, RegistryEntry]):
         self._entries = {entry.name: entry for entry in entries}
 
     def __getitem__(self, name: str) -> RegistryEntry:
+        if not isinstance(name, str) or name not in self._entries:
+            raise _unknown(KeyError, "encodings", name, self._entries)
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -133,15 +140,25 @@ def make_encoding(
     mask alone, which `MultiHeadAttention` makes sure of. `options` go to the class and replace the
     defaults of the entry, for example `base=500000.0`.
 
+    An encoding of a grid gets the squarest `shape` for `length` tokens, those of its `prefix` left
+    out, unless given.
+
     Raises ValueError for an unknown name, heads that do not divide dim, or a missing length;
-    TypeError for an option that the class does not have.
+    TypeError for an option that the class does not have, with the name that is meant where it is
+    one from another library, such as `theta`.
 
     >>> make_encoding("rope", dim=64, heads=4, base=500000.0)
     RotaryEncoding(head_dim=16, base=500000, layout='interleaved', rotary_dim=16)
     """
     known = encodings()
-    entry = known[_validate.choice("make_encoding", "name", name, list(known))]
-    sizes = _sizes(dim, heads, length, causal)
+    if not isinstance(name, str) or name not in known:
+        raise _unknown(ValueError, "make_encoding", name, known)
+    entry = known[name]
+    for option in options:
+        if option not in (taken := _arguments(entry.cls)):
+            allowed = dict.fromkeys([*taken, *_OWN])
+            raise _validate.unknown_option("make_encoding", option, allowed)
+    sizes = _sizes(dim, heads, length, causal, options.get("prefix", 0))
     if not set(entry.sizes) <= {*sizes, *options}:
         raise _validate.refuse(
             ValueError, "make_encoding", "length", None, f"an integer for {name!r}",
@@ -151,7 +168,44 @@ def make_encoding(
     return entry.cls(**{**arguments, **entry.defaults, **options})
 
 
-def _sizes(dim: int, heads: int, length: int | None, causal: bool) -> dict[str, Any]:
+def _arguments(cls: type[PositionEncoding]) -> list[str]:
+    """The names of what a class is built from."""
+    parameters = inspect.signature(cls).parameters.values()
+    return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def _unknown(
+    error: type[Exception], function: str, name: Any, entries: Mapping[str, RegistryEntry]
+) -> Exception:
+    """The error for a name that is not there, with the name that is meant by it."""
+    meant = _meant(name, entries) if isinstance(name, str) else None
+    remedy = f"Did you mean {meant!r}?" if meant else "Check the spelling."
+    options = "one of " + ", ".join(map(repr, entries))
+    return _validate.refuse(error, function, "name", name, options, remedy)
+
+
+def _meant(name: str, entries: Mapping[str, RegistryEntry]) -> str | None:
+    """The entry of this title, class name or word of a title, or nearly; else one that holds it."""
+    known: dict[str, str] = {}
+    for entry in entries.values():
+        for called in (entry.name, entry.title, entry.class_name):
+            known.setdefault("".join(_words(called)), entry.name)
+    for entry in entries.values():
+        for word in _words(entry.title):
+            known.setdefault(word, entry.name)
+    asked = "".join(_words(name))
+    close = difflib.get_close_matches(asked, known, n=1, cutoff=0.85)
+    close += [called for called in known if asked and asked in called]
+    close += difflib.get_close_matches(asked, known, n=1)
+    return known[close[0]] if close else None
+
+
+def _words(name: str) -> list[str]:
+    """The words of letters and digits, in lower case."""
+    return re.findall("[a-z0-9]+", name.lower())
+
+
+def _sizes(dim: int, heads: int, length: int | None, causal: bool, prefix: Any) -> dict[str, Any]:
     """Every size that a class may ask for, by the name of its argument."""
     dim = _validate.size("make_encoding", "dim", dim)
     heads = _validate.size("make_encoding", "heads", heads)
@@ -162,6 +216,8 @@ def _sizes(dim: int, heads: int, length: int | None, causal: bool) -> dict[str, 
     if length is None:
         return sizes
     length = _validate.size("make_encoding", "length", length)
-    columns = math.ceil(math.sqrt(length))  # the squarest grid that holds them all
-    shape = (math.ceil(length / columns), columns)
+    prefix = _validate.size("make_encoding", "prefix", prefix, minimum=0)
+    cells = max(length - prefix, 1)
+    columns = math.isqrt(cells - 1) + 1  # the squarest grid that holds them all
+    shape = (-(-cells // columns), columns)
     return {**sizes, "length": length, "trained_length": length, "shape": shape}

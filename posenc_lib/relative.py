@@ -24,9 +24,26 @@ def _as_positions(function: str, argument: str, value: int | Tensor, start: int)
     """A length becomes start .. start + length - 1; a tensor of positions stays what it is."""
     if isinstance(value, Tensor):
         _validate.positions(function, argument, value, length=value.shape[-1] if value.ndim else 1)
+        wide = value.dtype == torch.int64 or value.is_floating_point()  # the rest becomes int64
+        if wide and value.numel() and _validate.readable(value):
+            for extreme in value.detach().aminmax():
+                _in_range(function, argument, extreme.item(), value.dtype)
         return value if value.is_floating_point() else value.long()  # uint8 would wrap
     length = _validate.size(function, argument, value, remedy="Pass a length or a position tensor.")
     return torch.arange(start, start + length)
+
+
+def _in_range(
+    function: str, argument: str, position: float, dtype: torch.dtype = torch.int64
+) -> None:
+    """Refuse a position whose difference from another one might wrap, or be infinite."""
+    largest = torch.finfo(dtype).max / 2 if dtype.is_floating_point else 2**62
+    if abs(position) > largest:
+        limit = f"{largest:g}" if dtype.is_floating_point else "2**62"
+        raise _validate.refuse(
+            ValueError, function, argument, position, f"positions from -{limit} to {limit}",
+            f"Count from a nearer place: {dtype} has to hold the distance of two positions.",
+        )  # fmt: skip
 
 
 def whole64(distance: Tensor) -> Tensor:
@@ -50,8 +67,8 @@ def relative_positions(
     keys, the newest of n queries has offset m - n. `clip` limits the distances to [-clip, clip].
 
     Raises TypeError or ValueError for sizes that are not integers of at least 1, for a negative
-    `clip`, and for an `offset` beside a tensor of query positions, which already says where the
-    queries stand.
+    `clip`, for positions so far out that a distance might wrap, 2**62, or be infinite, and for an
+    `offset` beside a tensor of query positions, which already says where the queries stand.
 
     Source: Shaw et al. 2018, section 3.2.
 
@@ -60,6 +77,7 @@ def relative_positions(
             [-1,  0,  1]])
     """
     offset = _validate.integer("relative_positions", "offset", offset)
+    _in_range("relative_positions", "offset", offset)
     if offset and isinstance(queries, Tensor):
         raise _validate.refuse(
             ValueError, "relative_positions", "offset", offset,
@@ -98,8 +116,7 @@ def clip_relative(
     """
     _distances("clip_relative", relative)
     max_distance = _validate.size("clip_relative", "max_distance", max_distance, minimum=0)
-    relative = relative if relative.is_floating_point() else relative.long()
-    return relative.clamp(-max_distance, max_distance)
+    return whole64(relative).clamp(-max_distance, max_distance)
 
 
 def relative_index(
@@ -119,13 +136,8 @@ def relative_index(
 
 
 def _distances(function: str, relative: Tensor) -> None:
-    """Refuse what is not a tensor of numbers."""
-    _validate.tensor(function, "relative", relative)
-    if relative.dtype == torch.bool or relative.is_complex():
-        raise _validate.refuse(
-            TypeError, function, "relative.dtype", relative.dtype, "an integer or float dtype",
-            "Pass distances, as made by relative_positions.",
-        )  # fmt: skip
+    """Refuse what is not a tensor of finite numbers."""
+    _validate.distances(function, "relative", relative)
 
 
 def rows_of(function: str, relative: Tensor, max_distance: int) -> Tensor:
@@ -201,6 +213,7 @@ def band_mask(
 
 def band(relative: Tensor, before: int | None, after: int | None) -> Tensor:
     """`band_mask` of checked input."""
+    relative = whole64(relative)  # uint8 would wrap at the limit -before
     allowed = torch.ones_like(relative, dtype=torch.bool)
     if before is not None:
         allowed = allowed & (relative >= -before)

@@ -34,7 +34,8 @@ def sandwich_by_distance(
 
     float64; k = 1 .. dim / 2, h = 1 .. heads. The distance 0 gives 0, every other less.
 
-    Raises ValueError for heads < 1, an odd dim or one below 2, and base <= 1.
+    Raises TypeError for distances that are not real numbers; ValueError for distances that are not
+    finite, heads < 1, an odd dim or one below 2, and base <= 1.
 
     Source: Chi et al. 2023, the section on Sandwich, in the form of NVIDIA NeMo.
 
@@ -42,7 +43,7 @@ def sandwich_by_distance(
     tensor([[ 0.0000, -0.4597],
             [ 0.0000, -0.2298]], dtype=torch.float64)
     """
-    _validate.tensor("sandwich_by_distance", "distance", distance)
+    _validate.distances("sandwich_by_distance", "distance", distance)
     heads, dim, base = _settings("sandwich_by_distance", heads, dim, base)
     ratio = _compression(heads).to(distance.device).view(-1, *[1] * distance.ndim)
     waves = _frequencies(dim, base).to(distance.device)
@@ -77,6 +78,12 @@ class SandwichBias(DistanceBias):
         self, query_positions: QueryPositions, key_positions: KeyPositions
     ) -> Float[Tensor, "#heads *batch query key"]:
         """The same numbers as the inner products they are: no (query, key, dim) is made."""
+        for argument, positions in (
+            ("query_positions", query_positions), ("key_positions", key_positions)
+        ):  # fmt: skip
+            _validate.tensor("SandwichBias", argument, positions)
+            length = positions.shape[-1] if positions.ndim else 1
+            _validate.positions("SandwichBias", argument, positions, length=length)
         inner = self._vectors(query_positions) @ self._vectors(key_positions).transpose(-1, -2)
         ratio = _compression(self.heads).to(inner.device).view(-1, *[1] * inner.ndim)
         return (inner - self.dim / 2) / ratio

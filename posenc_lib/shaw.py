@@ -129,7 +129,7 @@ class ShawRelative(TableRelative):
         self, head_dim: int, max_distance: int, *, values: bool = True, std: float = 0.02
     ) -> None:
         super().__init__(head_dim, max_distance)
-        std = _validate.real("ShawRelative", "std", std, at_least=0.0)
+        std = _validate.spread("ShawRelative", std)
         values = _validate.flag("ShawRelative", "values", values)
         rows = 2 * self.max_distance + 1
         self.key_table = nn.Parameter(torch.randn(rows, self.head_dim) * std)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from posenc_lib import _validate
-from posenc_lib._arrays import as_table
+from posenc_lib._arrays import as_table, in_range
 
 
 def cosine_matrix(
@@ -61,7 +61,7 @@ def cosine_by_offset(
 
 
 def _cosines(function: str, table: np.ndarray) -> np.ndarray:
-    rows = as_table(function, table)
+    rows = in_range(as_table(function, table), axis=1)  # a cosine forgets length
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     unit = rows / np.where(norms > 0, norms, np.nan)
     return np.clip(unit @ unit.T, -1.0, 1.0)

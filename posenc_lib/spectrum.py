@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from posenc_lib import _validate
-from posenc_lib._arrays import as_table
+from posenc_lib._arrays import as_table, in_range
 
 
 def wave_spectrum(
@@ -32,7 +32,7 @@ def wave_spectrum(
     >>> float(wavelengths[shares.argmax()])
     4.0
     """
-    rows = as_table("wave_spectrum", table, rows=2)
+    rows = in_range(as_table("wave_spectrum", table, rows=2))  # shares know no unit
     size = float((rows**2).sum())
     rows = rows - rows.mean(axis=0)
     power = (np.abs(np.fft.rfft(rows, axis=0)) ** 2).sum(axis=1)[1:]

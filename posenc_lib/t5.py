@@ -128,7 +128,7 @@ class T5Bias(DistanceBias):
         self.buckets, self.max_distance = _settings("T5Bias", buckets, max_distance, bidirectional)
         self.bidirectional = bidirectional
         self.causal_only = not bidirectional
-        std = _validate.real("T5Bias", "std", std, at_least=0.0)
+        std = _validate.spread("T5Bias", std)
         self.weight = nn.Parameter(torch.randn(self.buckets, self.heads) * std)
         side = self.buckets // 2 if bidirectional else self.buckets
         self.starts = _bucket_starts(side, self.max_distance)

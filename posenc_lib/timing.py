@@ -53,7 +53,9 @@ def geometric_periods(dim: int, shortest: float, longest: float) -> Float64[Tens
     shortest = _validate.real("geometric_periods", "shortest", shortest, above=0.0)
     longest = _validate.real("geometric_periods", "longest", longest, above=shortest)
     exponent = torch.arange(dim // 2, dtype=torch.float64) / (dim // 2 - 1)
-    return shortest * (longest / shortest) ** exponent
+    if max(longest, longest / shortest) < 1e300:
+        return shortest * (longest / shortest) ** exponent
+    return shortest ** (1 - exponent) * longest**exponent  # the ratio may be past float64
 
 
 def timing_signal(
@@ -68,9 +70,9 @@ def timing_signal(
     unit. Whole turns are taken off in float64 before any sine, so Unix seconds lose nothing; the
     result is rounded once, to `dtype`.
 
-    Raises TypeError for anything but a tensor of numbers (datetime64: see the message),
-    ValueError for NaN or infinity, a period <= 0, or times whose dtype cannot tell moments
-    apart that are a thousandth of the shortest period from each other.
+    Raises TypeError for anything but a tensor of numbers (datetime64: see the message) and a
+    `dtype` that is not a float's, ValueError for NaN or infinity, a period <= 0, or times whose
+    dtype cannot tell moments apart that are a thousandth of the shortest period from each other.
 
     Source: Vaswani et al. 2018, "Tensor2Tensor"; explicit periods are our choice.
 
@@ -81,19 +83,22 @@ def timing_signal(
             [1., 0.]])
     """
     periods = _periods("timing_signal", periods)
-    _check_times("timing_signal", times, min(periods))
-    return _signal(times, periods, dtype)
+    _check_times("timing_signal", times, periods)
+    return _signal(times, periods, _validate.float_dtype("timing_signal", "dtype", dtype))
 
 
-def _signal(times: Tensor, periods: Sequence[float], dtype: torch.dtype) -> Tensor:
+def _signal(times: Tensor, periods: Sequence[float] | Tensor, dtype: torch.dtype) -> Tensor:
     """The signal itself: take off the whole turns, which is exact, then make waves."""
     at = in_float64(times)[..., None]  # (..., length, 1)
-    period = torch.tensor(periods, dtype=torch.float64, device=at.device)
+    period = torch.as_tensor(periods, dtype=torch.float64, device=at.device)
     return wave_pairs(2 * math.pi * (torch.remainder(at, period) / period), dtype)
 
 
-def _periods(function: str, periods: Any) -> tuple[float, ...]:
-    """The periods as positive floats."""
+def _periods(function: str, periods: Any) -> tuple[float, ...] | Tensor:
+    """The periods as positive floats; as a tensor where its numbers cannot be read."""
+    if isinstance(periods, Tensor) and not _validate.readable(periods):
+        _validate.rank(function, "periods", periods, axes="pairs")
+        return periods
     remedy = "Pass a list such as [86_400, 604_800] for a day and a week of seconds."
     try:
         numbers = periods.tolist() if hasattr(periods, "tolist") else list(periods)
@@ -110,7 +115,7 @@ def _periods(function: str, periods: Any) -> tuple[float, ...]:
     )
 
 
-def _check_times(function: str, times: Any, shortest: float) -> None:
+def _check_times(function: str, times: Any, periods: Sequence[float] | Tensor) -> None:
     """Refuse what is no tensor of finite numbers, or too coarse to place in a period."""
     if "datetime64" in str(getattr(times, "dtype", "")):
         raise _validate.refuse(
@@ -119,8 +124,9 @@ def _check_times(function: str, times: Any, shortest: float) -> None:
         )  # fmt: skip
     _validate.tensor(function, "times", times)
     _validate.positions(function, "times", times.flatten(), length=times.numel())
-    if not (times.numel() and _validate.readable(times)):
+    if not (times.numel() and _validate.readable(times)) or isinstance(periods, Tensor):
         return
+    shortest = min(periods)
     dtype = times.dtype if times.is_floating_point() else torch.float64
     largest = float(times.detach().double().abs().max())
     spacing = torch.finfo(dtype).eps * 2.0 ** (math.frexp(largest)[1] - 1)
@@ -155,7 +161,8 @@ class TimingEncoding(PositionEncoding):
 
     def __init__(self, dim: int, *, shortest: float, longest: float, dropout: float = 0.0) -> None:
         super().__init__()
-        periods = geometric_periods(dim, shortest, longest).tolist()
+        with torch.device("cpu"):  # their values are read: the meta device has none
+            periods = geometric_periods(dim, shortest, longest).tolist()
         self._set(tuple(periods), dropout)
 
     @classmethod
@@ -182,7 +189,7 @@ class TimingEncoding(PositionEncoding):
         """Return dropout(x + timing_signal(times, periods)). Times are never guessed."""
         _validate.floating("TimingEncoding", "x", x, axes="batch length dim")
         _validate.last_axis("TimingEncoding", "x", x, "dim", self.dim)
-        _check_times("TimingEncoding", times, min(self.periods))
+        _check_times("TimingEncoding", times, self.periods)
         _validate.positions("TimingEncoding", "times", times, length=x.shape[1], batch=x.shape[0])
         return self.dropout(add_once_rounded(x, _signal(times, self.periods, wide(x))))
 

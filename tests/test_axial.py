@@ -86,8 +86,8 @@ def test_cutting_one_wide_table_in_two_is_another_encoding():
     assert (wide[4:] - both[4:]).abs().max() > 0.1
 
 
-def test_more_rows_are_welcome_and_another_width_is_another_place():
-    x = torch.zeros(1, 12, 8)
+def test_a_grid_of_more_rows_agrees_and_another_width_is_another_place():
+    x = torch.zeros(1, 6, 8)
     known, longer = AxialSinusoidalEncoding(8, (2, 3)), AxialSinusoidalEncoding(8, (4, 3))
     assert torch.equal(known(x), longer(x))
     assert not torch.equal(known(x), AxialSinusoidalEncoding(8, (2, 4))(x))
@@ -110,7 +110,7 @@ def test_fractional_coordinates_lie_between():
 def test_a_far_cell_is_within_one_rounding(dtype):
     at = torch.arange(100_000, 100_020)
     x = torch.randn(1, 20, 8, generator=torch.manual_seed(0)).to(dtype)
-    found = AxialSinusoidalEncoding(8, (2, 3))(x, at)[0].double()
+    found = AxialSinusoidalEncoding(8, (40_000, 3))(x, at)[0].double()
     exact = x[0].double() + axial_loop([[p // 3, p % 3] for p in at.tolist()], 8, 10000.0)
     step = torch.finfo(dtype).eps * 2.0 ** torch.frexp(exact)[1].double().sub(1)
     assert ((found - exact).abs() <= step / 2 + (1e-10 if dtype == torch.float64 else 4e-8)).all()
@@ -171,6 +171,35 @@ def test_half_precision_input_is_rounded_once(encode):
     assert not torch.equal(encode(x), x + table.bfloat16())
 
 
+# Tokens before the cells
+
+
+@pytest.mark.parametrize("make", [AxialSinusoidalEncoding, AxialLearnedEncoding])
+@given(prefix=st.integers(0, 3), rows=st.integers(1, 4), columns=st.integers(1, 4))
+def test_the_first_tokens_get_nothing_and_the_cells_are_counted_after_them(
+    make, prefix, rows, columns
+):
+    cells, x = rows * columns, torch.randn(2, prefix + rows * columns, 8)
+    plain, headed = make(8, (rows, columns)), make(8, (rows, columns), prefix=prefix)
+    headed.load_state_dict(plain.state_dict())
+    found = headed(x)
+    assert torch.equal(found[:, :prefix], x[:, :prefix])
+    assert torch.equal(found[:, prefix:], plain(x[:, prefix:]))
+    numbers = torch.randint(prefix + cells, (2, 5))  # in any order, another for each row
+    picked = torch.stack([x[0, :1].expand(5, 8)] * 2)
+    added = headed(torch.zeros_like(x[:1]))[0]
+    assert torch.equal(headed(picked, numbers), picked + added[numbers])
+    assert (f"prefix={prefix}" in repr(headed)) == bool(prefix)
+
+
+def test_tokens_before_the_cells_train_nothing():
+    encode = AxialLearnedEncoding(4, (3, 5), prefix=2)
+    encode(torch.zeros(1, 2, 4)).sum().backward()
+    assert not any(table.grad.any() for table in encode.tables)
+    encode(torch.zeros(1, 3, 4)).sum().backward()
+    assert [table.grad.any(1).nonzero().tolist() for table in encode.tables] == [[[0]], [[0]]]
+
+
 # In a layer, traced and exported
 
 
@@ -200,6 +229,7 @@ def test_dropout_acts_on_the_sum_and_settings_are_shown(make):
 # Bad input
 
 sine, table = AxialSinusoidalEncoding(8, (2, 3)), AxialLearnedEncoding(8, (2, 3))
+headed = AxialSinusoidalEncoding(8, (2, 3), prefix=2)
 x = torch.zeros(2, 6, 8)
 BAD = [
     (lambda: AxialSinusoidalEncoding(6, (2, 3)), ValueError, "dim = 6", "2 . axes = 4"),
@@ -220,7 +250,11 @@ BAD = [
     (lambda: AxialLearnedEncoding(9, (2, 3)), ValueError, "dim = 9", "number of axes, 2"),
     (lambda: AxialLearnedEncoding(8, (2, 3), std=-1), ValueError, "std = -1", "at least 0"),
     (lambda: AxialLearnedEncoding(8, (2, 3), dropout=1), ValueError, "dropout = 1", "below 1"),
-    (lambda: table(torch.zeros(1, 7, 8)), IndexError, "positions = 6", "larger shape"),
+    (lambda: table(torch.zeros(1, 7, 8)), IndexError, "positions = 6", "real shape.*prefix=1"),
+    (lambda: sine(torch.zeros(1, 7, 8)), ValueError, "positions = 6", "has 6 cells.*prefix=1"),
+    (lambda: AxialSinusoidalEncoding(8, (2, 3), prefix=-1), ValueError, "prefix = -1", "int >= 0"),
+    (lambda: AxialLearnedEncoding(8, (2, 3), prefix=1.0), TypeError, "prefix = 1.0", "int"),
+    (lambda: headed(torch.zeros(1, 9, 8)), ValueError, "positions = 8", "0 to 7.*prefix = 2"),
     (lambda: table(x, torch.arange(6) - 1), IndexError, "positions = -1", "0 to 5"),
     (lambda: table(x, torch.arange(6.0)), TypeError, "positions.dtype", "long"),
 ]

@@ -8,7 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posenc_lib import AxialRotary, MultiHeadAttention, RotaryEncoding, grid_coordinates
+from posenc_lib import (
+    AxialRotary,
+    MultiHeadAttention,
+    RotaryEncoding,
+    grid_coordinates,
+    make_encoding,
+)
 from tests.reference import randomise, tokens
 from tests.reference_rope import axial_rope_loop
 from tests.test_rope import both_layouts, normal
@@ -28,11 +34,32 @@ def test_coordinates_are_those_of_numpy(shape, dtype):
     assert torch.equal(grid_coordinates(cells.flip(0)[None], tuple(shape)), found.flip(0)[None])
 
 
-def test_more_rows_are_allowed_and_other_columns_are_another_grid():
-    cells = torch.tensor([5, 6, 600])
-    assert grid_coordinates(cells, (2, 3)).tolist() == [[1, 2], [2, 0], [200, 0]]
-    assert torch.equal(grid_coordinates(cells, (2, 3)), grid_coordinates(cells, (9, 3)))
-    assert grid_coordinates(cells, (2, 4)).tolist() == [[1, 1], [1, 2], [150, 0]]
+def test_other_columns_are_another_grid():
+    cells = torch.tensor([5, 6, 7])
+    assert grid_coordinates(cells, (3, 3)).tolist() == [[1, 2], [2, 0], [2, 1]]
+    assert torch.equal(grid_coordinates(cells, (3, 3)), grid_coordinates(cells, (9, 3)))
+    assert grid_coordinates(cells, (2, 4)).tolist() == [[1, 1], [1, 2], [1, 3]]
+
+
+@pytest.mark.bad_input
+@given(shapes, st.integers(0, 3), st.sampled_from([torch.int64, torch.int32, torch.uint8]))
+def test_a_number_past_the_last_cell_is_refused(shape, past, dtype):
+    cells = int(np.prod(shape))
+    if cells + past > torch.iinfo(dtype).max:
+        return
+    last = torch.tensor([0, cells - 1]).to(dtype)
+    assert grid_coordinates(last, shape)[1].tolist() == [extent - 1 for extent in shape]
+    with pytest.raises(ValueError, match=rf"positions = {cells + past} .* has {cells} cells"):
+        grid_coordinates(torch.tensor([0, cells + past]).to(dtype), shape)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", ["sinusoidal_2d", "learned_2d", "rope_2d"])
+def test_a_class_token_before_the_patches_is_not_taken_for_a_patch(name):
+    layer = MultiHeadAttention(16, 2, encoding=make_encoding(name, dim=16, heads=2, length=196))
+    assert layer(torch.zeros(1, 196, 16))[0].shape == (1, 196, 16)
+    with pytest.raises((ValueError, IndexError), match=r"positions = 196 .*prefix=1"):
+        layer(torch.zeros(1, 197, 16))
 
 
 def test_no_cells_and_vmap():
@@ -47,6 +74,8 @@ def test_no_cells_and_vmap():
     ("cells", "shape", "error"),
     [
         (torch.tensor([-1]), (2, 3), ValueError),
+        (torch.tensor([6]), (2, 3), ValueError),
+        (torch.tensor([0]).to(torch.uint64), (2, 3), TypeError),
         (torch.tensor([0.0]), (2, 3), TypeError),
         (torch.tensor([True]), (2, 3), TypeError),
         ([0, 1], (2, 3), TypeError),
@@ -78,8 +107,8 @@ def test_it_is_rope_for_each_axis(pairs, rows, columns, base):
 
 @both_layouts
 def test_one_axis_is_plain_rope_and_the_layouts_are_one_function(layout):
-    x, positions = normal(1, 2, 5, 8), torch.arange(5) + 7
-    axial, rope = AxialRotary(8, (1,), layout=layout), RotaryEncoding(8, base=100.0, layout=layout)
+    x, positions = normal(1, 2, 5, 8), torch.arange(5) + 4
+    axial, rope = AxialRotary(8, (9,), layout=layout), RotaryEncoding(8, base=100.0, layout=layout)
     assert torch.equal(axial.at_query(x, positions), rope.at_query(x, positions))
     pairs = torch.arange(8).unflatten(0, (-1, 2)).T.flatten()  # firsts, then seconds
     two = AxialRotary(8, (3, 3)).at_key(x, positions)
@@ -120,8 +149,8 @@ def test_the_end_of_a_row_is_not_beside_the_start_of_the_next():
 
 
 def test_three_axes_norms_and_the_first_cell():
-    rope, cells = AxialRotary(12, (2, 3, 4)), torch.arange(30)  # more frames than the shape's
-    x = normal(2, 2, 30, 12)
+    rope, cells = AxialRotary(12, (2, 3, 4)), torch.arange(24)
+    x = normal(2, 2, 24, 12)
     found = rope.at_query(x, cells)
     torch.testing.assert_close(found.norm(dim=-1), x.norm(dim=-1))
     assert torch.equal(found[..., 0, :], x[..., 0, :])

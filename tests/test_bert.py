@@ -158,6 +158,78 @@ def test_loading_copies_the_weights():
     assert source.word_embeddings.weight.any()
 
 
+# RoBERTa, whose tensors have the same names
+
+
+def roberta(padding_idx=1, length=12, prefix="", types=2):
+    """The embeddings of RoBERTa: padding_idx + 1 rows before the first place."""
+    source = randomise(small(padding_idx=padding_idx, token_types=types), seed=3).state_dict()
+    source["position_embeddings.weight"] = torch.randn(length + padding_idx + 1, 8)
+    for table in ("word_embeddings.weight", "position_embeddings.weight"):
+        source[table][padding_idx] = 0.0
+    return {prefix + name: value for name, value in source.items()}
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("prefix", ["", "embeddings.", "bert.embeddings.", "roberta.embeddings."])
+@pytest.mark.parametrize("padding_idx", [0, 1, 5])
+def test_the_weights_of_roberta_are_refused_in_words(prefix, padding_idx):
+    with pytest.raises(ValueError, match=r"counts from padding_idx \+ 1.*Cut the first"):
+        BertEmbeddings.from_huggingface(roberta(padding_idx, prefix=prefix))
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("length", [512, 1024, 4096])
+def test_two_rows_more_than_a_power_of_two_beside_one_token_type_are_those_of_roberta(length):
+    names = roberta(length=length, types=1)
+    names["position_embeddings.weight"] += 1.0  # no row of zeros left
+    with pytest.raises(ValueError, match=rf"{length + 2} = {length} \+ 2 rows"):
+        BertEmbeddings.from_huggingface(names)
+
+
+def test_cut_as_the_message_says_the_weights_of_roberta_load():
+    names = roberta(types=1, length=512)
+    names["position_embeddings.weight"] = names["position_embeddings.weight"][2:]
+    loaded = BertEmbeddings.from_huggingface(names, padding_idx=1, eps=1e-5)
+    assert loaded.length == 512
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("model", ["RobertaModel", "RobertaForMaskedLM", "XLMRobertaModel"])
+def test_real_models_of_that_family_are_refused_and_cut_they_agree(model):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.RobertaConfig(
+        vocab_size=30, hidden_size=8, num_attention_heads=1, num_hidden_layers=1,
+        intermediate_size=8, max_position_embeddings=14, type_vocab_size=1, layer_norm_eps=1e-5,
+    )  # fmt: skip
+    if model.startswith("XLM"):
+        config = transformers.XLMRobertaConfig(**config.to_diff_dict())
+    theirs = getattr(transformers, model)(config).eval()
+    with pytest.raises(ValueError, match="RoBERTa"):
+        BertEmbeddings.from_huggingface(theirs.state_dict())
+    embeddings = getattr(theirs, "roberta", theirs).embeddings
+    names = embeddings.state_dict()
+    names["position_embeddings.weight"] = names["position_embeddings.weight"][2:]
+    ours = BertEmbeddings.from_huggingface(names, padding_idx=1, eps=1e-5).eval()
+    ids = torch.randint(2, 30, (2, 12))  # no padding: positions then count from the third row
+    torch.testing.assert_close(ours(ids), embeddings(ids))
+
+
+@pytest.mark.parametrize("zeros", [[], [0, 3], range(12)])
+def test_a_bert_with_rows_of_zeros_still_loads(zeros):
+    names = small().state_dict()
+    names["position_embeddings.weight"][list(zeros)] = 0.0
+    assert BertEmbeddings.from_huggingface(names).length == 12
+    names["position_embeddings.weight"][5] = 0.0  # here the word table holds a word
+    assert BertEmbeddings.from_huggingface(names).length == 12
+
+
+def test_a_bert_of_any_length_loads():
+    for length, types in ((512, 2), (514, 2), (512, 1), (513, 1), (6, 1), (130, 1)):
+        names = small(length=length, token_types=types).state_dict()
+        assert BertEmbeddings.from_huggingface(names).length == length
+
+
 # Parity with transformers
 
 

@@ -1,6 +1,9 @@
 """The experiments: no look ahead, the same tokens at every length, the same answer for any jobs."""
 
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import joblib
@@ -322,6 +325,65 @@ def test_the_number_of_threads_comes_back():
     assert torch.get_num_threads() == 2
     with pytest.raises(RuntimeError), parallel.one_thread():
         raise RuntimeError
+    assert torch.get_num_threads() == 2
+
+
+def test_one_thread_holds_for_the_python_thread_that_enters_alone():
+    own, order = {"first": 3, "second": 4, "third": None}, ("first", "second", "third")
+    steps = threading.Barrier(len(own) + 1, timeout=60)
+    seen = {name: [] for name in own}
+
+    def pause():
+        steps.wait()  # main looks at new threads here, while nobody enters or leaves
+        steps.wait()
+
+    def visit(name):
+        if own[name] and torch.get_num_threads():  # torch forgets what is set before the first look
+            torch.set_num_threads(own[name])
+        pause()
+        seen[name].append(torch.get_num_threads())
+        pause()
+        with ExitStack() as visits:
+            for turn in order:  # they enter one after the other
+                if turn == name:
+                    visits.enter_context(parallel.one_thread())
+                    visits.enter_context(parallel.one_thread())  # once more, inside
+                pause()
+            seen[name].append(torch.get_num_threads())
+            for turn in order:  # and leave in the same order, so that their visits overlap
+                if turn == name:
+                    visits.close()
+                    seen[name].append(torch.get_num_threads())
+                pause()
+        seen[name].append(torch.get_num_threads())
+
+    def in_a_new_thread():
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    threads = [threading.Thread(target=visit, args=(name,)) for name in own]
+    for thread in threads:
+        thread.start()
+    fresh = []
+    for step in range(2 * len(own) + 2):
+        steps.wait()
+        if step == 0:
+            torch.set_num_threads(2)
+        fresh.append(in_a_new_thread())
+        steps.wait()
+    for thread in threads:
+        thread.join()
+    assert torch.get_num_threads() == in_a_new_thread() == 2
+    assert set(fresh) == {2}
+    assert seen == {"first": [3, 1, 3, 3], "second": [4, 1, 4, 4], "third": [2, 1, 2, 2]}
+
+
+def test_one_thread_gives_its_number_back_after_an_error_inside_another():
+    torch.set_num_threads(2)
+    with parallel.one_thread():
+        with pytest.raises(RuntimeError), parallel.one_thread():
+            raise RuntimeError
+        assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == 2
 
 

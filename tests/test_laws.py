@@ -126,6 +126,7 @@ def test_without_an_encoding_the_order_of_the_others_is_not_seen():
 def test_a_rotation_keeps_norms(name, start, seed):
     if name == "xpos":
         pytest.skip("xPos stretches and shrinks on purpose; tests/test_xpos.py")
+    start = start if ENTRIES[name].takes_longer else start % (LENGTH - 4)
     encoding, x = made(name), tokens(2, HEADS * 5, HEAD_DIM, seed=seed).unflatten(1, (HEADS, 5))
     turned = encoding.at_query(x, start + torch.arange(5))
     magnitude = encoding.magnitude  # YaRN multiplies on purpose
@@ -281,10 +282,27 @@ def test_exported_it_gives_the_same_numbers(name):
 
 
 @every
-def test_on_the_meta_device_it_has_a_shape(name):
-    layer, x = layer_with(name, torch.float32), tokens(2, 7, DIM, dtype=torch.float32)
-    output, weights = layer.to("meta")(x.to("meta"))
-    assert output.shape == (2, 7, DIM) and weights.shape == (2, HEADS, 7, 7)
+@pytest.mark.parametrize("built", ["on the CPU", "on the meta device"])
+def test_on_the_meta_device_it_has_a_shape(name, built):
+    with torch.device("meta" if built == "on the meta device" else "cpu"):
+        encoding = make_encoding(
+            name, dim=DIM, heads=HEADS, length=LENGTH, causal=ENTRIES[name].causal_only
+        )
+        layer = MultiHeadAttention(DIM, HEADS, encoding=encoding, causal=True).to("meta")
+    x, heads = torch.zeros(2, 7, DIM, device="meta"), torch.zeros(2, HEADS, 7, 8, device="meta")
+    counted = torch.arange(7, device="meta")
+    for positions in (None, counted, counted.expand(2, 7)):
+        output, weights = layer(x, positions=positions)
+        assert output.is_meta and output.shape == (2, 7, DIM)
+        assert weights.is_meta and weights.shape == (2, HEADS, 7, 7)
+    for positions in (counted, counted.expand(2, 7)):
+        assert encoding.at_embeddings(x, positions).shape == x.shape
+        assert encoding.at_query(heads, positions).shape == heads.shape
+        assert encoding.at_key(heads, positions).shape == heads.shape
+        bias = encoding.at_scores(heads, heads, positions, positions)
+        assert bias is None or bias.broadcast_to(2, HEADS, 7, 7).is_meta
+        if encoding.door is Door.EMBEDDINGS:
+            assert encoding(x, positions).is_meta
 
 
 # Precision
@@ -292,6 +310,8 @@ def test_on_the_meta_device_it_has_a_shape(name):
 NEARER = {
     "learned": 0,  # the tables end before position 100,000
     "learned_2d": 0,
+    "sinusoidal_2d": 0,  # and so does the grid
+    "rope_2d": 0,
     "xpos": 2000,  # its factors leave the range of float16 soon after; it says so
 }
 
@@ -375,8 +395,9 @@ def test_longer_than_made_for_works_or_is_an_error_as_said(name):
     if ENTRIES[name].takes_longer:
         assert torch.isfinite(layer_with(name)(x, positions=positions)[0]).all()
     else:
-        with pytest.raises(IndexError):
+        with pytest.raises((IndexError, ValueError), match=f"positions = {4 * LENGTH} is not"):
             layer_with(name)(x, positions=positions)
+        layer_with(name)(x, positions=positions.clamp(max=LENGTH - 1))  # the last one is taken
 
 
 @every
@@ -402,8 +423,61 @@ def test_the_registry_is_a_table_that_nobody_changes():
     assert len(repr(ENTRIES).splitlines()) == len(ENTRIES)
     with pytest.raises(TypeError):
         ENTRIES["mine"] = ENTRIES["rope"]
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="Did you mean 'rope'"):
         ENTRIES["ropey"]
+    assert "ropey" not in ENTRIES and ENTRIES.get("RoPE") is None
+
+
+@every
+@pytest.mark.bad_input
+def test_the_title_and_the_class_of_an_entry_lead_to_its_name(name):
+    entry = ENTRIES[name]
+    first = next(e.name for e in ENTRIES.values() if e.class_name == entry.class_name)
+    asked = {entry.title: name, entry.title.upper(): name, entry.class_name: first}
+    asked = {called: meant for called, meant in asked.items() if called != name}
+    for called, meant in asked.items():
+        with pytest.raises(KeyError, match=f"Did you mean '{meant}'"):
+            ENTRIES[called]
+        with pytest.raises(ValueError, match=f"Did you mean '{meant}'"):
+            make_encoding(called, dim=DIM, heads=HEADS, length=LENGTH)
+
+
+@every
+@pytest.mark.bad_input
+def test_an_option_that_the_class_does_not_have_is_refused_with_the_one_that_is_meant(name):
+    taken = inspect.signature(ENTRIES[name].cls).parameters
+    elsewhere = {
+        "theta": "base", "rope_theta": "base", "scaling_factor": "factor",
+        "original_max_position_embeddings": "trained_length", "num_buckets": "buckets",
+        "n_heads": "heads", "num_heads": "heads", "max_len": "length", "d_model": "dim",
+    }  # fmt: skip
+    for option, ours in elsewhere.items():
+        known = ours in taken or ours in ("heads", "length", "dim")
+        meant = f"Did you mean '{ours}'" if known else "not allowed; expected one of"
+        with pytest.raises(TypeError, match=f"make_encoding: option = '{option}'.*{meant}"):
+            make_encoding(name, dim=DIM, heads=HEADS, **{option: 4})
+    for option in taken:
+        if taken[option].kind is inspect.Parameter.KEYWORD_ONLY:
+            with pytest.raises(TypeError, match=f"Did you mean '{option}'"):
+                make_encoding(name, dim=DIM, heads=HEADS, length=LENGTH, **{f"{option}_": 4})
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("name", [None, 7, ["rope"], b"rope", "", "zzzz"])
+def test_what_is_no_name_is_refused_in_words(name):
+    with pytest.raises(KeyError, match=r"encodings: name = .* expected one of 'none'.*spelling"):
+        ENTRIES[name]
+    with pytest.raises(ValueError, match=r"make_encoding: name = .* expected one of 'none'"):
+        make_encoding(name, dim=DIM, heads=HEADS)
+    assert name not in ENTRIES
+
+
+@pytest.mark.bad_input
+def test_a_grid_for_a_number_of_tokens_leaves_the_prefix_out():
+    encoding = make_encoding("learned_2d", dim=8, heads=2, length=197, prefix=1)
+    assert encoding.shape == (14, 14)
+    with pytest.raises(ValueError, match="make_encoding: prefix = -1"):
+        make_encoding("learned_2d", dim=8, heads=2, length=197, prefix=-1)
 
 
 @names_that(lambda entry: entry.causal_only)

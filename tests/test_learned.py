@@ -1,5 +1,8 @@
 """Laws of LearnedEncoding: a trained table of positions."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -83,6 +86,37 @@ def test_extension_keeps_both_ends_and_the_same_length_keeps_all(old, new):
     assert torch.equal(long.weight[0], short.weight[0])
     torch.testing.assert_close(long.weight[-1], short.weight[-1], rtol=0, atol=1e-4)
     torch.testing.assert_close(short.extended(old).weight, short.weight, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str
+)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(512, 511), (512, 513), (512, 1024), (1024, 77), (197, 577), (2, 3000), (3000, 2), (7, 1)],
+)
+def test_extension_is_within_one_rounding_of_exact_fractions(old, new, dtype):
+    table = torch.randn(old, 3, generator=torch.manual_seed(0)).to(dtype)
+    found = LearnedEncoding.from_table(table).extended(new).weight.detach()
+    assert found.dtype == dtype
+    rows = []
+    for p in range(new):
+        at = Fraction(p * (old - 1), max(new - 1, 1))
+        below, above = math.floor(at), math.ceil(at)
+        share = float(at - below)
+        rows.append((1 - share) * table[below].double() + share * table[above].double())
+    exact = torch.stack(rows)
+    step = torch.finfo(dtype).eps * 2.0 ** torch.frexp(exact)[1].double().sub(1)
+    slack = 1e-15 if dtype == torch.float64 else exact.abs() * 2**-24  # half: by way of float32
+    assert ((found.double() - exact).abs() <= step / 2 + slack).all()
+    assert torch.equal(found[0], table[0])
+    assert new == 1 or torch.equal(found[-1], table[-1])
+
+
+@given(st.integers(1, 300))
+def test_extension_to_the_same_length_changes_no_bit(length):
+    table = torch.randn(length, 2)
+    assert torch.equal(LearnedEncoding.from_table(table).extended(length).weight, table)
 
 
 def test_extension_is_a_new_module_that_works_past_the_old_end():

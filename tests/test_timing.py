@@ -178,6 +178,20 @@ def test_a_layer_compiles_and_exports_to_the_same_numbers():
     torch.testing.assert_close(exported(x, positions=times)[0], expected)
 
 
+@pytest.mark.parametrize("periods", ["list", "tensor"])
+def test_on_the_meta_device_there_are_shapes_alone(periods):
+    with torch.device("meta"):
+        times, x = torch.arange(3), torch.zeros(2, 3, 8)
+        rising = geometric_periods(8, 60, 3600) if periods == "tensor" else [DAY] * 4
+        assert timing_signal(times, rising).is_meta
+        assert timing_signal(times.expand(2, 3), rising).shape == (2, 3, 8)
+        for encode in (
+            TimingEncoding(8, shortest=60, longest=3600), TimingEncoding.from_periods([DAY] * 4)
+        ):  # fmt: skip
+            assert encode(x, times).is_meta
+    assert encode(torch.zeros(2, 3, 8), torch.arange(3)).isfinite().all()  # the periods are real
+
+
 def test_gradients_reach_the_times():
     times = torch.tensor([3.0], dtype=torch.float64, requires_grad=True)
     timing_signal(times, [24.0])[0, 0].backward()

@@ -113,7 +113,7 @@ def _run(function: Callable[..., Any], case: tuple) -> Any:
 def _array(value: Any) -> np.ndarray:
     if isinstance(value, list):
         value = [_array(part) for part in value]
-    array = np.asarray(to_numpy(value))
+    array = np.asarray(to_numpy(value, "the answer", "result"))
     if array.dtype.kind not in "biufO":
         raise TypeError(f"the answer holds {array.dtype}, not numbers")
     return array

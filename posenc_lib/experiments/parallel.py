@@ -12,10 +12,14 @@ order; and anything drawn from a generator that runs share. Each run gets one th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from posenc_lib.experiments.records import Record, Results
+
+_SETTING = Lock()
 
 
 def side_by_side(
@@ -65,12 +69,32 @@ def _alone(function: Callable[..., Iterable[Record]], call: dict[str, Any]) -> l
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One torch thread inside; the number of before comes back afterwards."""
+    """One torch thread inside; the number of before comes back afterwards.
+
+    It holds for the Python thread that enters: others, and those that start meanwhile, keep their
+    own number, in whatever order they enter and leave.
+    """
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    _set_threads_here(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        _set_threads_here(before)
+
+
+def _set_threads_here(number: int) -> None:
+    """torch.set_num_threads for this Python thread alone.
+
+    It also sets the number that new threads start with, for the whole process. A thread of our own
+    reads that one first and puts it back at once.
+    """
+    import torch
+
+    with _SETTING, ThreadPoolExecutor(1) as elsewhere:
+        start = elsewhere.submit(torch.get_num_threads).result()
+        torch.set_num_threads(number)
+        elsewhere.submit(torch.set_num_threads, start).result()
+        if torch.get_num_threads() != number:  # a build of torch with one number for all threads
+            torch.set_num_threads(number)

@@ -85,7 +85,7 @@ def _draw(
 
 
 def _array(name: str, values: ArrayLike, length: int) -> np.ndarray:
-    array = np.asarray(to_numpy(values), dtype=float)
+    array = np.asarray(to_numpy(values, "weight_maps", f"maps[{name!r}]"), dtype=float)
     if array.shape != (length, length):
         raise ValueError(
             f"weight_maps: maps[{name!r}] must have shape (query, key) = ({length}, {length}), one "

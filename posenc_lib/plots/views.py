@@ -253,7 +253,7 @@ View = Heatmap | Curves
 def _numbers(where: str, argument: str, values: Any) -> NDArray[Any]:
     """A read-only copy in float32 or float64; a torch tensor is taken off its graph and device."""
     try:
-        array = np.asarray(to_numpy(values))
+        array = np.asarray(to_numpy(values, where, argument))
     except ValueError as error:
         raise ValueError(
             f"{where}: {argument} is ragged: its rows differ in length. Pad them with NaN."
