@@ -12,6 +12,7 @@ dim/2 makes every wavelength wrong and still returns an array of the right shape
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ def wavelengths(dim: int, *, base: float = 10000.0) -> Float64[np.ndarray, " pai
     Shape (ceil(dim / 2),), float64, rising from 2 pi. The longest one is
     2 pi base ** ((dim - 2) / dim) for an even `dim`, which is less than 2 pi base.
 
-    Raises like `frequencies`.
+    Raises like `frequencies`, and ValueError for a base so large that a wavelength leaves float64.
 
     Source: Vaswani et al. 2017, section 3.5.
 
@@ -58,7 +59,14 @@ def wavelengths(dim: int, *, base: float = 10000.0) -> Float64[np.ndarray, " pai
     array([ 1., 10.])
     """
     dim, base = _checked("wavelengths", dim, base)
-    return 2 * np.pi / frequencies(dim, base=base)
+    with np.errstate(over="ignore"):
+        lengths = 2 * np.pi / frequencies(dim, base=base)
+    if not np.isfinite(lengths).all():
+        raise _validate.refuse(
+            ValueError, "wavelengths", "base", base, "wavelengths that float64 can hold",
+            "Choose a smaller base.",
+        )  # fmt: skip
+    return lengths
 
 
 def sinusoidal_at(
@@ -72,8 +80,9 @@ def sinusoidal_at(
     Adds one axis of size `dim`. Angles and sines are computed in float64 and rounded once,
     to float32. Column 2i is sin(p w_i), column 2i+1 is cos(p w_i); an odd `dim` ends on a sine.
 
-    Raises TypeError for anything but numbers (convert dates to seconds first), ValueError for
-    NaN or infinite positions, and like `frequencies`.
+    Raises TypeError for anything but numbers (convert dates to seconds first) and for masked
+    arrays, ValueError for NaN, infinite positions and integers beyond 2**53, and like
+    `frequencies`.
 
     Source: Vaswani et al. 2017, section 3.5.
 
@@ -91,21 +100,57 @@ def sinusoidal_at(
 
 
 def _real_positions(positions: Any) -> Float64[np.ndarray, "*batch length"]:
+    rows = positions if isinstance(positions, (list, tuple)) else [positions]
+    if any(issubclass(kind, np.ma.MaskedArray) for kind in set(map(type, rows))):
+        raise _validate.refuse(
+            TypeError, "sinusoidal_at", "positions", "a masked array", "an array without a mask",
+            "Fill the gaps with .filled(value) or leave them out with .compressed().",
+        )  # fmt: skip
     try:
         at = np.asarray(positions)
-        if at.dtype.kind not in "iuf" or at.ndim == 0:
+        far = _far_integer(at, positions)
+        if far is None and (at.dtype.kind not in "iuf" or at.dtype.itemsize > 8 or at.ndim == 0):
             raise TypeError
     except (TypeError, ValueError, RuntimeError):
         raise _validate.refuse(
             TypeError, "sinusoidal_at", "positions", positions, "an array or list of numbers",
-            "Convert dates to seconds and booleans to 0 and 1 yourself.",
+            "Convert dates to seconds, booleans to 0 and 1, long doubles to float64 yourself.",
         ) from None  # fmt: skip
+    if far is not None:
+        raise _too_far("sinusoidal_at", "positions", far)
     if not np.isfinite(at).all():
         raise _validate.refuse(
             ValueError, "sinusoidal_at", "positions", "NaN or infinity", "finite numbers",
             "Fill the gaps first.",
         )  # fmt: skip
-    return at.astype(np.float64)
+    return at.astype(np.float64) + 0.0  # -0.0 prints badly
+
+
+def _far_integer(at: np.ndarray, positions: Any) -> int | None:
+    """An integer among the positions that float64 may move to a neighbour, if there is one."""
+    items = []
+    if at.dtype.kind in "iu" and at.size:
+        items = [at.min(), at.max()]
+    elif at.dtype.kind == "O":
+        items = at.flat
+    elif at.dtype.kind == "f" and isinstance(positions, (list, tuple)):
+        any_far = float(np.abs(at).max(initial=0)) >= 2**53
+        items = np.asarray(positions, dtype=object).flat if any_far else []  # integers still
+    return next((operator.index(item) for item in items if _is_far(item)), None)
+
+
+def _is_far(number: Any) -> bool:
+    try:
+        return abs(operator.index(number)) > 2**53
+    except TypeError:
+        return False  # a float is what it is
+
+
+def _too_far(function: str, argument: str, value: object) -> Exception:
+    return _validate.refuse(
+        ValueError, function, argument, value, "positions between -2**53 and 2**53",
+        "float64 cannot tell neighbouring positions apart beyond that.",
+    )  # fmt: skip
 
 
 def sinusoidal_textbook(
@@ -135,10 +180,7 @@ def _first_position(function: str, start: int, length: int) -> int:
     """Return `start` if start .. start + length - 1 are all exact in float64."""
     start = _validate.integer(function, "start", start)
     if not -(2**53) <= start <= 2**53 - length:
-        raise _validate.refuse(
-            ValueError, function, "start", start, "positions between -2**53 and 2**53",
-            "float64 cannot tell neighbouring positions apart beyond that.",
-        )  # fmt: skip
+        raise _too_far(function, "start", start)
     return start
 
 
@@ -198,8 +240,8 @@ def shift_rotation(
     Block-diagonal: pair i is turned by the angle offset * w_i. It depends on the offset
     alone, not on p. Orthogonal, shape (dim, dim), float64.
 
-    Raises ValueError for an odd `dim`, whose last sine has no cosine to turn with, and like
-    `frequencies`.
+    Raises TypeError for an `offset` that is not a number, ValueError for an integer beyond 2**53
+    and for an odd `dim`, whose last sine has no cosine to turn with, and like `frequencies`.
 
     Source: Vaswani et al. 2017, section 3.5 ("for any fixed offset k").
 
@@ -207,6 +249,8 @@ def shift_rotation(
     array([[1., 0.],
            [0., 1.]])
     """
+    if _is_far(offset):
+        raise _too_far("shift_rotation", "offset", offset)
     offset = _validate.real("shift_rotation", "offset", offset)
     dim, base = _checked("shift_rotation", dim, base)
     if dim % 2:

@@ -217,3 +217,103 @@ def test_float32_angles_lose_digits_where_ours_do_not(length, usual_error):
         worst_ours = max(worst_ours, np.abs(ours[rows] - true).max())
     assert worst_ours < 2e-7
     assert worst_usual == pytest.approx(usual_error, rel=0.2)
+
+
+# What float64 cannot hold
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("far", [2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, -(2**63), 2**70])
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda far: [far],
+        lambda far: [0.5, far],  # np.asarray alone makes floats of both
+        lambda far: [-1, far],
+        lambda far: [[0, 1], [2, far]],
+        lambda far: np.array([far]),
+        lambda far: np.array([far], dtype=object),
+        lambda far: (np.float64(1), far),
+    ],
+)
+def test_a_whole_number_that_float64_cannot_hold_is_refused(given, far):
+    with pytest.raises(ValueError, match=r"^sinusoidal_at: positions = ") as error:
+        sinusoidal_at(given(far), 4)
+    assert str(far) in str(error.value)
+    assert "between -2**53 and 2**53" in str(error.value)
+    assert "float64 cannot tell" in str(error.value)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("far", [2**53 + 1, -(2**53) - 1, 2**70])
+def test_a_shift_by_such_a_whole_number_is_refused(far):
+    with pytest.raises(ValueError, match=rf"^shift_rotation: offset = {far} .* float64 cannot"):
+        shift_rotation(far, 4)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.float64])
+def test_the_last_whole_numbers_that_float64_tells_apart_are_encoded(dtype):
+    near = np.array([2**53 - 1, 2**53], dtype=dtype)
+    for positions in (near, near.tolist(), [near.tolist()[0], 2.0**53]):
+        expected = [sinusoidal_textbook(1, 4, start=2**53 - 1)[0], sinusoidal_at([2.0**53], 4)[0]]
+        np.testing.assert_array_equal(sinusoidal_at(positions, 4), expected)
+    assert np.isfinite(shift_rotation(2**53, 4)).all()
+
+
+@pytest.mark.parametrize("far", [2.0**53 + 2, 1e300, -1e308])
+def test_floats_may_be_anything_finite(far):
+    for positions in ([far], [0, far], np.array([far])):
+        assert np.isfinite(sinusoidal_at(positions, 4)).all()
+    assert np.isfinite(shift_rotation(far, 4)).all()
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize(
+    "positions",
+    [
+        np.ma.array([1.0, 2.0], mask=[False, True]),
+        np.ma.array([1, 2]),
+        np.ma.array([[1, 2]], mask=[[True, False]]),
+        [np.ma.array([1.0, 2.0], mask=[False, True])],
+        (np.ma.array([1.0]), np.array([2.0])),
+    ],
+)
+def test_a_masked_array_does_not_lose_its_mask_in_silence(positions):
+    with pytest.raises(TypeError, match=r"^sinusoidal_at: positions = .*mask.*filled.*compress"):
+        sinusoidal_at(positions, 4)
+
+
+@pytest.mark.bad_input
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="long double is float64 here")
+@pytest.mark.parametrize("wrap", [np.array, list])
+def test_long_doubles_are_not_rounded_in_silence(wrap):
+    with pytest.raises(TypeError, match=r"^sinusoidal_at: positions = .*float64"):
+        sinusoidal_at(wrap([np.longdouble(2) ** 60 + 1]), 4)
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("base", [1.7e308, np.finfo(np.float64).max])
+def test_a_wavelength_past_float64_is_refused(base):
+    with pytest.raises(ValueError, match=r"^wavelengths: base = 1\.7.* smaller base"):
+        wavelengths(1000, base=base)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("base", [np.nextafter(1, 2), 1e308])
+@pytest.mark.parametrize("dim", [1, 2, 7, 1000])
+def test_the_ends_of_what_base_allows_give_finite_numbers(dim, base):
+    w = frequencies(dim, base=base)
+    assert ((w > 0) & (w <= 1)).all()
+    assert np.isfinite(wavelengths(dim, base=base)).all()
+    table = sinusoidal_table(5, dim, base=base)
+    expected = sinusoidal_textbook(5, dim, base=base)
+    np.testing.assert_allclose(table, expected, rtol=0, atol=2e-7)
+
+
+def test_no_zero_has_a_sign():
+    for zeros in (
+        sinusoidal_at([-0.0, 0.0, 0], 6),
+        sinusoidal_table(1, 6),
+        shift_rotation(-0.0, 6),
+    ):
+        assert not np.signbit(zeros).any()
