@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
@@ -53,9 +54,7 @@ class PreparedBias:
         self.shuts_out = is_foreign(encoding)  # whether f itself may be -inf
 
     @property
-    def numbers(
-        self,
-    ) -> Float[Tensor, "#heads distances"] | Float[Tensor, "#heads *batch query key"]:
+    def numbers(self) -> Float[Tensor, "#heads ..."]:
         """f_h of the n + m - 1 distances of positions in a row, of every pair for any others."""
         if self._numbers is None:
             self._numbers = self._made()
@@ -77,10 +76,24 @@ class PreparedBias:
             hidden = ~(places.seen if places.seen.ndim == 2 else places.seen.squeeze(1))
         return numbers.masked_fill(hidden, -math.inf)
 
+    def _check(self, numbers: Tensor) -> bool:
+        """Refuse NaN and +inf where a look costs no wait; whether there is -inf, or may be.
+
+        Elsewhere they end as NaN in the output.
+        """
+        if not (numbers.numel() and numbers.device.type == "cpu" and _validate.readable(numbers)):
+            return is_foreign(self.encoding)
+        low, high = torch.stack(numbers.detach().aminmax()).tolist()
+        if not high < math.inf:  # aminmax keeps a NaN
+            raise _validate.refuse(
+                ValueError, type(self.encoding).__name__, "bias", "NaN or +inf",
+                "finite numbers or -inf",
+                "Look for 0 * inf or log of a negative number where the bias is made.",
+            )  # fmt: skip
+        return low == -math.inf
+
     @property
-    def matrix(
-        self,
-    ) -> Float[Tensor, "#heads query key"] | Float[Tensor, "#batch #heads query key"]:
+    def matrix(self) -> Float[Tensor, "... #heads query key"]:
         """The numbers as a matrix, with a batch axis where the positions have one."""
         if self._matrix is None:
             if self.in_row:

@@ -94,8 +94,8 @@ def explained(
     """`attention` of checked input: the equation, a line for each of its parts."""
     record_way("weights")
     if isinstance(bias, PreparedBias):
-        masks = masks._replace(bias=bias.matrix if bias.shuts_out else None)
-        bias = bias.matrix
+        prepared, bias = bias, bias.matrix
+        masks = masks._replace(bias=bias if prepared.shuts_out else None)
     key, value, broken = masks.without_broken(key, value)
     scores = product(query, for_each_head(key, query)) * scale  # (..., query, key)
     scores = scores if bias is None else scores + bias

@@ -110,7 +110,7 @@ def _ordered(blocks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mask_mod(masks: Masks) -> MaskMod:
-    """The masks as flex_attention takes them: a formula for what places hide, a look-up for others."""
+    """The masks as flex_attention takes them: a formula for what places hide, else a look-up."""
     places = masks.places
     before, after = places.reach
     first, mask, padding = places.first_distance, masks.mask, masks.padding

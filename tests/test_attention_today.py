@@ -217,9 +217,9 @@ def test_a_dead_row_is_zero_and_so_is_its_gradient(run):
     mask[3] = False
     bias = torch.zeros(4, 6, 6, dtype=torch.float64)
     bias[:, 4] = -math.inf
-    for given in ({"mask": mask}, {"bias": bias}, {"mask": mask, "bias": bias, "causal": True}):
-        output = run(query, key, value, **given)
-        dead = 3 if "mask" in given else 4
+    for shut in ({"mask": mask}, {"bias": bias}, {"mask": mask, "bias": bias, "causal": True}):
+        output = run(query, key, value, **shut)
+        dead = 3 if "mask" in shut else 4
         assert torch.equal(output[:, :, dead], torch.zeros_like(output[:, :, dead]))
         gradients = torch.autograd.grad(output.square().sum(), (query, key, value))
         assert all(gradient.isfinite().all() for gradient in gradients)

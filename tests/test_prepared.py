@@ -127,8 +127,10 @@ def test_what_was_prepared_for_another_length_is_refused(name, length):
 def test_every_door_refuses_what_was_prepared_for_another_length_or_batch(name):
     encoding, q = layer_with(name).encoding, torch.randn(2, HEADS, 6, DIM // HEADS).double()
     for positions, wrong in (
-        (torch.arange(6), q[:, :, :5]), (torch.arange(1), q), (torch.tensor([[0, 1, 3, 4, 6, 9]] * 3), q)
-    ):  # fmt: skip
+        (torch.arange(6), q[:, :, :5]),
+        (torch.arange(1), q),
+        (torch.tensor([[0, 1, 3, 4, 6, 9]] * 3), q),
+    ):
         at, new, key = encoding.prepare(Places(positions, dtype=torch.float64))
         if encoding.door is Door.QUERIES_KEYS:
             with pytest.raises(ValueError, match="prepared"):
@@ -274,13 +276,8 @@ def test_coordinates_are_cells_and_a_prefix_stays_unturned():
     plain = AxialRotary(8, (3, 4))
     assert torch.equal(turned[:, :, 1:], plain.at_query(q[:, :, 1:], torch.arange(12)))
     coordinates = torch.stack((torch.arange(12) // 4, torch.arange(12) % 4), -1)
-    for given in (
-        coordinates,
-        coordinates[None],
-        coordinates.double(),
-        coordinates.expand(2, -1, -1),
-    ):
-        torch.testing.assert_close(rope.at_query(q, given), turned, rtol=0, atol=0)
+    for at in (coordinates, coordinates[None], coordinates.double(), coordinates.expand(2, -1, -1)):
+        torch.testing.assert_close(rope.at_query(q, at), turned, rtol=0, atol=0)
     between = coordinates + torch.tensor([0.5, 0.25])  # centres need not be whole
     moved = rope.at_query(q, between) @ rope.at_key(q, between).mT
     near = turned @ rope.at_key(q, cells).mT
