@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from posenc_lib import _validate
 
@@ -27,6 +27,14 @@ def without_autocast(x: Tensor) -> AbstractContextManager:
     """Autocast off on the device of x, which would take products down to half precision."""
     on = _validate.autocast_on(x)
     return torch.autocast(x.device.type, enabled=False) if on else nullcontext()
+
+
+def weights_of(linear: nn.Module) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of a linear map as tensors, also of one that was quantised."""
+    weight, bias = linear.weight, linear.bias
+    if not isinstance(weight, Tensor):  # a quantised map has methods in their place
+        weight, bias = weight().dequantize(), bias()
+    return weight, bias
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:

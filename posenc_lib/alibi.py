@@ -24,7 +24,6 @@ from torch import Tensor
 
 from posenc_lib import _validate
 from posenc_lib.distance import DistanceBias, PreparedBias, ScoreMod
-from posenc_lib.relative import whole64
 
 
 def alibi_slopes(heads: int) -> Float64[Tensor, " heads"]:
@@ -74,9 +73,9 @@ class AlibiBias(DistanceBias):
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """m_h * distance for causal, -m_h |distance| for both directions; float64."""
+        _validate.distances("AlibiBias", "distance", distance)
         slopes = alibi_slopes(self.heads).to(distance.device)
-        distance = whole64(distance)
-        steps = distance if self.causal else -distance.abs()
+        steps = distance.double() if self.causal else -distance.double().abs()
         return slopes.view(-1, *[1] * distance.ndim) * steps
 
     def modify_scores(self, prepared: PreparedBias) -> ScoreMod:

@@ -179,10 +179,10 @@ def _text_ends(places: Places) -> Tensor | None:
     if places.offset is not None:
         return None
     positions = places.key if places.key.is_floating_point() else places.key.long()
-    falls = positions.diff() < 0
+    later = torch.arange(places.keys, device=positions.device) > 0
+    falls = (positions < positions.roll(1, -1)) & later
     if _validate.readable(falls) and not bool(falls.any()):
         return None
-    # The text that a key belongs to, counted from 0: how often positions have fallen before it.
-    text = F.pad(falls.long(), (1, 0)).cumsum(-1)
+    text = falls.cumsum(-1)  # the text that a key belongs to, counted from 0
     ends = (text[..., None, :] <= text[..., :, None]).sum(-1)
     return ends[:, None, None] if ends.ndim == 2 else ends

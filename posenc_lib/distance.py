@@ -24,12 +24,14 @@ from torch import Tensor
 
 from posenc_lib import _validate
 from posenc_lib._precision import wide
+from posenc_lib._waves import float64_device
 from posenc_lib.distance_rows import spread
 from posenc_lib.doors import (
     Door,
     KeyPositions,
     PositionEncoding,
     QueryPositions,
+    check_heads_first,
     check_prepared,
     is_foreign,
 )
@@ -65,7 +67,8 @@ class PreparedBias:
         if self.in_row:
             numbers = self.encoding.by_distance(places.row)
         else:
-            numbers = self.encoding.by_pair(places.query, places.key)
+            device = float64_device(places.query.device)
+            numbers = self.encoding.by_pair(places.query.to(device), places.key.to(device))
         numbers = numbers.to(places.query.device, places.dtype)
         self.shuts_out = self._check(numbers)
         if not places.hides:
@@ -200,6 +203,7 @@ class DistanceBias(PositionEncoding):
             ("query", query, query_positions), ("key", key, key_positions)
         ):  # fmt: skip
             _validate.floating(name, argument, x, axes=f"batch heads {argument} head_dim")
+            check_heads_first(name, argument, x, positions)
             _validate.positions(
                 name, f"{argument}_positions", positions, length=x.shape[-2], batch=x.shape[0]
             )

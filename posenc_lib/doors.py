@@ -83,6 +83,18 @@ class PositionEncoding(nn.Module):
         """
         return places.query, places.new if self.keeps_turned_keys else places.key, places.key
 
+    def forward(self, *arguments: Any, **options: Any) -> Tensor:
+        """Refused: what enters after the embeddings is not called, its doors are."""
+        doors = {
+            Door.QUERIES_KEYS: "at_query(query, positions) and at_key(key, positions)",
+            Door.SCORES: "at_scores(query, key, query_positions, key_positions)",
+        }
+        raise _validate.refuse(
+            TypeError, type(self).__name__, "call", "encoding(...)",
+            doors.get(self.door, "at_embeddings(x, positions)"),
+            "Or let MultiHeadAttention(..., encoding=encoding) open the doors.",
+        )  # fmt: skip
+
     def check_positions(
         self, function: str, argument: str, positions: Any, length: int, batch: int
     ) -> Tensor:
@@ -142,6 +154,19 @@ class Prepared(NamedTuple):
     query: Any
     new: Any
     key: Any
+
+
+def check_heads_first(function: str, argument: str, x: Tensor, positions: Any) -> None:
+    """Refuse (batch, length, heads, head_dim) where the number of positions tells it apart."""
+    if not isinstance(positions, Tensor) or not positions.ndim or x.ndim != 4:
+        return
+    length = positions.shape[-1]
+    if x.shape[2] != length == x.shape[1]:
+        raise _validate.refuse(
+            ValueError, function, f"{argument}.shape", tuple(x.shape),
+            f"(batch, heads, length, head_dim) with length = {length}",
+            f"The second axis is as long as the positions: {argument}.transpose(1, 2).",
+        )  # fmt: skip
 
 
 def is_foreign(encoding: PositionEncoding) -> bool:

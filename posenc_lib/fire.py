@@ -25,7 +25,8 @@ from jaxtyping import Float, Float64, Num
 from torch import Tensor, nn
 
 from posenc_lib import _validate
-from posenc_lib._precision import wide, without_autocast
+from posenc_lib._precision import weights_of, wide, without_autocast
+from posenc_lib._waves import in_float64
 from posenc_lib.distance import DistanceBias
 from posenc_lib.doors import KeyPositions, QueryPositions
 from posenc_lib.places import Places
@@ -97,12 +98,12 @@ class FireBias(DistanceBias):
     @property
     def c(self) -> Float64[Tensor, ""]:
         """The rate inside the logarithm, above 0."""
-        return self._first_c * self.log_c.double().exp()
+        return self._first_c * in_float64(self.log_c).exp()
 
     @property
     def threshold(self) -> Float64[Tensor, ""]:
         """L, in positions, above 0."""
-        return self._first_threshold * self.log_threshold.double().exp()
+        return self._first_threshold * in_float64(self.log_threshold).exp()
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """The bias at a distance j - i for queries at positions of at most L."""
@@ -120,16 +121,17 @@ class FireBias(DistanceBias):
     def follows_diagonals(self, places: Places) -> bool:
         """Whether distances alone are enough for positions in a row: none is past L."""
         return _validate.readable(self.log_threshold) and bool(
-            (places.query[..., -1] <= self.threshold).all()
+            (in_float64(places.query[..., -1]) <= self.threshold).all()
         )
 
     def _network(self, x: Tensor) -> Tensor:
         """f of numbers of any shape, the heads first; float32 at least, also under autocast."""
-        dtype = wide(self.inner.weight)
+        inner, outer = weights_of(self.inner), weights_of(self.outer)
+        dtype = wide(inner[0])
+        (into, start), (out, end) = ([part.to(dtype) for part in pair] for pair in (inner, outer))
         with without_autocast(x):
-            hidden = x.to(dtype)[..., None] * self.inner.weight[:, 0].to(dtype)
-            hidden = (hidden + self.inner.bias.to(dtype)).relu()
-            bias = hidden @ self.outer.weight.T.to(dtype) + self.outer.bias.to(dtype)
+            hidden = (x.to(into.device, dtype)[..., None] * into[:, 0] + start).relu()
+            bias = hidden @ out.T + end
         return bias.movedim(-1, 0)
 
     def extra_repr(self) -> str:

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib import _validate
+from posenc_lib._waves import in_float64
 from posenc_lib.distance import DistanceBias
 
 _FARTHEST = 2.0**64  # every whole distance; a square of larger ones may leave float64
@@ -50,8 +51,14 @@ def kerple_log(
     >>> kerple_log(torch.tensor([-1, 0]), torch.tensor([2.0]), torch.tensor([1.0]))
     tensor([[-1.3863, -0.0000]], dtype=torch.float64)
     """
-    r1, r2 = _parameters("kerple_log", distance, r1, r2, most=_LARGEST)
-    return -r1 * torch.log1p(r2 * distance.double().abs())
+    _check_parameters("kerple_log", r1, r2, most=_LARGEST)
+    return _log("kerple_log", distance, r1, r2)
+
+
+def _log(function: str, distance: Tensor, r1: Tensor, r2: Tensor) -> Tensor:
+    """`kerple_log` of parameters that are in range."""
+    steps, r1, r2 = _in_float64(function, distance, r1, r2)
+    return -r1 * torch.log1p(r2 * steps)
 
 
 def kerple_power(
@@ -68,8 +75,13 @@ def kerple_power(
     >>> kerple_power(torch.tensor([-4, 0]), torch.tensor([2.0]), torch.tensor([0.5]))
     tensor([[-4., -0.]], dtype=torch.float64)
     """
-    r1, r2 = _parameters("kerple_power", distance, r1, r2, most=2.0)
-    steps = distance.double().abs()  # float64 first: -2**63 has no positive int64
+    _check_parameters("kerple_power", r1, r2, most=2.0)
+    return _power("kerple_power", distance, r1, r2)
+
+
+def _power(function: str, distance: Tensor, r1: Tensor, r2: Tensor) -> Tensor:
+    """`kerple_power` of parameters that are in range."""
+    steps, r1, r2 = _in_float64(function, distance, r1, r2)
     # 0 ** r2 is 0 for every r2 > 0; put in by hand, no gradient meets log 0.
     power = torch.where(steps > 0, steps, 1.0) ** r2
     return -r1 * torch.where(steps > 0, power, 0.0)
@@ -116,7 +128,7 @@ class KerpleLogBias(DistanceBias):
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """-r1 log(1 + r2 |distance|) of each head, float64."""
-        return kerple_log(distance, self.r1, self.r2)
+        return _log("KerpleLogBias", distance, self.r1, self.r2)
 
     def _raw_r2(self, r2: Tensor) -> Tensor:
         return _softplus_inverse(r2)
@@ -158,29 +170,28 @@ class KerplePowerBias(KerpleLogBias):
     @property
     def r2(self) -> Float64[Tensor, " heads"]:
         """The exponent of each head, between 0 and 2."""
-        return 2 * self.raw_r2.double().sigmoid()
+        return 2 * in_float64(self.raw_r2).sigmoid()
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """-r1 |distance| ** r2 of each head, float64."""
-        return kerple_power(distance, self.r1, self.r2)
+        return _power("KerplePowerBias", distance, self.r1, self.r2)
 
     def _raw_r2(self, r2: Tensor) -> Tensor:
         return torch.logit(r2 / 2)
 
 
 def _softplus(raw: Tensor) -> Tensor:
-    return F.softplus(raw.double(), threshold=40.0)  # beyond 40 it is the identity to the last bit
+    return F.softplus(
+        in_float64(raw), threshold=40.0
+    )  # beyond 40 it is the identity to the last bit
 
 
 def _softplus_inverse(r: Tensor) -> Tensor:
     return r + torch.log(-torch.expm1(-r))
 
 
-def _parameters(
-    function: str, distance: Tensor, r1: Tensor, r2: Tensor, *, most: float
-) -> tuple[Tensor, Tensor]:
-    """r1 and r2 in float64, (heads, 1, ..., 1), after checking them."""
-    _validate.distances(function, "distance", distance, most=_FARTHEST)
+def _check_parameters(function: str, r1: Tensor, r2: Tensor, *, most: float) -> None:
+    """Refuse anything but one number in range for each head."""
     for argument, r, top in (("r1", r1, _LARGEST), ("r2", r2, most)):
         _validate.floating(function, argument, r, axes="heads")
         if _validate.readable(r) and not bool(((r > 0) & (r <= top) & r.isfinite()).all()):
@@ -190,5 +201,13 @@ def _parameters(
                 "The penalty has to grow with distance.",
             )  # fmt: skip
     _validate.last_axis(function, "r2", r2, "heads", r1.shape[0])
+
+
+def _in_float64(
+    function: str, distance: Tensor, r1: Tensor, r2: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """|distance|, and r1 and r2 as (heads, 1, ..., 1): float64, since -2**63 has no positive
+    int64."""
+    _validate.distances(function, "distance", distance, most=_FARTHEST)
     ones = [1] * distance.ndim
-    return r1.double().view(-1, *ones), r2.double().view(-1, *ones)
+    return in_float64(distance).abs(), *(in_float64(r).view(-1, *ones) for r in (r1, r2))

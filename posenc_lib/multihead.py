@@ -218,8 +218,8 @@ class MultiHeadAttention(nn.Module):
     def _check_input(self, argument: str, x: Tensor) -> None:
         _validate.floating("MultiHeadAttention", argument, x, axes="batch length dim")
         _validate.last_axis("MultiHeadAttention", argument, x, "dim", self.dim)
-        if not _validate.autocast_on(x):
-            weight = self.to_query.weight
+        weight = self.to_query.weight
+        if isinstance(weight, Tensor) and not _validate.autocast_on(x):  # quantised: no tensor
             _validate.same_dtype("MultiHeadAttention", **{argument: x, "weight": weight})
 
     def _positions(

@@ -31,6 +31,7 @@ from posenc_lib.doors import (
     PositionEncoding,
     Positions,
     QueryPositions,
+    check_heads_first,
     check_prepared,
 )
 from posenc_lib.places import Places
@@ -91,6 +92,7 @@ class RotaryEncoding(PositionEncoding):
 
     def angles(self, positions: Positions) -> Float64[Tensor, "*batch length pairs"]:
         """position * w_i, in radians, made in float64 from whole positions."""
+        _validate.numbers(type(self).__name__, "positions", positions, "Positions are numbers.")
         at = in_float64(positions)
         return at[..., None] * self.frequencies().to(at.device)
 
@@ -133,6 +135,7 @@ class RotaryEncoding(PositionEncoding):
         name = type(self).__name__
         _validate.floating(name, "x", x, axes="batch heads length head_dim")
         _validate.last_axis(name, "x", x, "head_dim", self.head_dim)
+        check_heads_first(name, "x", x, positions)
         if not isinstance(positions, Turns):
             return self.check_positions(name, "positions", positions, x.shape[-2], x.shape[0])
         *rows, _, length, _ = positions.cos.shape

@@ -32,6 +32,8 @@ from torch import Tensor, nn
 from posenc_lib import _validate
 from posenc_lib.distance import DistanceBias
 
+_ROUND = "A bucket holds whole distances: round real-valued ones first."
+
 
 def t5_bucket(
     distance: Integer[Tensor, "*shape"],
@@ -82,7 +84,7 @@ def t5_bucket_textbook(
     """
     name = "t5_bucket_textbook"
     buckets, max_distance = _settings(name, buckets, max_distance, bidirectional)
-    _whole(name, distance)
+    _validate.whole(name, "distance", distance, _ROUND)
     distance = distance.long()
     B = buckets // 2 if bidirectional else buckets  # the buckets of one direction
     E = B // 2  # of which so many hold one distance
@@ -180,19 +182,9 @@ def _bucket_starts(buckets: int, max_distance: int) -> tuple[int, ...]:
 def _bucket(
     function: str, distance: Tensor, starts: tuple[int, ...], bidirectional: bool
 ) -> Tensor:
-    _whole(function, distance)
-    distance = distance.long()
+    _validate.whole(function, "distance", distance, _ROUND)
+    distance = distance.long().clamp(min=1 - 2**63)  # its absolute value fits
     edges = torch.tensor(starts, device=distance.device)
     steps = distance.abs() if bidirectional else (-distance).clamp(min=0)
     bucket = torch.bucketize(steps, edges, right=True)
     return bucket + (len(starts) + 1) * (distance > 0) if bidirectional else bucket
-
-
-def _whole(function: str, distance: Tensor) -> None:
-    """Refuse distances that are not whole numbers."""
-    _validate.tensor(function, "distance", distance)
-    if distance.dtype == torch.bool or distance.is_floating_point() or distance.is_complex():
-        raise _validate.refuse(
-            TypeError, function, "distance.dtype", distance.dtype, "an integer dtype",
-            "A bucket holds whole distances: round real-valued ones first.",
-        )  # fmt: skip

@@ -30,6 +30,7 @@ from posenc_lib.doors import (
     KeyPositions,
     PositionEncoding,
     QueryPositions,
+    check_heads_first,
     check_prepared,
 )
 from posenc_lib.places import Places
@@ -133,6 +134,8 @@ class TableRelative(PositionEncoding):
         _validate.floating(name, "query", query, axes="batch heads query head_dim")
         _validate.last_axis(name, "query", query, "head_dim", self.head_dim)
         _validate.floating(name, "key", key, axes="batch heads key head_dim")
+        _validate.last_axis(name, "key", key, "head_dim", self.head_dim)
+        check_heads_first(name, "query", query, query_positions)
         prepared = self._prepared(query, key.shape[-2], query_positions, key_positions)
         scaled = query.to(wide(query)) / math.sqrt(self.head_dim)
         return picked_scores(scaled, prepared.key_table, prepared.index)

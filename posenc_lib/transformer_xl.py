@@ -32,7 +32,7 @@ from jaxtyping import Float, Float64, Num
 from torch import Tensor, nn
 
 from posenc_lib import _validate
-from posenc_lib._precision import product, wide
+from posenc_lib._precision import product, weights_of, wide
 from posenc_lib._waves import cos_sin, frequencies64, in_float64
 from posenc_lib.distance_rows import skew
 from posenc_lib.doors import (
@@ -40,6 +40,7 @@ from posenc_lib.doors import (
     KeyPositions,
     PositionEncoding,
     QueryPositions,
+    check_heads_first,
     check_prepared,
 )
 from posenc_lib.places import Places
@@ -153,6 +154,7 @@ class TransformerXLRelative(PositionEncoding):
 
     def angles(self, positions: Num[Tensor, "*shape"]) -> Float64[Tensor, "*shape pairs"]:
         """position * w_k, in radians, in float64."""
+        _validate.numbers(type(self).__name__, "positions", positions, "Positions are numbers.")
         at = in_float64(positions)
         return at[..., None] * frequencies64(self.dim, self.base, at.device)
 
@@ -164,20 +166,20 @@ class TransformerXLRelative(PositionEncoding):
 
     def _waves(self, distance: Tensor) -> Float[Tensor, "distances dim"]:
         """r_(i-j) of distances j - i, sines first."""
-        weight = self.to_vectors.weight
+        weight, _ = weights_of(self.to_vectors)
         cos, sin = cos_sin(self.angles(-whole64(distance)), wide(weight))
         return torch.cat((sin, cos), -1).to(weight.device)
 
     def _projected(self, r: Tensor) -> Float[Tensor, "heads distances head_dim"]:
         """W r of each head."""
-        vectors = product(r, self.to_vectors.weight)
+        vectors = product(r, weights_of(self.to_vectors)[0])
         return vectors.unflatten(-1, (self.heads, self.head_dim)).transpose(0, 1)
 
     def prepare(self, places: Places) -> tuple[PreparedVectors, None, PreparedVectors]:
         """W r of all distances; r, which nobody trains, is shared by layers of the same size."""
         vectors = None
         if places.offset is not None:
-            same = ("transformer_xl", self.dim, self.base, wide(self.to_vectors.weight))
+            same = ("transformer_xl", self.dim, self.base, wide(weights_of(self.to_vectors)[0]))
             vectors = self._projected(places.once(same, lambda: self._waves(places.row)))
         prepared = PreparedVectors(places, vectors)
         return prepared, None, prepared
@@ -194,6 +196,7 @@ class TransformerXLRelative(PositionEncoding):
         for argument, x in (("query", query), ("key", key)):
             _validate.floating(name, argument, x, axes=f"batch heads {argument} head_dim")
             _validate.last_axis(name, argument, x, "head_dim", self.head_dim)
+        check_heads_first(name, "query", query, query_positions)
         if query.shape[1] != self.heads:
             raise _validate.refuse(
                 ValueError, name, "heads", self.heads,
@@ -222,7 +225,7 @@ class TransformerXLRelative(PositionEncoding):
 
     def _turned(self, query_v: Tensor, query_positions: Tensor, key_positions: Tensor) -> Tensor:
         """(q_i + v) . W r_(i-j) for any positions: what query i wants, turned back by i."""
-        weight = self.to_vectors.weight.unflatten(0, (self.heads, self.head_dim))
+        weight = weights_of(self.to_vectors)[0].unflatten(0, (self.heads, self.head_dim))
         wanted = product(query_v, weight.transpose(-1, -2))  # W^T (q_i + v), (..., query, dim)
         sines, cosines = wanted.chunk(2, -1)
         (cos, sin), (key_cos, key_sin) = (

@@ -119,7 +119,7 @@ class XposRotary(RotaryEncoding):
         angles, factors = self.angles(positions), self.factors(positions, sign=sign)
         made = cos_sin(angles.unsqueeze(-3), dtype, factors.unsqueeze(-3))
         known = positions.numel() and _validate.readable(positions)
-        farthest = float(positions.abs().max()) if known else 0.0
+        farthest = float(in_float64(positions).abs().max()) if known else 0.0
         return FadingTurns(*(part.to(positions.device) for part in made), farthest)
 
     def at_query(

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from posenc_lib import (
+    AlibiBias,
     AxialLearnedEncoding,
     BertEmbeddings,
     DistanceBias,
@@ -17,9 +18,13 @@ from posenc_lib import (
     KerplePowerBias,
     LearnedEncoding,
     MultiHeadAttention,
+    NezhaRelative,
+    Places,
     RotaryEncoding,
     SandwichBias,
+    T5Bias,
     TimingEncoding,
+    XposRotary,
     _validate,
     axial_sinusoidal_at,
     band_mask,
@@ -43,6 +48,8 @@ from posenc_lib import (
     sandwich_by_distance,
     shift_rotation,
     sinusoidal_table,
+    t5_bucket,
+    t5_bucket_textbook,
     timing_signal,
     wave_spectrum,
 )
@@ -107,6 +114,11 @@ TAKE_DISTANCES = {
     "sandwich_by_distance": lambda at: sandwich_by_distance(at, 1),
     "SandwichBias": lambda at: SandwichBias(1).by_distance(at),
     "FireBias": lambda at: FireBias(1).by_distance(at),
+    "AlibiBias": lambda at: AlibiBias(2).by_distance(at),
+    "AlibiBias, both directions": lambda at: AlibiBias(2, causal=False).by_distance(at),
+    "T5Bias": lambda at: T5Bias(2).by_distance(at),
+    "t5_bucket": lambda at: t5_bucket(at),
+    "t5_bucket_textbook": lambda at: t5_bucket_textbook(at),
     "clip_relative": lambda at: clip_relative(at[None], 2),
     "band_mask": lambda at: band_mask(at[None], before=1, after=1),
     "relative_index": lambda at: relative_index(at[None], 2),
@@ -122,7 +134,16 @@ TAKE_POSITIONS = {
     "causal_mask": lambda at: causal_mask(at, at),
     "axial_sinusoidal_at": lambda at: axial_sinusoidal_at(at[:, None], 4),
     "timing_signal": lambda at: timing_signal(at, [24.0]),
+    "Places": lambda at: Places(at).distances,
+    "RotaryEncoding": lambda at: RotaryEncoding(4).at_query(torch.ones(1, 1, 5, 4), at),
+    "XposRotary": lambda at: XposRotary(4).at_key(torch.ones(1, 1, 5, 4), at),
+    "AlibiBias.at_scores": lambda at: AlibiBias(1).at_scores(*[torch.ones(1, 1, 5, 4)] * 2, at, at),
+    "NezhaRelative.at_scores": lambda at: NezhaRelative(4, 2).at_scores(
+        *[torch.ones(1, 1, 5, 4)] * 2, at, at
+    ),
 }
+WHOLE_ONLY = {"relative_index", "lookup_relative", "T5Bias", "t5_bucket", "t5_bucket_textbook",
+              "NezhaRelative.at_scores"}  # fmt: skip
 TAKE = TAKE_DISTANCES | TAKE_POSITIONS
 
 
@@ -145,7 +166,7 @@ def test_positions_in_half_precision_are_refused(name, dtype):
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("name", set(TAKE) - {"relative_index", "lookup_relative"})
+@pytest.mark.parametrize("name", set(TAKE) - WHOLE_ONLY)
 def test_distances_and_positions_that_are_not_finite_are_refused(name, bad):
     at = torch.tensor([0.0, 1.0, bad, 3.0, 4.0])
     refused(ValueError, lambda: TAKE[name](at), "NaN or infinity", "Fill")
