@@ -88,7 +88,7 @@ ENTRIES = [
     RegistryEntry(
         name="rope_dynamic_ntk", title="RoPE + dynamic NTK", class_name="DynamicNtkRotary",
         door=Door.QUERIES_KEYS, sizes=("head_dim", "trained_length"), parameters="0",
-        depends_on="distance and the length of the text", stable=False,
+        depends_on="distance and the length of the text",
         longer="yes: the base grows with the text", source="Peng et al. 2023, section 3.3",
     ),
     RegistryEntry(

@@ -93,7 +93,7 @@ def block_mask(masks: Masks) -> BlockMask | None:
     low = -math.inf if before is None else -before
     high = math.inf if after is None else after
     some = (nearest <= high) & (farthest >= low)
-    whole = (nearest >= low) & (farthest <= high)
+    whole = (nearest >= low) & (farthest <= high) & (i + BLOCK <= queries) & (j + BLOCK <= keys)
     if masks.mask is not None or masks.padding is not None:
         whole = torch.zeros_like(whole)
     return BlockMask.from_kv_blocks(

@@ -38,7 +38,7 @@ class RegistryEntry:
       tokens stand; everything else is said in words.
     - `longer`: what happens past the length it was made or trained for; `takes_longer` is False
       where that is an error.
-    - `stable`: False where the answer for early tokens changes as the text grows.
+    - `stable`: False where the answer for early tokens changes as the text grows; derived.
     - `causal_only`: True where it exists for causal layers only.
     - `source`: the paper.
 
@@ -58,13 +58,21 @@ class RegistryEntry:
     source: str
     defaults: dict[str, Any] = field(default_factory=dict)
     takes_longer: bool = True
-    stable: bool = True
     causal_only: bool = False
 
     @property
     def cls(self) -> type[PositionEncoding]:
         """The class that builds it."""
         return getattr(posenc_lib, self.class_name)
+
+    @property
+    def stable(self) -> bool:
+        """Whether the answers for early tokens stay as they are while the text grows.
+
+        Not the same as `keeps_turned_keys`, which asks for the keys alone, but it follows: what
+        enters at queries and keys is stable where a turned key stays right, all else is.
+        """
+        return self.door is not Door.QUERIES_KEYS or self.cls.keeps_turned_keys
 
     @property
     def distance_only(self) -> bool:

@@ -23,6 +23,7 @@ from posenc_lib import (
     sandwich_by_distance,
     sinusoidal_at,
     t5_bucket,
+    t5_bucket_textbook,
 )
 from tests.reference import LargestStorage, randomise, tokens
 
@@ -42,6 +43,32 @@ def scores(bias, queries, keys, dtype=torch.float32):
 
 CAUSAL_STARTS = [16, 19, 21, 24, 27, 31, 35, 40, 46, 52, 59, 67, 77, 87, 99, 113]
 BOTH_STARTS = [8, 12, 16, 23, 32, 46, 64, 91]
+
+
+@given(
+    st.integers(1, 24), st.integers(1, 400), st.booleans(),
+)  # fmt: skip
+def test_whole_numbers_and_logarithms_give_the_same_buckets(half, further, bidirectional):
+    """The textbook's logarithm may fall just short of a whole number, and only there."""
+    buckets = 4 * half if bidirectional else 2 * half
+    exact = buckets // 4 if bidirectional else buckets // 2
+    given = {"buckets": buckets, "max_distance": exact + further, "bidirectional": bidirectional}
+    distance = torch.arange(-exact - further - 3, exact + further + 4)
+    ours, textbook = t5_bucket(distance, **given), t5_bucket_textbook(distance, **given)
+    side, n = buckets // 2 if bidirectional else buckets, distance.abs().double()
+    shared = side - exact
+    position = shared * (n.clamp(min=1) / exact).log() / math.log((exact + further) / exact)
+    edge = (position - position.round()).abs() < 1e-9
+    assert torch.equal(ours[~edge], textbook[~edge])
+    assert ((ours - textbook)[edge] <= 1).all() and ((ours - textbook)[edge] >= 0).all()
+
+
+def test_the_published_settings_need_no_whole_numbers():
+    distance = torch.arange(-3000, 3000)
+    for bidirectional in (True, False):
+        ours = t5_bucket(distance, bidirectional=bidirectional)
+        textbook = t5_bucket_textbook(distance, bidirectional=bidirectional)
+        assert torch.equal(ours, textbook)
 
 
 def test_causal_buckets_begin_where_the_published_table_says():
