@@ -17,19 +17,20 @@ from __future__ import annotations
 
 import inspect
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from posenc_lib import _validate
-
-if TYPE_CHECKING:
-    from posenc_lib.places import Places
+from posenc_lib.places import Places
 
 Positions = Shaped[Tensor, "#batch length"] | Shaped[Tensor, " length"]
 QueryPositions = Shaped[Tensor, "#batch query"] | Shaped[Tensor, " query"]
 KeyPositions = Shaped[Tensor, "#batch key"] | Shaped[Tensor, " key"]
+
+Coordinates = Shaped[Tensor, "#batch _tokens axes"] | Shaped[Tensor, "_tokens axes"]
+"""Where an encoding takes several numbers a token, such as row and column."""
 
 
 class Door(Enum):
@@ -108,19 +109,19 @@ class PositionEncoding(nn.Module):
         return type(self).at_values is not PositionEncoding.at_values
 
     def at_embeddings(
-        self, x: Float[Tensor, "batch length dim"], positions: Positions
+        self, x: Float[Tensor, "batch length dim"], positions: Positions | Any
     ) -> Float[Tensor, "batch length dim"]:
         """Door 1: return the input with position added."""
         return x
 
     def at_query(
-        self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions
+        self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions | Any
     ) -> Float[Tensor, "batch heads query head_dim"]:
         """Door 2: return the queries transformed by their positions."""
         return query
 
     def at_key(
-        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions
+        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions | Any
     ) -> Float[Tensor, "batch heads key head_dim"]:
         """Door 2: return the keys transformed by their positions."""
         return key
@@ -129,8 +130,8 @@ class PositionEncoding(nn.Module):
         self,
         query: Float[Tensor, "batch heads query head_dim"],
         key: Float[Tensor, "batch heads key head_dim"],
-        query_positions: QueryPositions,
-        key_positions: KeyPositions,
+        query_positions: QueryPositions | Any,
+        key_positions: KeyPositions | Any,
     ) -> Float[Tensor, "... query key"] | None:
         """Door 3: return what is added to the scaled scores, broadcastable to
         (batch, heads, query, key), or None. A term for each batch row needs a heads axis."""
@@ -139,8 +140,8 @@ class PositionEncoding(nn.Module):
     def at_values(
         self,
         weights: Float[Tensor, "batch heads query key"],
-        query_positions: QueryPositions,
-        key_positions: KeyPositions,
+        query_positions: QueryPositions | Any,
+        key_positions: KeyPositions | Any,
     ) -> Float[Tensor, "batch heads query head_dim"] | None:
         """Door 3: return what is added to the attention output, or None."""
         return None

@@ -22,6 +22,7 @@ from posenc_lib import _validate
 from posenc_lib._precision import wide
 from posenc_lib.distance import PreparedBias
 from posenc_lib.doors import (
+    Coordinates,
     KeyPositions,
     NoEncoding,
     PositionEncoding,
@@ -117,8 +118,8 @@ class MultiHeadAttention(nn.Module):
         x: Float[Tensor, "batch query dim"],
         context: Float[Tensor, "batch key dim"] | None = None,
         *,
-        positions: QueryPositions | None = None,
-        context_positions: KeyPositions | None = None,
+        positions: QueryPositions | Coordinates | None = None,
+        context_positions: KeyPositions | Coordinates | None = None,
         mask: Bool[Tensor, "..."] | None = None,
         padding: Bool[Tensor, "batch key"] | None = None,
         cache: KeyValueCache | None = None,
@@ -177,8 +178,8 @@ class MultiHeadAttention(nn.Module):
         self,
         x: Float[Tensor, "batch query dim"],
         context: Float[Tensor, "batch key dim"] | None = None,
-        positions: QueryPositions | None = None,
-        context_positions: KeyPositions | None = None,
+        positions: QueryPositions | Coordinates | None = None,
+        context_positions: KeyPositions | Coordinates | None = None,
         cache: KeyValueCache | None = None,
     ) -> Places:
         """Where the tokens of x and of the context stand; all that comes in is checked here."""

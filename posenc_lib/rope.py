@@ -26,6 +26,7 @@ from posenc_lib import _validate
 from posenc_lib._precision import wide
 from posenc_lib._waves import cos_sin, frequencies64, in_float64
 from posenc_lib.doors import (
+    Coordinates,
     Door,
     KeyPositions,
     PositionEncoding,
@@ -111,19 +112,25 @@ class RotaryEncoding(PositionEncoding):
         return query, self.turns(self.angles(to_turn), dtype, device), None
 
     def at_query(
-        self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions | Turns
+        self,
+        query: Float[Tensor, "batch heads query head_dim"],
+        positions: QueryPositions | Coordinates | Turns,
     ) -> Float[Tensor, "batch heads query head_dim"]:
         """Door 2: R(i) q_i."""
         return self.turn(query, positions)
 
     def at_key(
-        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions | Turns
+        self,
+        key: Float[Tensor, "batch heads key head_dim"],
+        positions: KeyPositions | Coordinates | Turns,
     ) -> Float[Tensor, "batch heads key head_dim"]:
         """Door 2: R(j) k_j."""
         return self.turn(key, positions)
 
     def turn(
-        self, x: Float[Tensor, "batch heads length head_dim"], positions: Positions | Turns
+        self,
+        x: Float[Tensor, "batch heads length head_dim"],
+        positions: Positions | Coordinates | Turns,
     ) -> Float[Tensor, "batch heads length head_dim"]:
         """Turn (batch, heads, length, head_dim) by its positions, (length,) or (batch, length)."""
         positions = self._check(x, positions)

@@ -26,7 +26,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from posenc_lib import _validate
-from posenc_lib.doors import Door, NoEncoding, PositionEncoding, Positions, Prepared
+from posenc_lib.doors import (
+    Coordinates,
+    Door,
+    NoEncoding,
+    PositionEncoding,
+    Positions,
+    Prepared,
+)
 from posenc_lib.kv_cache import KeyValueCache
 from posenc_lib.multihead import MultiHeadAttention
 from posenc_lib.t5 import T5Bias
@@ -58,7 +65,7 @@ class TransformerLayer(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch length dim"],
-        positions: Positions | None = None,
+        positions: Positions | Coordinates | None = None,
         mask: Bool[Tensor, "..."] | None = None,
         *,
         padding: Bool[Tensor, "batch key"] | None = None,
@@ -124,7 +131,7 @@ class TransformerStack(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "batch length dim"],
-        positions: Positions | None = None,
+        positions: Positions | Coordinates | None = None,
         mask: Bool[Tensor, "..."] | None = None,
         *,
         padding: Bool[Tensor, "batch key"] | None = None,
