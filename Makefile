@@ -25,7 +25,7 @@ test test-% notebooks notebooks-compare html slides experiments parity binder-ch
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels
-.PHONY: notebooks notebooks-compare html slides experiments parity bench bench-widgets format binder-check clean
+.PHONY: notebooks notebooks-compare html slides experiments parity bench bench-core bench-gpu bench-widgets format binder-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -119,6 +119,12 @@ parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the 
 
 bench: $(TEST_TOOLS)  ## time encodings beside their peers, write benchmarks/README.md
 	$(PY) -m benchmarks $(BENCH_ARGS)
+
+bench-core: $(RUN_TIME)  ## time the core beside the first edition, write benchmarks/core/README.md
+	$(PY) -m benchmarks.core $(BENCH_ARGS)
+
+bench-gpu: $(RUN_TIME)  ## measure and compare on a GPU, where there is one: build/gpu
+	$(PY) -m benchmarks.gpu build/gpu $(BENCH_ARGS)
 
 bench-widgets: $(TEST_TOOLS)  ## time the live panels in a browser, write benchmarks/widgets/README.md
 	$(PY) -m benchmarks.widgets $(BENCH_ARGS)

@@ -18,6 +18,22 @@ def medians(ways: Mapping[str, Way], *, rounds: int = 15, seconds: float = 20.0)
     At least 5 rounds and at most `rounds`, within `seconds` where 5 fit. Results are freed outside
     the clock.
     """
+    taken = samples(ways, rounds=rounds, seconds=seconds)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def quartiles(ways: Mapping[str, Way], *, rounds: int = 15, seconds: float = 20.0) -> dict:
+    """The same with the quartiles: {"low", "median", "high"} of each way, in seconds."""
+    taken = samples(ways, rounds=rounds, seconds=seconds)
+    names = ("low", "median", "high")
+    return {
+        name: dict(zip(names, statistics.quantiles(times, method="inclusive"), strict=True))
+        for name, times in taken.items()
+    }
+
+
+def samples(ways: Mapping[str, Way], *, rounds: int, seconds: float) -> dict[str, list[float]]:
+    """The seconds of each call, round by round."""
     for way in ways.values():
         way()  # the first call pays for imports and lazy set-up
     taken = {name: [] for name in ways}
@@ -31,7 +47,7 @@ def medians(ways: Mapping[str, Way], *, rounds: int = 15, seconds: float = 20.0)
             del result
         if n >= 4 and time.perf_counter() - begun > seconds:
             break
-    return {name: statistics.median(times) for name, times in taken.items()}
+    return taken
 
 
 def peaks(ways: Mapping[str, Way]) -> dict:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from benchmarks.tables import table
 from benchmarks.widgets.designs import DESIGNS
 from benchmarks.widgets.trials import WARM
 
 TITLES = {design.name: design.title for design in DESIGNS}
 HEAP_BAR = 5_000_000
 SMALL, MIDDLE, LARGE = "50 x 64", "200 x 128", "512 x 512"
-
-
-def table(rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; the first row is its head, the first column stands left."""
-    head, *body = rows
-    lines = [head, ["---", *["--:"] * (len(head) - 1)], *body]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in lines)
 
 
 def bars(results: dict) -> str:

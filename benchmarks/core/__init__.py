@@ -1,0 +1,1 @@
+"""The core of this tree beside the first edition, in one process. `make bench-core` runs it."""
