@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float, Float64, Num
 from torch import Tensor
 
+from posenc_lib import _validate
+
 
 def in_float64(numbers: Num[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
     """Positions, times or parameters in float64, on their device where it has float64."""
@@ -23,6 +25,16 @@ def in_float64(numbers: Num[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
 def float64_device(device: torch.device) -> torch.device:
     """The device itself, or the CPU beside Apple's MPS, which has no float64."""
     return torch.device("cpu") if device.type == "mps" else device
+
+
+def moved(numbers: Tensor, device: torch.device) -> Tensor:
+    """A few numbers made on the CPU, on the device where they are used.
+
+    From pinned memory to a GPU: from any other, the host would wait until the device has caught up.
+    """
+    if device.type == "cuda" and numbers.device.type == "cpu" and _validate.readable(numbers):
+        return numbers.pin_memory().to(device, non_blocking=True)
+    return numbers.to(device)
 
 
 def cos_sin(

@@ -23,6 +23,7 @@ from jaxtyping import Float, Float64, Num
 from torch import Tensor
 
 from posenc_lib import _validate
+from posenc_lib._waves import moved
 from posenc_lib.distance import DistanceBias, PreparedBias, ScoreMod
 
 
@@ -74,7 +75,7 @@ class AlibiBias(DistanceBias):
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """m_h * distance for causal, -m_h |distance| for both directions; float64."""
         _validate.distances("AlibiBias", "distance", distance)
-        slopes = alibi_slopes(self.heads).to(distance.device)
+        slopes = moved(alibi_slopes(self.heads), distance.device)
         steps = distance.double() if self.causal else -distance.double().abs()
         return slopes.view(-1, *[1] * distance.ndim) * steps
 
@@ -83,7 +84,7 @@ class AlibiBias(DistanceBias):
         places = prepared.places
         if places.offset is None:
             return super().modify_scores(prepared)  # which says why not
-        slopes = alibi_slopes(self.heads).to(places.query.device, places.dtype)
+        slopes = moved(alibi_slopes(self.heads).to(places.dtype), places.query.device)
         offset, causal = places.offset, self.causal
 
         def add(score: Tensor, batch: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:

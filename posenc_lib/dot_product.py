@@ -26,7 +26,7 @@ from torch import Tensor
 from posenc_lib import _validate
 from posenc_lib._precision import product, wide
 from posenc_lib.distance import DistanceBias, PreparedBias
-from posenc_lib.masks import Masks, broadcastable
+from posenc_lib.masks import Masks, broadcastable, with_broken
 from posenc_lib.places import Places
 from posenc_lib.ways import record_way
 
@@ -96,12 +96,11 @@ def explained(
     if isinstance(bias, PreparedBias):
         prepared, bias = bias, bias.matrix
         masks = masks._replace(bias=bias if prepared.shuts_out else None)
-    key, value, broken = masks.without_broken(key, value)
+    key, value, broken = masks.without_broken(key, value, by_choice=True)
     scores = product(query, for_each_head(key, query)) * scale  # (..., query, key)
     scores = scores if bias is None else scores + bias
     weights = softmax_of_seen(scores, masks.seen(), sink).to(value.dtype)
-    output = weights @ for_each_head(value, query)
-    return output if broken is None else output.masked_fill(broken, math.nan), weights
+    return with_broken(weights @ for_each_head(value, query), broken), weights
 
 
 def softmax_of_seen(scores: Tensor, seen: Tensor | None, sink: Tensor | None = None) -> Tensor:

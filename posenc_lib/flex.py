@@ -29,7 +29,7 @@ from torch.nn.attention.flex_attention import BlockMask, flex_attention
 from posenc_lib import _validate
 from posenc_lib._precision import without_autocast
 from posenc_lib.distance import PreparedBias
-from posenc_lib.masks import Masks
+from posenc_lib.masks import Masks, with_broken
 from posenc_lib.ways import record_way
 
 BLOCK = 128
@@ -50,7 +50,7 @@ def flexible(
 ) -> Tensor:
     """`attention_output` of checked input by flex_attention, compiled where that is possible."""
     _check(query, key, value, bias, masks, sink)
-    key, value, broken = masks.without_broken(key, value)
+    key, value, broken = masks.without_broken(key, value, by_choice=True)
     score_mod = None if bias is None else bias.encoding.modify_scores(bias)
     record_way("flex" if bias is None else f"flex, {bias.encoding.modified_by}")
     on_gpu = query.device.type == "cuda"
@@ -67,7 +67,7 @@ def flexible(
         output, log_sum = output
         share = torch.sigmoid(log_sum - sink.to(log_sum.dtype)[:, None])
         output = (output * share[..., None]).to(query.dtype)
-    return output if broken is None else output.masked_fill(broken, math.nan)
+    return with_broken(output, broken)
 
 
 @functools.cache

@@ -34,7 +34,7 @@ from posenc_lib.dot_product import (
     checked_sink,
     places_between,
 )
-from posenc_lib.masks import Masks
+from posenc_lib.masks import Masks, with_broken
 from posenc_lib.ways import record_way
 
 FLEX_FROM = 4096 * 4096
@@ -121,9 +121,9 @@ def _kernel(
 ) -> Tensor:
     """PyTorch's `scaled_dot_product_attention`, told no more than it needs."""
     shape, dtype = (*query.shape[:-1], value.shape[-1]), query.dtype
-    key, value, broken = masks.without_broken(key, value)
-    masks = masks._replace(bias=None)  # from here on, -inf is a number like any other
     alone = masks.places.square and bias is masks.mask is masks.padding is sink is None
+    key, value, broken = masks.without_broken(key, value, by_choice=alone)
+    masks = masks._replace(bias=None)  # from here on, -inf is a number like any other
     if isinstance(bias, PreparedBias):  # which is -inf already where the places hide a key
         bias, masks = bias.matrix, masks._replace(places=masks.places.masked(False, None))
     seen = None if alone else masks.seen()
@@ -144,8 +144,7 @@ def _kernel(
             query, key, value, attn_mask=seen, is_causal=alone, scale=scale,
             enable_gqa=query.shape[-3] != key.shape[-3],
         )  # fmt: skip
-    output = output.reshape(shape).to(dtype)
-    return output if broken is None else output.masked_fill(broken, math.nan)
+    return with_broken(output.reshape(shape).to(dtype), broken)
 
 
 def _with_sink(
@@ -164,8 +163,7 @@ def _with_sink(
     key, value = (t.repeat_interleave(heads // t.shape[-3], -3) for t in (key, value))
     query = F.pad(query, (0, 1), value=1.0)
     key = F.pad(key, (0, 1, 0, 1))  # one feature and one key more
-    last = F.one_hot(torch.tensor(key.shape[-1] - 1), key.shape[-1]).to(key)
-    share = (sink.to(dtype) / scale)[:, None, None] * last  # (heads, 1, features)
+    share = F.pad((sink.to(dtype) / scale)[:, None, None], (key.shape[-1] - 1, 0))
     key = torch.cat((key[..., :-1, :], share.expand(*key.shape[:-2], 1, -1)), -2)
     value = F.pad(value, (0, 0, 0, 1))
     bias = None if bias is None else F.pad(bias.expand(*bias.shape[:-1], key.shape[-2] - 1), (0, 1))

@@ -111,17 +111,21 @@ class Masks(NamedTuple):
             seen = seen & part
         return seen
 
-    def without_broken(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def without_broken(
+        self, key: Tensor, value: Tensor, *, by_choice: bool
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Keys and values without NaN and infinity, and the queries that see a token with such.
 
-        A product would take them past any mask, since 0 * NaN is NaN. The queries are
-        (..., query, 1), True where NaN is the right answer; None where nothing is shut out.
+        A product would take them past any mask, since 0 * NaN is NaN. Keys stay as they are where
+        scores are chosen (`by_choice`) and not added to -inf. The queries are (..., query, 1), True
+        where NaN is the right answer; None where nothing is shut out.
         """
         if not self.anything:
             return key, value, None
         # 0 * NaN and 0 * infinity are NaN: a sum tells four times faster than `isfinite`.
         broken = ((key * 0).sum(-1) + (value * 0).sum(-1)) != 0  # (..., heads, key)
-        key, value = (part.nan_to_num(0.0, 0.0, 0.0) for part in (key, value))
+        value = value.nan_to_num(0.0, 0.0, 0.0)
+        key = key if by_choice else key.nan_to_num(0.0, 0.0, 0.0)
         by_pair = self.mask is not None or self.bias is not None
         seen = self.seen() if by_pair or self.places.first_distance is None else None
         real = None if self.padding is None else self.padding[..., 0, :]
@@ -129,7 +133,8 @@ class Masks(NamedTuple):
         if by_somebody is not None:  # what nobody sees may be anything, also too large a number
             if by_somebody.ndim > 1:
                 by_somebody = by_somebody.any(-2, keepdim=True)  # by any head
-            key, value = (part * by_somebody[..., None] for part in (key, value))
+            value = value * by_somebody[..., None]
+            key = key if by_choice else key * by_somebody[..., None]
         if broken.ndim > 1:
             broken = broken.any(-2, keepdim=True)  # one head of a token breaks the others
         if seen is not None:
@@ -146,6 +151,15 @@ class Masks(NamedTuple):
         end = torch.full_like(at, keys) if after is None else (at + after + 1).clamp(0, keys)
         total = F.pad(broken.long().cumsum(-1), (1, 0))
         return total[..., end] - total[..., first].minimum(total[..., end])
+
+
+def with_broken(output: Tensor, broken: Tensor | None) -> Tensor:
+    """NaN for the queries that see a broken token; in place where no gradient needs the output."""
+    if broken is None:
+        return output
+    if torch.is_grad_enabled() and output.requires_grad:
+        return output.masked_fill(broken, torch.nan)
+    return output.masked_fill_(broken, torch.nan)
 
 
 def broadcastable(function: str, argument: str, value: Tensor, scores: torch.Size) -> None:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from posenc_lib import _validate
 from posenc_lib._precision import wide
-from posenc_lib._waves import cos_sin, frequencies64, in_float64
+from posenc_lib._waves import cos_sin, frequencies64, in_float64, moved
 from posenc_lib.doors import (
     Coordinates,
     Door,
@@ -95,7 +95,7 @@ class RotaryEncoding(PositionEncoding):
         """position * w_i, in radians, made in float64 from whole positions."""
         _validate.numbers(type(self).__name__, "positions", positions, "Positions are numbers.")
         at = in_float64(positions)
-        return at[..., None] * self.frequencies().to(at.device)
+        return at[..., None] * moved(self.frequencies(), at.device)
 
     def turns(self, angles: Tensor, dtype: torch.dtype, device: torch.device) -> Turns:
         """magnitude * cos and magnitude * sin of the angles, rounded once, to `dtype`."""

@@ -96,8 +96,9 @@ def rotate_textbook(
 ) -> Float[Tensor, "*batch length head_dim"]:
     """`rotate` written as the paper writes it, one line for each feature of a pair.
 
-    The readable reference that `rotate` is tested against; the library never calls it. Raises
-    like `rotate`.
+    The readable reference that `rotate` is tested against; the library never calls it.
+
+    Raises like `rotate`.
 
     Source: Su et al. 2021, equation 34.
 

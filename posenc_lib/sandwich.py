@@ -23,6 +23,7 @@ from jaxtyping import Float, Float64, Num
 from torch import Tensor
 
 from posenc_lib import _validate
+from posenc_lib._waves import moved
 from posenc_lib.distance import DistanceBias
 from posenc_lib.doors import KeyPositions, QueryPositions
 
@@ -45,8 +46,8 @@ def sandwich_by_distance(
     """
     _validate.distances("sandwich_by_distance", "distance", distance)
     heads, dim, base = _settings("sandwich_by_distance", heads, dim, base)
-    ratio = _compression(heads).to(distance.device).view(-1, *[1] * distance.ndim)
-    waves = _frequencies(dim, base).to(distance.device)
+    ratio = moved(_compression(heads), distance.device).view(-1, *[1] * distance.ndim)
+    waves = moved(_frequencies(dim, base), distance.device)
     inner = (distance.double()[..., None] * waves).cos().sum(-1)
     return (inner - dim / 2) / ratio
 
@@ -85,12 +86,12 @@ class SandwichBias(DistanceBias):
             length = positions.shape[-1] if positions.ndim else 1
             _validate.positions("SandwichBias", argument, positions, length=length)
         inner = self._vectors(query_positions) @ self._vectors(key_positions).transpose(-1, -2)
-        ratio = _compression(self.heads).to(inner.device).view(-1, *[1] * inner.ndim)
+        ratio = moved(_compression(self.heads), inner.device).view(-1, *[1] * inner.ndim)
         return (inner - self.dim / 2) / ratio
 
     def _vectors(self, positions: Tensor) -> Tensor:
         """p of each position, (..., length, dim), float64."""
-        waves = _frequencies(self.dim, self.base).to(positions.device)
+        waves = moved(_frequencies(self.dim, self.base), positions.device)
         angles = positions.double()[..., None] * waves
         return torch.cat((angles.sin(), angles.cos()), -1)
 

@@ -30,6 +30,7 @@ from jaxtyping import Float, Int64, Integer, Num
 from torch import Tensor, nn
 
 from posenc_lib import _validate
+from posenc_lib._waves import moved
 from posenc_lib.distance import DistanceBias
 
 _ROUND = "A bucket holds whole distances: round real-valued ones first."
@@ -184,7 +185,7 @@ def _bucket(
 ) -> Tensor:
     _validate.whole(function, "distance", distance, _ROUND)
     distance = distance.long().clamp(min=1 - 2**63)  # its absolute value fits
-    edges = torch.tensor(starts, device=distance.device)
+    edges = moved(torch.tensor(starts), distance.device)
     steps = distance.abs() if bidirectional else (-distance).clamp(min=0)
     bucket = torch.bucketize(steps, edges, right=True)
     return bucket + (len(starts) + 1) * (distance > 0) if bidirectional else bucket

@@ -32,7 +32,7 @@ from torch import Tensor
 
 from posenc_lib import _validate
 from posenc_lib._precision import wide
-from posenc_lib._waves import cos_sin, in_float64
+from posenc_lib._waves import cos_sin, in_float64, moved
 from posenc_lib.doors import KeyPositions, Positions, QueryPositions
 from posenc_lib.places import Places
 from posenc_lib.rope import RotaryEncoding, Turns
@@ -104,7 +104,7 @@ class XposRotary(RotaryEncoding):
     ) -> Float64[Tensor, "*batch length pairs"]:
         """zeta ** (sign * position / scale_base), float64."""
         at = in_float64(positions)
-        return self.zetas().to(at.device) ** (sign * at[..., None] / self.scale_base)
+        return moved(self.zetas(), at.device) ** (sign * at[..., None] / self.scale_base)
 
     def prepare(self, places: Places) -> tuple[FadingTurns, FadingTurns, None]:
         """Two tables: queries grow with their position, keys shrink."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import posenc_lib
-from posenc_lib import NoEncoding, attention, frequencies, show_source, wavelengths
+from posenc_lib import NoEncoding, frequencies, show_source, wavelengths
+from posenc_lib.dot_product import explained
 
 SHOWN = {
     name: getattr(posenc_lib, name)
@@ -50,7 +51,7 @@ def test_the_docstring_comes_on_request():
 
 
 def test_comments_stay():
-    assert "# (..., query, key)" in repr(show_source(attention))
+    assert "# (..., query, key)" in repr(show_source(explained))
 
 
 def test_several_objects_follow_each_other():

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from posenc_lib.distance import skew
+from posenc_lib.distance_rows import skew
 from posenc_lib.faults.exhibit import exhibit
 from posenc_lib.relative import relative_positions
 from posenc_lib.toy import toy_relative
