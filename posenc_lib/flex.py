@@ -20,6 +20,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -52,17 +53,17 @@ def flexible(
     _check(query, key, value, bias, masks, sink)
     key, value, broken = masks.without_broken(key, value, by_choice=True)
     score_mod = None if bias is None else bias.encoding.modify_scores(bias)
-    record_way("flex" if bias is None else f"flex, {bias.encoding.modified_by}")
     on_gpu = query.device.type == "cuda"
     options = {"kernel_options": SMALL_BLOCKS} if on_gpu and bias is not None else {}
     trained = bias is not None and torch.is_grad_enabled() and bias.numbers.requires_grad
-    run = flex_attention if trained and not on_gpu else _compiled()
-    with without_autocast(query):
+    run = flex_attention if trained and not on_gpu else _compiled(on_gpu)
+    with without_autocast(query), _many_shapes():
         output = run(
             query, key, value, score_mod=score_mod, block_mask=block_mask(masks),
             scale=scale, enable_gqa=query.shape[1] != key.shape[1],
             return_lse=sink is not None, **options,
         )  # fmt: skip
+    record_way("flex" if bias is None else f"flex, {bias.encoding.modified_by}")
     if sink is not None:  # the sink takes its share of a softmax that did not know of it
         output, log_sum = output
         share = torch.sigmoid(log_sum - sink.to(log_sum.dtype)[:, None])
@@ -71,8 +72,19 @@ def flexible(
 
 
 @functools.cache
-def _compiled() -> Callable[..., Any]:
-    return torch.compile(flex_attention, dynamic=False)
+def _compiled(on_gpu: bool) -> Callable[..., Any]:
+    """Compiled once for all lengths on a GPU, for each length on a CPU, whose kernels want that."""
+    return torch.compile(flex_attention, dynamic=None if on_gpu else False)
+
+
+def _many_shapes() -> AbstractContextManager:
+    """Room for more shapes than the compiler's own 8; after them it raises.
+
+    Left to itself it goes on uncompiled from the ninth, and writes all scores to memory.
+    """
+    if torch.compiler.is_compiling():
+        return nullcontext()
+    return torch._dynamo.config.patch(recompile_limit=64, fail_on_recompile_limit_hit=True)
 
 
 def block_mask(masks: Masks) -> BlockMask | None:

@@ -99,7 +99,10 @@ def fused(
     if flex or (flex is None and _flex_pays(query, bias, masks, sink)):
         from posenc_lib.flex import flexible  # it loads torch's compiler
 
-        return flexible(query, key, value, bias, masks, scale, sink)
+        try:
+            return flexible(query, key, value, bias, masks, scale, sink)
+        except torch._dynamo.exc.FailOnRecompileLimitHit:
+            pass  # too many shapes to compile for each: the kernels below need no compiler
     if masks.bias is None or bias.device.type != "cpu" or not _validate.readable(bias):
         return _kernel(query, key, value, bias, masks, scale, sink)
     # The output is much smaller than the bias, so -inf and NaN in it are looked for if NaN came.

@@ -49,7 +49,7 @@ def heads(queries=150, keys=150, kv_heads=4, dtype=torch.float32):
 @pytest.fixture
 def uncompiled(monkeypatch):
     """flex_attention pair by pair, as PyTorch runs it without a compiler."""
-    monkeypatch.setattr(flex, "_compiled", lambda: flex_attention)
+    monkeypatch.setattr(flex, "_compiled", lambda on_gpu: flex_attention)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -147,8 +147,21 @@ def test_a_layer_and_a_stack_take_it_when_told_so(name):
     assert [way.split(",")[0] for way in ways] == ["flex"] * 2 + ["kernel"] * 2
 
 
+def test_with_too_many_shapes_the_plain_kernel_does_it(monkeypatch):
+    def hit(*given, **how):
+        raise torch._dynamo.exc.FailOnRecompileLimitHit("too many")
+
+    monkeypatch.setattr(flex, "_compiled", lambda on_gpu: hit)
+    query, key, value = heads(20, 20)
+    with torch.no_grad(), attention_ways() as ways:
+        told = attention_output(query, key, value, causal=True, flex=True)
+        plain = attention_output(query, key, value, causal=True)
+    torch.testing.assert_close(told, plain)
+    assert ways == ["kernel, is_causal"] * 2
+
+
 def test_on_a_cpu_nothing_is_compiled_unasked(monkeypatch):
-    monkeypatch.setattr(flex, "_compiled", lambda: pytest.fail("a compilation was started"))
+    monkeypatch.setattr(flex, "_compiled", lambda on_gpu: pytest.fail("a compilation was started"))
     monkeypatch.setattr(fused, "FLEX_FROM", 1)
     query, key, value = heads()
     with torch.no_grad(), attention_ways() as ways:
