@@ -47,8 +47,8 @@ def attention(
     """Return the output and the weights of softmax(q k^T * scale + bias) v.
 
     `query` is (..., query, head_dim), `key` (..., key, head_dim), `value` (..., key, value_dim);
-    the weights are (..., query, key) and each row sums to 1. Keys and values may have fewer heads,
-    on the axis before the last two, if their number divides that of the queries.
+    the weights are (..., query, key) and each row sums to 1. Keys and values of
+    (batch, heads, key, ...) may have fewer heads, if their number divides that of the queries.
 
     - `bias`: added to the scaled scores, -inf shuts a key out; or a `DistanceBias` such as
       `AlibiBias(heads)`, for tokens that count up, the last query at the last key.
@@ -119,7 +119,7 @@ def softmax_of_seen(scores: Tensor, seen: Tensor | None, sink: Tensor | None = N
 
 def for_each_head(x: Tensor, query: Tensor) -> Tensor:
     """Keys or values with as many heads as the queries: each one serves a group of them."""
-    if x.ndim < 3 or x.shape[-3] == query.shape[-3]:
+    if x.ndim < 4 or x.shape[-3] == query.shape[-3]:
         return x
     return x.repeat_interleave(query.shape[-3] // x.shape[-3], -3)
 
@@ -158,9 +158,10 @@ def checked_scale(
             f"the number of keys, {key.shape[-2]}, and at least 1", "Each key carries one value.",
         )  # fmt: skip
     (*batch, heads), (*kv_batch, kv_heads) = (
-        (None, None, *operand.shape[:-2])[-max(1, operand.ndim - 2) :] for operand in (query, key)
-    )
-    grouped = batch == kv_batch and (heads == kv_heads or (kv_heads and not heads % kv_heads))
+        operand.shape[:-2] if operand.ndim > 3 else (operand.shape[:-2], 1)
+        for operand in (query, key)
+    )  # heads are an axis of their own beside a batch
+    grouped = batch == kv_batch and kv_heads > 0 and heads % kv_heads == 0
     if key.shape[:-2] != value.shape[:-2] or not grouped:
         shapes = [tuple(operand.shape[:-2]) for operand in (query, key, value)]
         raise _validate.refuse(

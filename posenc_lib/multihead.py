@@ -219,6 +219,11 @@ class MultiHeadAttention(nn.Module):
     def _check_input(self, argument: str, x: Tensor) -> None:
         _validate.floating("MultiHeadAttention", argument, x, axes="batch length dim")
         _validate.last_axis("MultiHeadAttention", argument, x, "dim", self.dim)
+        if x.shape[-2] == 0:
+            raise _validate.refuse(
+                ValueError, "MultiHeadAttention", f"{argument}.shape[-2]", 0,
+                "a length of at least 1", "Without tokens there is nothing to look at.",
+            )  # fmt: skip
         weight = self.to_query.weight
         if isinstance(weight, Tensor) and not _validate.autocast_on(x):  # quantised: no tensor
             _validate.same_dtype("MultiHeadAttention", **{argument: x, "weight": weight})

@@ -29,12 +29,13 @@ def show_source(*objects: Any, docstring: bool = False) -> Source:
 
     Raises TypeError for something without Python source, and for no object at all.
 
-    >>> from posenc_lib import wavelengths
-    >>> show_source(wavelengths)
-    # posenc_lib/sinusoidal.py
-    def wavelengths(dim: int, *, base: float = 10000.0) -> Float64[np.ndarray, " pairs"]:
-        dim, base = _checked("wavelengths", dim, base)
-        return 2 * np.pi / frequencies(dim, base=base)
+    >>> from posenc_lib.distance import DistanceBias
+    >>> show_source(DistanceBias.by_pair)
+    # posenc_lib/distance.py
+    def by_pair(
+        self, query_positions: QueryPositions, key_positions: KeyPositions
+    ) -> Float[Tensor, "#heads *batch query key"]:
+        return self.by_distance(relative_positions(query_positions, key_positions))
     """
     if not objects:
         raise TypeError(

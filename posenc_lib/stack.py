@@ -49,6 +49,7 @@ class TransformerLayer(nn.Module):
 
     Source: Xiong et al. 2020, figure 1 (b).
 
+    >>> import torch
     >>> layer = TransformerLayer(8, 2, encoding=NoEncoding(), causal=True)
     >>> layer(torch.zeros(1, 3, 8), torch.arange(3)).shape
     torch.Size([1, 3, 8])
@@ -99,6 +100,7 @@ class TransformerStack(nn.Module):
     Source: Vaswani et al. 2017, section 3; Xiong et al. 2020 (pre-norm); Raffel et al. 2020,
     section 2.1 (the shared bias).
 
+    >>> import torch
     >>> stack = TransformerStack(8, heads=2, layers=3, encoding="rope", causal=True).eval()
     >>> x, caches = torch.randn(1, 5, 8), stack.new_caches()
     >>> steps = [stack(x[:, t : t + 1], caches=caches) for t in range(5)]

@@ -352,8 +352,6 @@ REFUSED = {  # function: (call, error, argument, value, remedy)
         (lambda: shaw_scores(heads, table, near[0]), V, "relative.shape", "(3,)", "= 3"),
         (lambda: shaw_scores(heads, table, pairs), V, "relative.shape", "(3, 3, 3)", "batch = 2"),
         (lambda: shaw_scores(heads, table, pairs[None]), V, "relative", "(1, 3, 3, 3)", "= 3"),
-        (lambda: with_encoding(ShawRelative(8, 2)), V, "table.shape[-1]", "8", "head_dim = 4"),
-        (lambda: with_encoding(nezha, positions=real), T, "relative.dtype", "float32", "round"),
     ],
     "shaw_scores_naive": [
         (lambda: shaw_scores_naive(heads, table, near[:1]), V, "relative.shape", "(1, 3)", "= 3"),
@@ -370,6 +368,7 @@ REFUSED = {  # function: (call, error, argument, value, remedy)
         (lambda: shaw_values_naive(q, table, near), V, "weights.shape", "(2, 3, 4)", "axis"),
     ],
     "ShawRelative": [
+        (lambda: with_encoding(ShawRelative(8, 2)), V, "query.shape[-1]", "4", "head_dim = 8"),
         (lambda: ShawRelative(0, 2), V, "head_dim", "0", "int >= 1"),
         (lambda: ShawRelative(4, -1), V, "max_distance", "-1", "int >= 0"),
         (lambda: ShawRelative(4, 2.0), T, "max_distance", "2.0", "int"),
@@ -384,6 +383,7 @@ REFUSED = {  # function: (call, error, argument, value, remedy)
         (lambda: nezha_table(2, 4, form=None), V, "form", "None", "'paper', 'code'"),
     ],
     "NezhaRelative": [
+        (lambda: with_encoding(nezha, positions=real), T, "relative.dtype", "float32", "round"),
         (lambda: NezhaRelative(0, 2), V, "head_dim", "0", "int >= 1"),
         (lambda: NezhaRelative(4, 2, base=0), V, "base", "0", "above 1"),
         (lambda: NezhaRelative(4, 2, form="text"), V, "form", "'text'", "'paper', 'code'"),
@@ -421,11 +421,13 @@ REFUSED = {  # function: (call, error, argument, value, remedy)
         (lambda: attention(q, q, q, scale=NAN), V, "scale", "nan", "finite"),
         (lambda: attention(q, q, q, scale="1"), T, "scale", "'1'", "float"),
         (lambda: attention(q, q, q, scale=torch.ones(2)), T, "scale", "1., 1.", "one float"),
-        (lambda: layer(x, padding=q[0]), T, "padding.dtype", "float32", ".bool()"),
-        (lambda: layer(x, padding=whole[:, :2]), V, "padding.shape", "(2, 2)", "(2, 3)"),
+    ],
+    "Flat.at_scores": [
         (lambda: with_encoding(Flat()), V, "bias.shape", "(5,)", "axis"),
     ],
     "MultiHeadAttention": [
+        (lambda: layer(x, padding=whole[:, :2]), V, "padding.shape", "(2, 2)", "(2, 3)"),
+        (lambda: layer(x, padding=q[0]), T, "padding.dtype", "float32", ".bool()"),
         (lambda: MultiHeadAttention(8, 3), V, "heads", "3", "dim = 8"),
         (lambda: MultiHeadAttention(8, 0), V, "heads", "0", "int >= 1"),
         (lambda: MultiHeadAttention(8, 16), V, "heads", "16", "dim = 8"),

@@ -17,6 +17,7 @@ from posenc_lib import (
     ShawRelative,
     SinusoidalEncoding,
     T5Bias,
+    TransformerLayer,
     TransformerStack,
     encodings,
     make_encoding,
@@ -235,6 +236,8 @@ def test_only_what_stays_right_is_turned_once():
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
+        (lambda: TransformerLayer(8, 2, heads=2), TypeError, "heads"),
+        (lambda: TransformerStack(8, 2, 0), ValueError, "layers = 0"),
         (lambda: AlibiBias(8)(10, 10), TypeError, r"AlibiBias: call .* at_scores\(query, key"),
         (lambda: RotaryEncoding(8)(torch.ones(1)), TypeError, r"RotaryEncoding: call .* at_query"),
         (lambda: RotaryEncoding(64, theta=1e6), TypeError, "Did you mean 'base'"),

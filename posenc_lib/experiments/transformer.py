@@ -38,6 +38,7 @@ class TinyTransformer(nn.Module):
     Source: Vaswani et al. 2017, section 3; Xiong et al. 2020 (pre-norm); Raffel et al. 2020,
     section 2.1 (the shared bias).
 
+    >>> import torch
     >>> model = TinyTransformer(vocabulary=10, outputs=10, dim=16, heads=2, layers=2,
     ...                         encoding="t5", causal=True)
     >>> model(torch.tensor([[3, 1, 4]])).shape
