@@ -91,16 +91,32 @@ def explained(
     scale: float,
     sink: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
-    """`attention` of checked input: the equation, a line for each of its parts."""
+    """`attention` of checked input."""
     record_way("weights")
     if isinstance(bias, PreparedBias):
         prepared, bias = bias, bias.matrix
         masks = masks._replace(bias=bias if prepared.shuts_out else None)
     key, value, broken = masks.without_broken(key, value, by_choice=True)
-    scores = product(query, for_each_head(key, query)) * scale  # (..., query, key)
-    scores = scores if bias is None else scores + bias
-    weights = softmax_of_seen(scores, masks.seen(), sink).to(value.dtype)
-    return with_broken(weights @ for_each_head(value, query), broken), weights
+    key, value = (for_each_head(part, query) for part in (key, value))
+    output, weights = weigh(query, key, value, bias, masks.seen(), scale, sink)
+    return with_broken(output, broken), weights
+
+
+def weigh(
+    query: Float[Tensor, "*batch query head_dim"],
+    key: Float[Tensor, "*batch key head_dim"],
+    value: Float[Tensor, "*batch key value_dim"],
+    bias: Float[Tensor, "..."] | None,
+    seen: Bool[Tensor, "..."] | None,
+    scale: float,
+    sink: Float[Tensor, " heads"] | None,
+) -> tuple[Float[Tensor, "*batch query value_dim"], Float[Tensor, "*batch query key"]]:
+    """softmax(q k^T * scale + bias) v over the keys that are seen, and its weights."""
+    scores = product(query, key) * scale  # (..., query, key)
+    if bias is not None:
+        scores = scores + bias
+    weights = softmax_of_seen(scores, seen, sink).to(value.dtype)
+    return weights @ value, weights
 
 
 def softmax_of_seen(scores: Tensor, seen: Tensor | None, sink: Tensor | None = None) -> Tensor:

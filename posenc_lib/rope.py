@@ -93,7 +93,6 @@ class RotaryEncoding(PositionEncoding):
 
     def angles(self, positions: Positions) -> Float64[Tensor, "*batch length pairs"]:
         """position * w_i, in radians, made in float64 from whole positions."""
-        _validate.numbers(type(self).__name__, "positions", positions, "Positions are numbers.")
         at = in_float64(positions)
         return at[..., None] * moved(self.frequencies(), at.device)
 

@@ -154,7 +154,6 @@ class TransformerXLRelative(PositionEncoding):
 
     def angles(self, positions: Num[Tensor, "*shape"]) -> Float64[Tensor, "*shape pairs"]:
         """position * w_k, in radians, in float64."""
-        _validate.numbers(type(self).__name__, "positions", positions, "Positions are numbers.")
         at = in_float64(positions)
         return at[..., None] * frequencies64(self.dim, self.base, at.device)
 

@@ -10,7 +10,7 @@ import pytest
 
 import posenc_lib
 from posenc_lib import NoEncoding, frequencies, show_source, wavelengths
-from posenc_lib.dot_product import explained
+from posenc_lib.dot_product import weigh
 
 SHOWN = {
     name: getattr(posenc_lib, name)
@@ -51,7 +51,7 @@ def test_the_docstring_comes_on_request():
 
 
 def test_comments_stay():
-    assert "# (..., query, key)" in repr(show_source(explained))
+    assert "# (..., query, key)" in repr(show_source(weigh))
 
 
 def test_several_objects_follow_each_other():
