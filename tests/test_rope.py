@@ -136,6 +136,18 @@ def test_gradients_of_every_kind(layout):
     torch.testing.assert_close(rows, plain)
 
 
+@pytest.mark.usefixtures("small_pieces")
+@both_layouts
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_forward_gradients_follow_every_piece(layout, dtype):
+    x, tangent = normal(2, 3, 5, 8, dtype=dtype), normal(2, 3, 5, 8, seed=2, dtype=dtype)
+    angles = normal(2, 1, 5, 3, seed=1)
+    with forward_ad.dual_level(), torch.no_grad():
+        dual = rotate(forward_ad.make_dual(x, tangent), angles, layout=layout)
+        found = forward_ad.unpack_dual(dual).tangent
+    torch.testing.assert_close(found, rotate(tangent, angles, layout=layout))
+
+
 @both_layouts
 def test_angles_get_a_gradient_when_they_ask(layout):
     x, angles = normal(2, 5, 8), normal(5, 3, seed=1).requires_grad_()
