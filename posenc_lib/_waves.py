@@ -17,8 +17,28 @@ from torch import Tensor
 from posenc_lib import _validate
 
 
-def in_float64(numbers: Num[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
-    """Positions, times or parameters in float64, on their device where it has float64."""
+def in_float64(
+    numbers: Num[Tensor, "*shape"], function: str = "float64", argument: str = "positions"
+) -> Float64[Tensor, "*shape"]:
+    """Positions in float64, on their device where it has float64.
+
+    Whole numbers past 2**53, which float64 cannot tell from their neighbours, are refused where a
+    look costs no wait, on the CPU.
+    """
+    look = numbers.dtype == torch.int64 and numbers.device.type == "cpu" and numbers.numel()
+    if look and _validate.readable(numbers):
+        low, high = torch.stack(numbers.aminmax()).tolist()
+        if max(-low, high) > 2**53:
+            raise _validate.refuse(
+                ValueError, function, argument, low if -low > high else high,
+                "whole numbers from -2**53 to 2**53",
+                "float64 cannot tell neighbouring positions apart beyond that: count from nearer.",
+            )  # fmt: skip
+    return as_float64(numbers)
+
+
+def as_float64(numbers: Num[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
+    """Any numbers in float64, on their device where it has float64, rounded if need be."""
     return numbers.to(float64_device(numbers.device)).double()
 
 

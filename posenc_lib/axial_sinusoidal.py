@@ -56,7 +56,7 @@ def axial_sinusoidal_at(
     dim = _columns(function, dim, coordinates.shape[-1])
     base = _validate.real(function, "base", base, above=1.0)
     dtype = _validate.float_dtype(function, "dtype", dtype)
-    at = in_float64(coordinates)
+    at = in_float64(coordinates, function, "coordinates")
     frequency = frequencies64(dim // coordinates.shape[-1], base, at.device)
     angle = at[..., None] * frequency  # (..., axes, pairs)
     return wave_pairs(angle, dtype).flatten(-2)

@@ -229,9 +229,14 @@ def checked_bias(
     if bias is None:
         return None
     if isinstance(bias, DistanceBias):
+        if query.ndim < 3:
+            raise _validate.refuse(
+                ValueError, function, "query.shape", tuple(query.shape),
+                "(..., heads, query, head_dim) beside a DistanceBias",
+                "Add an axis for the heads: query[None].",
+            )  # fmt: skip
         prepared = bias.prepare(places)[0]
-        if query.ndim > 2:
-            bias.check_heads(prepared.numbers, query)
+        bias.check_heads(prepared.numbers, query)
         return prepared
     _validate.floating(function, "bias", bias, axes="... query key")
     shape = torch.Size([*query.shape[:-1], places.keys])

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from posenc_lib import _validate
 from posenc_lib._precision import weights_of, wide, without_autocast
-from posenc_lib._waves import in_float64
+from posenc_lib._waves import as_float64
 from posenc_lib.distance import DistanceBias
 from posenc_lib.doors import KeyPositions, QueryPositions
 from posenc_lib.places import Places
@@ -98,12 +98,12 @@ class FireBias(DistanceBias):
     @property
     def c(self) -> Float64[Tensor, ""]:
         """The rate inside the logarithm, above 0."""
-        return self._first_c * in_float64(self.log_c).exp()
+        return self._first_c * as_float64(self.log_c).exp()
 
     @property
     def threshold(self) -> Float64[Tensor, ""]:
         """L, in positions, above 0."""
-        return self._first_threshold * in_float64(self.log_threshold).exp()
+        return self._first_threshold * as_float64(self.log_threshold).exp()
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """The bias at a distance j - i for queries at positions of at most L."""
@@ -121,7 +121,7 @@ class FireBias(DistanceBias):
     def follows_diagonals(self, places: Places) -> bool:
         """Whether distances alone are enough for positions in a row: none is past L."""
         return _validate.readable(self.log_threshold) and bool(
-            (in_float64(places.query[..., -1]) <= self.threshold).all()
+            (as_float64(places.query[..., -1]) <= self.threshold).all()
         )
 
     def _network(self, x: Tensor) -> Tensor:

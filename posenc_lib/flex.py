@@ -123,17 +123,10 @@ def _ordered(blocks: Tensor) -> tuple[Tensor, Tensor]:
 
 def mask_mod(masks: Masks) -> MaskMod:
     """The masks as flex_attention takes them: a formula for what places hide, else a look-up."""
-    places = masks.places
-    before, after = places.reach
-    first, mask, padding = places.first_distance, masks.mask, masks.padding
+    places, mask, padding = masks.places, masks.mask, masks.padding
 
     def may_see(batch: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        distance = j - i + first
-        seen = distance == distance
-        if after is not None:
-            seen = seen & (distance <= after)
-        if before is not None:
-            seen = seen & (distance >= -before)
+        seen = places.mask_mod(batch, head, i, j)
         if padding is not None:
             seen = seen & padding[batch, 0, 0, j]
         if mask is not None:

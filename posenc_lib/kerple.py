@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib import _validate
-from posenc_lib._waves import in_float64
+from posenc_lib._waves import as_float64
 from posenc_lib.distance import DistanceBias
 
 _FARTHEST = 2.0**64  # every whole distance; a square of larger ones may leave float64
@@ -170,7 +170,7 @@ class KerplePowerBias(KerpleLogBias):
     @property
     def r2(self) -> Float64[Tensor, " heads"]:
         """The exponent of each head, between 0 and 2."""
-        return 2 * in_float64(self.raw_r2).sigmoid()
+        return 2 * as_float64(self.raw_r2).sigmoid()
 
     def by_distance(self, distance: Num[Tensor, "*shape"]) -> Float[Tensor, "#heads *shape"]:
         """-r1 |distance| ** r2 of each head, float64."""
@@ -182,7 +182,7 @@ class KerplePowerBias(KerpleLogBias):
 
 def _softplus(raw: Tensor) -> Tensor:
     return F.softplus(
-        in_float64(raw), threshold=40.0
+        as_float64(raw), threshold=40.0
     )  # beyond 40 it is the identity to the last bit
 
 
@@ -210,4 +210,4 @@ def _in_float64(
     int64."""
     _validate.distances(function, "distance", distance, most=_FARTHEST)
     ones = [1] * distance.ndim
-    return in_float64(distance).abs(), *(in_float64(r).view(-1, *ones) for r in (r1, r2))
+    return as_float64(distance).abs(), *(as_float64(r).view(-1, *ones) for r in (r1, r2))

@@ -130,12 +130,13 @@ class Masks(NamedTuple):
         seen = self.seen() if by_pair or self.places.first_distance is None else None
         real = None if self.padding is None else self.padding[..., 0, :]
         by_somebody = real if seen is None else seen.any(-2)
+        heads = value.ndim > 3  # an axis of their own, beside a batch
         if by_somebody is not None:  # what nobody sees may be anything, also too large a number
-            if by_somebody.ndim > 1:
+            if heads and by_somebody.ndim > 1:
                 by_somebody = by_somebody.any(-2, keepdim=True)  # by any head
             value = value * by_somebody[..., None]
             key = key if by_choice else key * by_somebody[..., None]
-        if broken.ndim > 1:
+        if heads:
             broken = broken.any(-2, keepdim=True)  # one head of a token breaks the others
         if seen is not None:
             return key, value, (broken[..., None, :] & seen).any(-1, keepdim=True)

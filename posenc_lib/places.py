@@ -210,6 +210,25 @@ class Places:
         row = torch.arange(low, low + self.queries + self.keys - 1, device=self.query.device)
         return band(row, *self.reach)
 
+    def mask_mod(self, batch: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        """Causality and window as `flex_attention` takes them: may query i see key j?
+
+        For positions in a row; pass `places.mask_mod` to `create_block_mask`.
+        """
+        if self.first_distance is None:
+            raise _validate.refuse(
+                ValueError, "Places.mask_mod", "positions", "not in a row",
+                "p, p + 1, p + 2 ..., the same for all batch rows", "Use `seen` for any others.",
+            )  # fmt: skip
+        before, after = self.reach
+        distance = j - i + self.first_distance
+        seen = distance == distance
+        if after is not None:
+            seen = seen & (distance <= after)
+        if before is not None:
+            seen = seen & (distance >= -before)
+        return seen
+
     @property
     def reach(self) -> tuple[int | None, int | None]:
         """How many steps back and ahead a query sees; None: all of them."""

@@ -93,7 +93,7 @@ class RotaryEncoding(PositionEncoding):
 
     def angles(self, positions: Positions) -> Float64[Tensor, "*batch length pairs"]:
         """position * w_i, in radians, made in float64 from whole positions."""
-        at = in_float64(positions)
+        at = in_float64(positions, type(self).__name__)
         return at[..., None] * moved(self.frequencies(), at.device)
 
     def turns(self, angles: Tensor, dtype: torch.dtype, device: torch.device) -> Turns:

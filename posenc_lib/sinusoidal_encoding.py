@@ -76,7 +76,7 @@ class SinusoidalEncoding(PositionEncoding):
             start = int(positions[0])
             table = sinusoidal_table(len(positions), self.dim, base=self.base, start=start)
             return torch.from_numpy(table)
-        at = in_float64(positions)
+        at = in_float64(positions, type(self).__name__)
         angle = at[..., None] * frequencies64(self.dim, self.base, at.device)
         return wave_pairs(angle, wide(x))[..., : self.dim]  # an odd dim ends on a sine
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from posenc_lib import _validate
 from posenc_lib._precision import add_once_rounded, wide
-from posenc_lib._waves import in_float64, wave_pairs
+from posenc_lib._waves import as_float64, wave_pairs
 from posenc_lib.doors import Door, PositionEncoding, Positions
 
 COARSEST = 1e-3  # of the shortest period: a phase is then wrong by pi / 1000 radians at most
@@ -89,7 +89,7 @@ def timing_signal(
 
 def _signal(times: Tensor, periods: Sequence[float] | Tensor, dtype: torch.dtype) -> Tensor:
     """The signal itself: take off the whole turns, which is exact, then make waves."""
-    at = in_float64(times)[..., None]  # (..., length, 1)
+    at = as_float64(times)[..., None]  # (..., length, 1)
     period = torch.as_tensor(periods, dtype=torch.float64, device=at.device)
     return wave_pairs(2 * math.pi * (torch.remainder(at, period) / period), dtype)
 

@@ -154,7 +154,7 @@ class TransformerXLRelative(PositionEncoding):
 
     def angles(self, positions: Num[Tensor, "*shape"]) -> Float64[Tensor, "*shape pairs"]:
         """position * w_k, in radians, in float64."""
-        at = in_float64(positions)
+        at = in_float64(positions, type(self).__name__)
         return at[..., None] * frequencies64(self.dim, self.base, at.device)
 
     def vectors(

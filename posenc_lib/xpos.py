@@ -103,7 +103,7 @@ class XposRotary(RotaryEncoding):
         self, positions: Positions, *, sign: float
     ) -> Float64[Tensor, "*batch length pairs"]:
         """zeta ** (sign * position / scale_base), float64."""
-        at = in_float64(positions)
+        at = in_float64(positions, type(self).__name__)
         return moved(self.zetas(), at.device) ** (sign * at[..., None] / self.scale_base)
 
     def prepare(self, places: Places) -> tuple[FadingTurns, FadingTurns, None]:

@@ -211,6 +211,26 @@ def test_only_the_rows_that_see_a_broken_token_are_broken(run, given, of, keys):
 
 
 @both
+@pytest.mark.parametrize("way", ["causal", "mask", "padding"])
+@pytest.mark.parametrize("of", ["key", "value"])
+def test_a_broken_token_breaks_no_other_row_of_the_batch(run, way, of):
+    """Without an axis for the heads the first axis is the batch."""
+    query, key, value = (part[:, 0].clone() for part in heads(dtype=torch.float32))
+    given = {
+        "causal": {"causal": True},
+        "mask": {"mask": torch.ones(6, 6, dtype=torch.bool).tril()},
+        "padding": {"padding": padding_mask([6, 4], 6), "causal": True},
+    }[way]
+    clean = run(query, key, value, **given)
+    (key if of == "key" else value)[0, 2] = math.nan
+    value[1, 5] = math.inf if way == "padding" else value[1, 5]  # behind the padding
+    got = run(query, key, value, **given)
+    torch.testing.assert_close(got[1], clean[1])
+    torch.testing.assert_close(got[0, :2], clean[0, :2])
+    assert got[0, 2:].isnan().any(-1).all()
+
+
+@both
 def test_a_dead_row_is_zero_and_so_is_its_gradient(run):
     query, key, value = (part.requires_grad_() for part in heads())
     mask = torch.ones(6, 6, dtype=torch.bool)

@@ -230,5 +230,7 @@ def test_a_score_mod_wants_positions_in_a_row():
         bias.score_mod(Places(torch.arange(4)))
         with pytest.raises(ValueError, match="in a row"):
             bias.score_mod(Places(torch.tensor([0, 2, 3])))
+    with pytest.raises(ValueError, match="in a row"):
+        Places(torch.tensor([0, 2, 3])).mask_mod(*[torch.tensor(0)] * 4)
     with pytest.raises(TypeError, match="flex = 'yes'"):
         attention_output(*heads(), flex="yes")

@@ -181,6 +181,29 @@ def test_every_other_whole_dtype_gives_the_same_as_int64(name, dtype):
     assert torch.equal(TAKE[name](of(dtype)), expected)
 
 
+MAKE_ANGLES = {
+    name: entry
+    for name, entry in ENTRIES.items()
+    if name.startswith(("rope", "xpos", "sinusoidal", "transformer_xl")) and entry.takes_longer
+}
+
+
+@pytest.mark.parametrize("name", MAKE_ANGLES)
+@pytest.mark.parametrize("far", [2**53 + 1, -(2**53) - 1, 2**62])
+def test_positions_that_float64_cannot_tell_apart_are_refused(name, far):
+    encoding = make_encoding(name, dim=8, heads=2, length=9, causal=True)
+    at = far + torch.tensor([0, 2])  # not in a row, so that nothing is made from distances alone
+    x, heads = torch.ones(1, 2, 8), torch.ones(1, 2, 2, 4)
+    calls = {
+        "EMBEDDINGS": lambda: encoding.at_embeddings(x, at),
+        "QUERIES_KEYS": lambda: encoding.at_query(heads, at),
+        "SCORES": lambda: encoding.at_scores(heads, heads, at, at),
+    }
+    if name == "xpos":
+        pytest.skip("its reach ends long before")
+    refused(ValueError, calls[encoding.door.name], str(far)[:9], "2**53")
+
+
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 MAKE_DTYPE = {
     "timing_signal": lambda dtype: timing_signal(torch.arange(3), [24.0], dtype=dtype),
