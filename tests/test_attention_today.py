@@ -355,3 +355,38 @@ def test_a_foreign_bias_is_looked_at(run, number):
         run(query, key, value, bias=Broken())
     with pytest.raises(ValueError, match="NaN"):
         run(query, key, value, bias=torch.full((6, 6), number).double())
+
+
+# As published
+
+
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_a_sink_is_that_of_gpt_oss(kv_heads):
+    from transformers.models.gpt_oss.modeling_gpt_oss import eager_attention_forward
+
+    query, key, value = heads(kv_heads=kv_heads)
+    sink = torch.tensor([0.5, -1.0, 2.0, 0.0], dtype=torch.float64)
+    module = torch.nn.Module().eval()
+    module.sinks, module.num_key_value_groups = sink, 4 // kv_heads
+    hidden = torch.zeros(1, 1, 6, 6).double().masked_fill(~causal_mask(6, 6), FLOOR)
+    theirs, weights = eager_attention_forward(module, query, key, value, hidden, scaling=0.3)
+    given = {"causal": True, "scale": 0.3, "sink": sink}
+    torch.testing.assert_close(attention(query, key, value, **given)[1], weights)
+    for ours in (
+        attention(query, key, value, **given)[0],
+        attention_output(query, key, value, **given),
+    ):
+        torch.testing.assert_close(ours.transpose(1, 2), theirs)
+
+
+@pytest.mark.parametrize("window", [1, 3, 9])
+def test_a_window_is_that_of_mistral(window):
+    from transformers.masking_utils import sliding_window_causal_mask_function
+
+    sees = sliding_window_causal_mask_function(window)
+    theirs = [
+        [bool(sees(0, 0, torch.tensor(i), torch.tensor(j))) for j in range(7)] for i in range(7)
+    ]
+    query, key, value = heads(7, 7)
+    weights = attention(query, key, value, causal=True, window=window)[1]
+    assert (weights > 0).all(0).all(0).tolist() == theirs
