@@ -73,13 +73,32 @@ def attention(
     >>> weights.numpy().round(3), output.numpy().round(3)
     (array([[0.731, 0.269]], dtype=float32), array([[12.689]], dtype=float32))
     """
-    name = "attention"
-    scale = checked_scale(name, query, key, value, scale)
-    places = places_between(name, query, key, causal, window)
-    mask, padding = checked_masks(name, query, key, mask, padding)
-    bias = checked_bias(name, bias, query, places)
+    given = (bias, mask, causal, window, padding, scale, sink)
+    return explained(query, key, value, *checked("attention", query, key, value, *given))
+
+
+def checked(
+    function: str,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    bias: Tensor | DistanceBias | None,
+    mask: Tensor | None,
+    causal: bool,
+    window: int | None,
+    padding: Tensor | None,
+    scale: float | None,
+    sink: Tensor | None,
+    *,
+    values: bool = True,
+) -> tuple[Tensor | PreparedBias | None, Masks, float, Tensor | None]:
+    """The settings of attention, each looked at: bias, masks, scale and sink."""
+    scale = checked_scale(function, query, key, value, scale)
+    places = places_between(function, query, key, causal, window)
+    mask, padding = checked_masks(function, query, key, mask, padding)
+    bias = checked_bias(function, bias, query, places, values=values)
     masks = Masks(places, mask, padding, bias if isinstance(bias, Tensor) else None)
-    return explained(query, key, value, bias, masks, scale, checked_sink(name, sink, query))
+    return bias, masks, scale, checked_sink(function, sink, query)
 
 
 def explained(

@@ -27,13 +27,7 @@ from torch.nn import functional as F
 from posenc_lib import _validate
 from posenc_lib._precision import wide, without_autocast
 from posenc_lib.distance import DistanceBias, PreparedBias
-from posenc_lib.dot_product import (
-    checked_bias,
-    checked_masks,
-    checked_scale,
-    checked_sink,
-    places_between,
-)
+from posenc_lib.dot_product import checked, checked_bias
 from posenc_lib.masks import Masks, with_broken
 from posenc_lib.ways import record_way
 
@@ -75,12 +69,8 @@ def attention_output(
     array([[12.689]], dtype=float32)
     """
     name = "attention_output"
-    scale = checked_scale(name, query, key, value, scale)
-    places = places_between(name, query, key, causal, window)
-    mask, padding = checked_masks(name, query, key, mask, padding)
-    bias = checked_bias(name, bias, query, places, values=False)
-    masks = Masks(places, mask, padding, bias if isinstance(bias, Tensor) else None)
-    sink = checked_sink(name, sink, query)
+    given = (bias, mask, causal, window, padding, scale, sink)
+    bias, masks, scale, sink = checked(name, query, key, value, *given, values=False)
     flex = flex if flex is None else _validate.flag(name, "flex", flex)
     return fused(query, key, value, bias, masks, scale, sink, flex)
 
