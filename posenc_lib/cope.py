@@ -164,7 +164,8 @@ class CopeBias(PositionEncoding):
         positions = positions.clamp(max=self.max_position)
         low, high = positions.floor(), positions.ceil()
         share = positions - low
-        at_low, at_high = by_position.gather(-1, low.long()), by_position.gather(-1, high.long())
+        # A query that is NaN, such as one of padding, has to stay so and not to break the look-up.
+        at_low, at_high = (by_position.gather(-1, at.nan_to_num(0.0).long()) for at in (low, high))
         return share * at_high + (1 - share) * at_low
 
     def extra_repr(self) -> str:

@@ -50,6 +50,8 @@ def toeplitz(
 def spread(by_distance: Shaped[Tensor, "..."], queries: int) -> Shaped[Tensor, "..."]:
     """`toeplitz` of checked input."""
     keys = by_distance.shape[-1] - queries + 1
+    if not queries:
+        return by_distance.new_empty(*by_distance.shape[:-1], 0, keys)
     if not _validate.readable(by_distance):  # in a graph sizes stay open, and `unfold` fixes them
         back = torch.arange(queries - 1, -1, -1, device=by_distance.device)
         return by_distance[..., back[:, None] + torch.arange(keys, device=by_distance.device)]

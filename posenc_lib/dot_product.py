@@ -24,7 +24,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from posenc_lib import _validate
-from posenc_lib._precision import product, wide
+from posenc_lib._precision import product, wide, without_autocast
 from posenc_lib.distance import DistanceBias, PreparedBias
 from posenc_lib.masks import Masks, broadcastable, with_broken
 from posenc_lib.places import Places
@@ -115,10 +115,11 @@ def explained(
     if isinstance(bias, PreparedBias):
         prepared, bias = bias, bias.matrix
         masks = masks._replace(bias=bias if prepared.shuts_out else None)
-    key, value, broken = masks.without_broken(key, value, by_choice=True)
+    key, value, broken = masks.without_broken(key, value)
     key, value = (for_each_head(part, query) for part in (key, value))
-    output, weights = weigh(query, key, value, bias, masks.seen(), scale, sink)
-    return with_broken(output, broken), weights
+    with without_autocast(query):
+        output, weights = weigh(query, key, value, bias, masks.seen(), scale, sink)
+    return with_broken(output, broken), with_broken(weights, broken)
 
 
 def weigh(
@@ -144,7 +145,8 @@ def softmax_of_seen(scores: Tensor, seen: Tensor | None, sink: Tensor | None = N
         scores = scores.masked_fill(~seen, -math.inf)
     if sink is not None:  # one more column that every row sees, taken off again
         column = sink.to(scores.dtype)[:, None, None].expand(*scores.shape[:-1], 1)
-        return torch.cat((scores, column), -1).softmax(-1)[..., :-1]
+        weights = torch.cat((scores, column), -1).softmax(-1)[..., :-1]
+        return weights if seen is None else weights.masked_fill(~seen, 0.0)
     if seen is None:
         return scores.softmax(-1)
     # Softmax of a row of -inf is NaN, and so is its gradient: such a row is made harmless first.

@@ -115,10 +115,13 @@ def _kernel(
     """PyTorch's `scaled_dot_product_attention`, told no more than it needs."""
     shape, dtype = (*query.shape[:-1], value.shape[-1]), query.dtype
     alone = masks.places.square and bias is masks.mask is masks.padding is sink is None
+    places = masks.places
+    if isinstance(bias, PreparedBias):
+        prepared, bias = bias, bias.matrix
+        masks = masks._replace(bias=bias if prepared.shuts_out else None)
+        places = places.masked(False, None)  # it is -inf already where the places hide a key
     key, value, broken = masks.without_broken(key, value, by_choice=alone)
-    masks = masks._replace(bias=None)  # from here on, -inf is a number like any other
-    if isinstance(bias, PreparedBias):  # which is -inf already where the places hide a key
-        bias, masks = bias.matrix, masks._replace(places=masks.places.masked(False, None))
+    masks = masks._replace(places=places, bias=None)  # from here on, -inf is a number like others
     seen = None if alone else masks.seen()
     if sink is not None:
         query, key, value, bias, seen = _with_sink(query, key, value, bias, seen, scale, sink)

@@ -116,8 +116,10 @@ class KeyValueCache:
     ) -> None:
         """Take what `joined` returned; `MultiHeadAttention` does so when a step has succeeded."""
         self.key, self.value, self.positions, self.start = key, value, positions, start
-        if self._room is not None:
+        if self._room is not None and self._room.holds(key):
             self._room.filled = key.shape[-2]
+        else:  # joined in another way: the room is not written up to here
+            self._room = None
         self._owner = owner if owner is not None else self._owner
 
     def crop(self, length: int) -> None:
@@ -151,7 +153,8 @@ class KeyValueCache:
             "KeyValueCache.reorder", "rows", rows, rows=self.key.shape[0], remedy=remedy
         )
         _validate.rank("KeyValueCache.reorder", "rows", rows, axes="rows")
-        self.key, self.value = self.key[rows.to(self.key.device)], self.value[rows]
+        self._room = None  # it holds the rows in their old order
+        self.key, self.value = (part[rows.to(part.device)] for part in (self.key, self.value))
         if self.positions.ndim == 2 and self.positions.shape[0] > 1:
             self.positions = self.positions[rows.to(self.positions.device)]
 
@@ -191,7 +194,12 @@ class _Room:
 
     def takes(self, filled: int, length: int) -> bool:
         """Whether a cache of so many tokens may grow here to this length."""
-        return self.filled == filled and length <= self.length
+        closed = self.key.is_inference() and not torch.is_inference_mode_enabled()
+        return self.filled == filled and length <= self.length and not closed
+
+    def holds(self, key: Tensor) -> bool:
+        """Whether these keys lie here."""
+        return key.untyped_storage().data_ptr() == self.key.untyped_storage().data_ptr()
 
     def written(self, start: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """All keys and values, the new ones written behind the first `start`."""

@@ -112,19 +112,21 @@ class Masks(NamedTuple):
         return seen
 
     def without_broken(
-        self, key: Tensor, value: Tensor, *, by_choice: bool
+        self, key: Tensor, value: Tensor, *, by_choice: bool = False
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Keys and values without NaN and infinity, and the queries that see a token with such.
 
         A product would take them past any mask, since 0 * NaN is NaN. Keys stay as they are where
-        scores are chosen (`by_choice`) and not added to -inf. The queries are (..., query, 1), True
-        where NaN is the right answer; None where nothing is shut out.
+        scores are chosen (`by_choice`) and not added to -inf, unless a gradient may pass them. The
+        queries are (..., query, 1), True where NaN is the right answer; None where nothing is shut
+        out.
         """
         if not self.anything:
             return key, value, None
         # 0 * NaN and 0 * infinity are NaN: a sum tells four times faster than `isfinite`.
         broken = ((key * 0).sum(-1) + (value * 0).sum(-1)) != 0  # (..., heads, key)
         value = value.nan_to_num(0.0, 0.0, 0.0)
+        by_choice = by_choice and not torch.is_grad_enabled()
         key = key if by_choice else key.nan_to_num(0.0, 0.0, 0.0)
         by_pair = self.mask is not None or self.bias is not None
         seen = self.seen() if by_pair or self.places.first_distance is None else None

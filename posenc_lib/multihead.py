@@ -169,7 +169,8 @@ class MultiHeadAttention(nn.Module):
     def prepare(self, places: Places) -> Prepared:
         """What the doors of this layer get in place of positions, made once: give it to `forward`.
 
-        Layers with the same encoding object and the same mask can share it.
+        Layers with the same encoding object and the same mask can share it. It serves one forward
+        pass: what is made of trained numbers carries the gradients of the moment it is made in.
         """
         places = places.masked(self.causal, self.window)
         return Prepared(self.encoding, places, *self.encoding.prepare(places))
@@ -290,6 +291,11 @@ class MultiHeadAttention(nn.Module):
                 ValueError, name, "prepared", "what was made for another encoding or mask",
                 "what this layer prepared, or one with the same encoding object, causal and window",
                 "Call layer.prepare(layer.places(x)).",
+            )  # fmt: skip
+        if context is None and places.new is not places.query:
+            raise _validate.refuse(
+                ValueError, name, "prepared", "what was made for a context", "the context too",
+                "Pass the context that it was prepared with.",
             )  # fmt: skip
         self._check_input("x", x)
         self._check_cache(cache, context)

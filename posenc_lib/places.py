@@ -186,8 +186,9 @@ class Places:
     @property
     def square(self) -> bool:
         """Whether the causal mask is what PyTorch calls `is_causal`: token by token, ends meet."""
-        narrow = self.window is not None and self.window < self.farthest
-        return self.causal and self.first_distance == 0 and self.queries == self.keys and not narrow
+        if not (self.causal and self.first_distance == 0 and self.queries == self.keys):
+            return False
+        return self.window is None or self.window >= self.farthest
 
     @property
     def seen(self) -> Bool[Tensor, "#batch #one query key"] | Bool[Tensor, "query key"] | None:

@@ -141,7 +141,8 @@ class RotaryEncoding(PositionEncoding):
         name = type(self).__name__
         _validate.floating(name, "x", x, axes="batch heads length head_dim")
         _validate.last_axis(name, "x", x, "head_dim", self.head_dim)
-        check_heads_first(name, "x", x, positions)
+        if type(self).check_positions is PositionEncoding.check_positions:  # no coordinates
+            check_heads_first(name, "x", x, positions)
         if not isinstance(positions, Turns):
             return self.check_positions(name, "positions", positions, x.shape[-2], x.shape[0])
         *rows, _, length, _ = positions.cos.shape

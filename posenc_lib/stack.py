@@ -173,6 +173,12 @@ class TransformerStack(nn.Module):
                 f"a list of {len(self.layers)} caches, one for each layer",
                 "Make them with new_caches().",
             )  # fmt: skip
+        lengths = [len(cache) for cache in caches if isinstance(cache, KeyValueCache)]
+        if len(set(lengths)) > 1:
+            raise _validate.refuse(
+                ValueError, "TransformerStack", "caches", f"lengths {lengths}",
+                "caches that hold the same tokens", "Crop all of them to one length.",
+            )  # fmt: skip
         return caches
 
 

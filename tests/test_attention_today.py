@@ -211,6 +211,39 @@ def test_only_the_rows_that_see_a_broken_token_are_broken(run, given, of, keys):
 
 
 @both
+@pytest.mark.parametrize("way", hidden_ways()[0])
+@pytest.mark.parametrize("of", ["key", "value"])
+def test_what_nobody_sees_reaches_no_gradient(run, way, of):
+    given, real = hidden_ways()
+    query, key, value = heads(dtype=torch.float32)
+    (key if of == "key" else value)[:, :, ~real] = math.nan
+    parts = [part.requires_grad_() for part in (query, key, value)]
+    run(*parts, **given[way]).square().sum().backward()
+    assert all(part.grad.isfinite().all() for part in parts)
+
+
+@both
+def test_a_distance_bias_that_shuts_out_hides_what_is_broken(run):
+    class Near(DistanceBias):
+        def by_distance(self, distance):
+            return torch.where(distance.abs() > 1, -math.inf, 0.0).unsqueeze(0)
+
+    query, key, value = heads(dtype=torch.float32)
+    value[:, :, 5] = math.nan
+    output = run(query, key, value, bias=Near())
+    assert output[:, :, :4].isfinite().all() and output[:, :, 4:].isnan().any(-1).all()
+    assert run(query[:, :, :0], key, value, bias=Near()).shape == (2, 4, 0, 8)
+
+
+def test_under_autocast_both_ways_answer_in_the_dtype_they_were_given():
+    query, key, value = heads(dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        output, weights = attention(query, key, value, causal=True)
+        torch.testing.assert_close(attention_output(query, key, value, causal=True), output)
+    assert output.dtype == weights.dtype == torch.float32
+
+
+@both
 @pytest.mark.parametrize("way", ["causal", "mask", "padding"])
 @pytest.mark.parametrize("of", ["key", "value"])
 def test_a_broken_token_breaks_no_other_row_of_the_batch(run, way, of):

@@ -139,11 +139,29 @@ def test_a_cropped_cache_goes_on_from_there_and_leaves_what_was_returned():
     torch.testing.assert_close(layer(x, cache=cache)[0], layer(x)[0])
 
 
+MODES = {"grad": torch.enable_grad, "no_grad": torch.no_grad, "inference": torch.inference_mode}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_modes_of_gradients_may_change_from_step_to_step(seed):
+    make = torch.Generator().manual_seed(seed)
+    layer, x, cache = layer_with("rope"), tokens(2, 14, 32), KeyValueCache()
+    expected = layer(x)[0]
+    for t in range(14):
+        mode = list(MODES)[int(torch.randint(3, (1,), generator=make))]
+        with MODES[mode]():
+            step = layer(x[:, t : t + 1], cache=cache)[0]
+        torch.testing.assert_close(step.clone(), expected[:, t : t + 1])
+
+
 @pytest.mark.parametrize("batched", [False, True])
-def test_beams_are_reordered(batched):
+@pytest.mark.parametrize("by_steps", [False, True])
+def test_beams_are_reordered(batched, by_steps):
     layer, x, cache = layer_with("rope"), tokens(3, 7, 32), KeyValueCache()
     positions = torch.arange(5) + torch.tensor([[0], [4], [9]]) if batched else torch.arange(5)
-    layer(x[:, :5], positions=positions, cache=cache)
+    with torch.set_grad_enabled(not by_steps):  # without gradients there is room to write on
+        for part in torch.arange(5).split(1 if by_steps else 5):
+            layer(x[:, part], positions=positions[..., part], cache=cache)
     rows = torch.tensor([2, 0, 2, 1])
     cache.reorder(rows)
     got = layer(x[[0, 1, 2, 0], 5:6], cache=cache)[0]
@@ -152,6 +170,17 @@ def test_beams_are_reordered(batched):
         text = torch.cat((x[row, :5], x[[0, 1, 2, 0][b], 5:6]))[None]
         where = torch.cat((own, own[-1:] + 1))
         torch.testing.assert_close(got[b], layer(text, positions=where)[0][0, -1:])
+
+
+@every
+def test_padding_of_anything_changes_nothing(name):
+    layer, x = layer_with(name), tokens(2, 6, 32)
+    padding = torch.tensor([[True] * 6, [True] * 4 + [False] * 2])
+    clean = layer(x, padding=padding)[0]
+    x[1, 4:] = float("nan")
+    for need_weights in (True, False):
+        got = layer(x, padding=padding, need_weights=need_weights)[0]
+        torch.testing.assert_close(got[padding], clean[padding])
 
 
 @pytest.mark.parametrize("way", ["deepcopy", "cache first", "pickle"])

@@ -239,8 +239,34 @@ def test_a_stack_refuses_other_caches():
     stack(x, caches=caches)
     with pytest.raises(ValueError, match="another layer"):
         stack(x, caches=caches[::-1])
-    with pytest.raises(ValueError, match="length of keys"):
+    with pytest.raises(ValueError, match=r"caches = 'lengths \[2, 0, 2\]'"):
         stack(x, caches=[caches[0], KeyValueCache(), caches[2]])
+    assert [len(cache) for cache in caches] == [2, 2, 2]
+
+
+@pytest.mark.bad_input
+def test_what_was_prepared_with_a_context_wants_it_again():
+    layer, x = MultiHeadAttention(8, 2, encoding="rope"), tokens(1, 6, 8, dtype=torch.float32)
+    prepared = layer.prepare(layer.places(x, x, context_positions=torch.arange(6) + 50))
+    layer(x, x, prepared=prepared)
+    with pytest.raises(ValueError, match="for a context"):
+        layer(x, prepared=prepared)
+
+
+@every
+def test_a_window_goes_with_positions_that_are_not_in_a_row(name):
+    causal = {"encoding": name, "length": LENGTH, "causal": True, "window": 3}
+    stack = randomise(TransformerStack(DIM, HEADS, 2, **causal), 0).double().eval()
+    x, positions = tokens(2, 5, DIM), torch.tensor([0, 1, 3, 4, 9])
+    if ENTRIES[name].door is Door.EMBEDDINGS:
+        x = stack.at_start.at_embeddings(x, positions)
+        stack.at_start = stack.layers[0].attention.encoding
+    expected = x
+    for layer in stack.layers:
+        seen, _ = layer.attention(layer.norms[0](expected), positions=positions)
+        expected = expected + seen
+        expected = expected + layer.mlp(layer.norms[1](expected))
+    torch.testing.assert_close(stack(x, positions), expected)
 
 
 # A learner's class runs as it is

@@ -90,15 +90,14 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
 
 def test_everything_public_in_a_file_is_a_flat_name():
     """No function is left behind in its file: what has no underscore is public or imported."""
-    internal = {  # shared between files
+    internal = {  # shared between files, or prepared
         "table_rows", "rows_of", "broadcastable", "whole64", "rotary_frequencies", "Source",
-        "checked", "checked_scale", "checked_bias", "checked_masks", "checked_sink", "check_prepared",
-        "check_heads_first", "is_foreign", "spread", "band", "turn", "turn_heads",
-        "picked_scores", "weighted_rows", "explained", "weigh", "softmax_of_seen", "for_each_head",
-        "places_between", "Masks", "with_broken", "fused", "flexible", "block_mask", "mask_mod",
-        "record_way", "trains_for_one_layer", "Identity",
-        # what encodings prepare
-        "Prepared", "Turns", "FadingTurns", "PreparedBias", "PreparedRows", "PreparedVectors",
+        "checked", "checked_scale", "checked_bias", "checked_masks", "checked_sink",
+        "check_prepared", "check_heads_first", "is_foreign", "spread", "band", "turn",
+        "turn_heads", "picked_scores", "weighted_rows", "explained", "weigh", "softmax_of_seen",
+        "for_each_head", "places_between", "Masks", "with_broken", "fused", "flexible",
+        "block_mask", "mask_mod", "record_way", "trains_for_one_layer", "Identity", "Prepared",
+        "Turns", "FadingTurns", "PreparedBias", "PreparedRows", "PreparedVectors",
         "PreparedTexts",
     }  # fmt: skip
     for module in top_level_modules():
