@@ -112,14 +112,20 @@ def explained(
 ) -> tuple[Tensor, Tensor]:
     """`attention` of checked input."""
     record_way("weights")
-    if isinstance(bias, PreparedBias):
-        prepared, bias = bias, bias.matrix
-        masks = masks._replace(bias=bias if prepared.shuts_out else None)
+    bias, masks = as_matrix(bias, masks)
     key, value, broken = masks.without_broken(key, value)
     key, value = (for_each_head(part, query) for part in (key, value))
     with without_autocast(query):
         output, weights = weigh(query, key, value, bias, masks.seen(), scale, sink)
     return with_broken(output, broken), with_broken(weights, broken)
+
+
+def as_matrix(bias: Tensor | PreparedBias | None, masks: Masks) -> tuple[Tensor | None, Masks]:
+    """A prepared bias as its matrix, which the masks look at only where it may be -inf itself."""
+    if not isinstance(bias, PreparedBias):
+        return bias, masks
+    matrix = bias.matrix  # first: making it finds out whether f is -inf anywhere
+    return matrix, masks._replace(bias=matrix if bias.shuts_out else None)
 
 
 def weigh(

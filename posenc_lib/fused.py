@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from posenc_lib import _validate
 from posenc_lib._precision import wide, without_autocast
 from posenc_lib.distance import DistanceBias, PreparedBias
-from posenc_lib.dot_product import checked, checked_bias
+from posenc_lib.dot_product import as_matrix, checked, checked_bias
 from posenc_lib.masks import Masks, with_broken
 from posenc_lib.ways import record_way
 
@@ -117,8 +117,7 @@ def _kernel(
     alone = masks.places.square and bias is masks.mask is masks.padding is sink is None
     places = masks.places
     if isinstance(bias, PreparedBias):
-        prepared, bias = bias, bias.matrix
-        masks = masks._replace(bias=bias if prepared.shuts_out else None)
+        bias, masks = as_matrix(bias, masks)
         places = places.masked(False, None)  # it is -inf already where the places hide a key
     key, value, broken = masks.without_broken(key, value, by_choice=alone)
     masks = masks._replace(places=places, bias=None)  # from here on, -inf is a number like others

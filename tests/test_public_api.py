@@ -98,6 +98,7 @@ def test_everything_public_in_a_file_is_a_flat_name():
         "for_each_head", "places_between", "Masks", "with_broken", "fused", "flexible",
         "block_mask", "mask_mod", "record_way", "trains_for_one_layer", "Identity", "Prepared",
         "Turns", "FadingTurns", "PreparedBias", "PreparedRows", "PreparedVectors",
+        "as_matrix",
         "PreparedTexts",
     }  # fmt: skip
     for module in top_level_modules():
