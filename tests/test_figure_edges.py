@@ -9,9 +9,9 @@ from PIL import Image
 
 from posenc_lib import plots
 from posenc_lib.experiments import full_results
-from posenc_lib.experiments.forecast_steps import Forecast
-from posenc_lib.experiments.recipe import History, Look
-from posenc_lib.experiments.series_windows import Windows
+from posenc_lib.experiments.data.series_windows import Windows
+from posenc_lib.experiments.parts.training_settings import History, Look
+from posenc_lib.experiments.time_series.forecast_steps import Forecast
 
 WALK = np.random.default_rng(0).normal(size=80).cumsum()
 ROWS = Windows.counted(WALK[:-1, None], WALK[1:, None])

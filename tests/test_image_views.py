@@ -10,13 +10,13 @@ from sklearn.naive_bayes import MultinomialNB
 
 from posenc_lib import AxialRotary, checks, cosine_matrix, plots, sinusoidal_at, sinusoidal_table
 from posenc_lib.experiments import DigitsSettings, TinyTransformer, Training, full_results
-from posenc_lib.experiments.counting import counted_accuracy, token_kinds
-from posenc_lib.experiments.digit_images import (
+from posenc_lib.experiments.data.digit_images import (
     image_tokens,
     partly_shuffled,
     split_digits,
 )
-from posenc_lib.experiments.images import accuracy, trained_model
+from posenc_lib.experiments.pictures.counting import counted_accuracy, token_kinds
+from posenc_lib.experiments.pictures.digit_models import accuracy, trained_model
 from posenc_lib.explorers import grid_explorer, shuffle_explorer
 from posenc_lib.explorers.grid import AHEAD, FORMULAS, LEARNED, ONE_AXIS, ONES, TWO_AXES
 from posenc_lib.explorers.shuffled import picture

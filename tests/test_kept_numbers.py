@@ -25,7 +25,6 @@ from posenc_lib import (
     T5Bias,
     TimingEncoding,
     XposRotary,
-    _validate,
     axial_sinusoidal_at,
     band_mask,
     causal_mask,
@@ -53,6 +52,7 @@ from posenc_lib import (
     timing_signal,
     wave_spectrum,
 )
+from posenc_lib.base import validation
 from posenc_lib.checks.exercise import Exercise
 from posenc_lib.explorers import grid_explorer, learned_explorer
 from tests.test_bad_input import FORM
@@ -283,17 +283,17 @@ def test_a_number_out_of_a_masked_array_is_refused():
     ids=repr,
 )  # fmt: skip
 def test_what_is_no_real_number_is_none(value):
-    refused(TypeError, lambda: _validate.real("f", "x", value), "f: x", "Pass one float")
+    refused(TypeError, lambda: validation.real("f", "x", value), "f: x", "Pass one float")
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), 10**5000, math.inf, math.nan], ids=range(5))
 def test_what_no_float_holds_is_refused_in_words(value):
-    refused(ValueError, lambda: _validate.real("f", "x", value), "a finite number")
+    refused(ValueError, lambda: validation.real("f", "x", value), "a finite number")
 
 
 def test_what_is_a_real_number_is_taken():
     for value in (2, 2.0, np.float32(2), np.int8(2), np.array(2), torch.tensor(2), ones[0] + 1):
-        assert _validate.real("f", "x", value) == 2.0
+        assert validation.real("f", "x", value) == 2.0
 
 
 # By its size
@@ -384,8 +384,8 @@ def test_the_farthest_real_distances_and_positions_give_numbers_or_are_refused(n
 )  # fmt: skip
 def test_what_is_not_one_of_the_words_is_refused_by_every_choice(value):
     words = "one of 'interleaved', 'half'"
-    refused(ValueError, lambda: _validate.choice("f", "x", value, ("interleaved", "half")), words)
-    refused(ValueError, lambda: _validate.choice("f", "x", value, ["interleaved", "half"]), words)
+    refused(ValueError, lambda: validation.choice("f", "x", value, ("interleaved", "half")), words)
+    refused(ValueError, lambda: validation.choice("f", "x", value, ["interleaved", "half"]), words)
     for entry in CLASSES.values():
         for choice in {"layout", "form"} & {p.name for p in arguments(entry.cls)}:
             make = lambda e=entry, c=choice: make_encoding(  # noqa: E731
@@ -530,18 +530,18 @@ def test_the_smallest_epsilon_still_divides():
 # By another name
 
 
-@pytest.mark.parametrize(("theirs", "ours"), _validate.SYNONYMS.items())
+@pytest.mark.parametrize(("theirs", "ours"), validation.SYNONYMS.items())
 def test_a_name_from_elsewhere_is_answered_with_ours(theirs, ours):
-    error = _validate.unknown_option("f", theirs, ["other", ours])
+    error = validation.unknown_option("f", theirs, ["other", ours])
     assert type(error) is TypeError
     assert FORM.fullmatch(str(error)) and f"Did you mean {ours!r}?" in str(error)
 
 
 def test_a_name_that_nobody_knows_is_answered_with_all_there_are():
     assert "one of 'base', 'layout'. Check" in str(
-        _validate.unknown_option("f", "zz", ["base", "layout"])
+        validation.unknown_option("f", "zz", ["base", "layout"])
     )
-    assert "expected no options." in str(_validate.unknown_option("f", "zz", []))
+    assert "expected no options." in str(validation.unknown_option("f", "zz", []))
 
 
 def test_a_bias_of_ones_own_still_takes_any_distance():

@@ -12,9 +12,9 @@ from posenc_lib import (
     plots,
     sinusoidal_table,
 )
+from posenc_lib.lessons.similarity import cosine_by_offset
+from posenc_lib.lessons.spectrum import wave_spectrum
 from posenc_lib.plots.learned import standing_out, strong_waves
-from posenc_lib.similarity import cosine_by_offset
-from posenc_lib.spectrum import wave_spectrum
 
 
 @pytest.fixture(scope="module")

@@ -9,19 +9,13 @@ import pytest
 import torch
 
 from posenc_lib import InterpolatedRotary, T5Bias, YarnRotary, checks, experiments, plots
-from posenc_lib.experiments import (
-    by_position,
-    cross_entropy,
-    full_results,
-    loss_by_position,
-    readings,
-    sequences,
-    window_starts,
-)
-from posenc_lib.experiments.length_settings import RANDOMISED
-from posenc_lib.experiments.lengths import LOSS, SCALED
-from posenc_lib.experiments.recipe import IGNORED, Batch
-from posenc_lib.experiments.short_models import SHORT, short_model
+from posenc_lib.experiments import cross_entropy, full_results, loss_by_position, window_starts
+from posenc_lib.experiments.data import sequences
+from posenc_lib.experiments.lengths import by_position, evaluation
+from posenc_lib.experiments.lengths.settings import RANDOMISED
+from posenc_lib.experiments.lengths.short_models import SHORT, short_model
+from posenc_lib.experiments.lengths.train_short import LOSS, SCALED
+from posenc_lib.experiments.parts.training_settings import IGNORED, Batch
 from posenc_lib.explorers import length_explorer
 from posenc_lib.explorers.lengths import attention_weights, on_needed, titles
 from tests.tools.solutions import folded_solutions
@@ -33,7 +27,7 @@ stored = pytest.fixture(scope="module")(lambda: full_results("extrapolation"))
 
 @pytest.fixture(scope="module")
 def rows():
-    return readings.scored_batch(SHORT, "sum", "test", 256)
+    return evaluation.scored_batch(SHORT, "sum", "test", 256)
 
 
 def curve(view, label):
@@ -77,7 +71,7 @@ def test_the_mean_over_places_is_the_score_of_the_stored_results(way, encoding, 
     found = by_position.read(model, batch, encoding, SHORT, way)
     logits, target = by_position.READINGS[way](model, batch, encoding, SHORT)
     assert found.shape == (4, 64)
-    assert float(found.nanmean()) == pytest.approx(readings.scores(logits, target)[0], abs=1e-5)
+    assert float(found.nanmean()) == pytest.approx(evaluation.scores(logits, target)[0], abs=1e-5)
 
 
 @pytest.mark.parametrize("way", WAYS)

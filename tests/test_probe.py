@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posenc_lib import minilm_position_table, sinusoidal_table
-from posenc_lib.probe import index_probe
-from posenc_lib.similarity import cosine_by_offset, cosine_matrix
-from posenc_lib.spectrum import wave_spectrum
+from posenc_lib.lessons.position_probe import index_probe
+from posenc_lib.lessons.similarity import cosine_by_offset, cosine_matrix
+from posenc_lib.lessons.spectrum import wave_spectrum
 
 READERS = {
     "index_probe": index_probe,
@@ -183,7 +183,7 @@ def test_arguments_out_of_range_are_refused(call, error, said):
 
 def test_torch_tables_are_read_too():
     torch = pytest.importorskip("torch")
-    from posenc_lib._arrays import as_table
+    from posenc_lib.base.arrays import as_table
 
     weight = torch.nn.Parameter(torch.eye(3, dtype=torch.bfloat16))
     np.testing.assert_array_equal(as_table("test", weight), np.eye(3))

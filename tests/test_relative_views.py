@@ -20,7 +20,7 @@ from posenc_lib import (
 )
 from posenc_lib.explorers.relative import FORMS as CHOICES
 from posenc_lib.explorers.relative import relative_explorer
-from posenc_lib.memory import largest_tensor
+from posenc_lib.lessons.memory import largest_tensor
 
 FORMS = list(CHOICES.values())
 

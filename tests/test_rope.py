@@ -16,8 +16,8 @@ from posenc_lib import (
     half_from_interleaved,
     rotate,
     rotate_textbook,
-    rotation,
 )
+from posenc_lib.rotary import rotation
 from tests.reference import RotaryInTwentyLines, randomise, tokens
 from tests.reference_rope import rope_loop, usual_half_precision
 

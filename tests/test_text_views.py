@@ -20,18 +20,17 @@ from posenc_lib.experiments import (
     order_budget,
     seeded,
     train,
-    word_budget,
-    word_order,
 )
-from posenc_lib.experiments.images import accuracy
-from posenc_lib.experiments.order_readers import (
+from posenc_lib.experiments.data.word_windows import RARE, numbers_of, word_windows, words_of
+from posenc_lib.experiments.pictures.digit_models import accuracy
+from posenc_lib.experiments.text import word_budget, word_order
+from posenc_lib.experiments.text.order_readers import (
     ORDERS,
     first_weights,
     largest_change,
     natural,
     orders,
 )
-from posenc_lib.experiments.word_windows import RARE, numbers_of, word_windows, words_of
 from posenc_lib.explorers import word_order as panel_file
 from posenc_lib.explorers import word_order_explorer
 from tests.tools.solutions import folded_solutions

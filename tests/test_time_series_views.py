@@ -10,17 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posenc_lib import checks, plots
-from posenc_lib.experiments import (
-    baselines,
-    forecast_comparison,
-    forecast_steps,
-    full_results,
-    gaps,
-    leaks,
-    measured,
-    windows,
-)
-from posenc_lib.experiments.series_windows import Windows, scale_of
+from posenc_lib.experiments import full_results, measured, windows
+from posenc_lib.experiments.data import forecast_windows
+from posenc_lib.experiments.data.series_windows import Windows, scale_of
+from posenc_lib.experiments.time_series import baselines, comparison, forecast_steps, leaks
 from posenc_lib.explorers import forecast_explorer
 from posenc_lib.explorers.forecast import ENCODINGS, _trained
 from tests.tools.solutions import folded_solutions
@@ -48,7 +41,7 @@ def test_the_stock_figure_leaves_out_what_would_dwarf_the_rest():
     assert "seasonal" not in words
     for name in ("ridge", "none", "sinusoidal", "learned", "rope"):
         found = RESULTS.where(task="sp500", at=0, encoding=name)
-        difference = found.mean(metric=forecast_comparison.BEYOND)
+        difference = found.mean(metric=comparison.BEYOND)
         assert f"{name} {difference:.3f} ± " in words
 
 
@@ -91,7 +84,7 @@ def test_a_forecast_that_is_an_old_price_is_found_at_its_lag(lag):
 @pytest.mark.parametrize("baseline", ["last value", "seasonal naive", "ridge"])
 def test_the_panel_shows_the_rows_and_baselines_of_the_library(series, baseline):
     panel = forecast_explorer(series=series, encoding="none", baseline=baseline, origin=100)
-    data, parts = gaps.rows_of(series, None)
+    data, parts = forecast_windows.rows_of(series, None)
     rows = parts["test"]
     season = data.season if data.season > 1 else 5
     guess = {
@@ -135,7 +128,7 @@ def test_the_panel_shows_one_model_in_all_its_views(encoding):
 def test_missing_months_are_grey_in_the_attention_and_lines_in_the_past():
     panel = forecast_explorer(gaps=True, encoding="calendar", origin=0)
     known = ~np.isnan(panel.views[1].values[0])
-    assert known.sum() == gaps.KEPT and known[-1]
+    assert known.sum() == forecast_windows.KEPT and known[-1]
     times = forecast_steps.prepare("el_nino_gaps", "calendar").batches["test"].positions[0]
     rows = windows(measured("el_nino"), "test", history=36, horizon=12)
     np.testing.assert_array_equal(rows.past_times[0][known], times)
@@ -234,7 +227,7 @@ def test_a_verdict_needs_two_error_bars():
         (naive + 1e-3 * rng.normal(size=naive.shape), "draw"),
     ):
         found = forecast_steps.Forecast(guess, rows)
-        assert forecast_comparison.verdict(found, naive) == wanted
+        assert comparison.verdict(found, naive) == wanted
     with pytest.raises(ValueError, match="part"):
         ready = forecast_steps.prepare("sp500", "none")
         forecast_steps.predicted(forecast_steps.build(ready), ready, "tomorrow")

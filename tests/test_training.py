@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from posenc_lib.experiments import Batch, TinyTransformer, Training, seeded, sequences, train
-from posenc_lib.experiments.training import _groups
+from posenc_lib.experiments import Batch, TinyTransformer, Training, seeded, train
+from posenc_lib.experiments.data import sequences
+from posenc_lib.experiments.parts.training import _groups
 
 SHORT = Training(steps=12, batch=4, rate=1e-2, every=5)
 

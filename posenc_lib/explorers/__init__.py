@@ -4,20 +4,4 @@ from __future__ import annotations
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "panel": ["Choice", "LogSlider", "Panel", "Slider", "Text", "Toggle"],
-        "sinusoidal": ["sinusoidal_explorer"],
-        "learned": ["learned_explorer"],
-        "relative": ["relative_explorer"],
-        "rotary": ["rotary_explorer"],
-        "lengths": ["length_explorer"],
-        "word_order": ["word_order_explorer"],
-        "attention": ["attention_explorer"],
-        "playground": ["playground_explorer"],
-        "forecast": ["forecast_explorer"],
-        "grid": ["grid_explorer"],
-        "shuffled": ["shuffle_explorer"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
