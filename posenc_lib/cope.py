@@ -38,6 +38,7 @@ from posenc_lib.doors import (
     QueryPositions,
     check_prepared,
 )
+from posenc_lib.masks import broadcastable
 from posenc_lib.places import Places
 
 
@@ -69,6 +70,9 @@ def cope_positions(
     batch, _, queries, keys = scores.shape
     _validate.positions(name, "query_positions", query_positions, length=queries, batch=batch)
     _validate.positions(name, "key_positions", key_positions, length=keys, batch=batch)
+    if seen is not None:
+        _validate.boolean(name, "seen", seen)
+        broadcastable(name, "seen", seen, scores.shape)
     places = Places.given(query_positions, key_positions, key_positions, causal=True)
     return _counted(scores, PreparedTexts.of(places), seen)
 
