@@ -95,9 +95,15 @@ def dynamic_ntk_factor(
     >>> dynamic_ntk_factor(torch.tensor([1000, 2048, 4096]), 2048, factor=2.0)
     tensor([1., 1., 3.], dtype=torch.float64)
     """
-    _validate.tensor("dynamic_ntk_factor", "length", length)
-    trained = _validate.size("dynamic_ntk_factor", "trained_length", trained_length)
-    factor = _validate.real("dynamic_ntk_factor", "factor", factor, at_least=1.0)
+    name, remedy = "dynamic_ntk_factor", "Count the tokens of each text."
+    _validate.numbers(name, "length", length, remedy)
+    real = length.is_floating_point() and _validate.readable(length)
+    if real and not bool(torch.isfinite(length).all()):
+        raise _validate.refuse(
+            ValueError, name, "length", "NaN or infinity", "finite lengths", remedy
+        )
+    trained = _validate.size(name, "trained_length", trained_length)
+    factor = _validate.real(name, "factor", factor, at_least=1.0)
     past = (length.double() - trained).clamp(min=0.0)
     return 1.0 + factor * past / trained  # written so that n = L gives exactly 1
 
