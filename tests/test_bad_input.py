@@ -79,7 +79,9 @@ ALSO = {
     "change_rope_layout.heads": [3],
     "KerplePowerBias.r2": [2.0], "sinusoidal_table.start": [2**53],
     "relative_positions.offset": [2**63], "shift_rotation.offset": [2**53 + 1],
-    "dynamic_ntk_factor.factor": [0.5], "window_starts.length": [2**63],
+    "alpha": [0.0], "beta": [1.0], "low": [0.0], "high": [1.0], "slope": [-0.1],
+    "YarnRotary.magnitude": [0.0], "ntk_base.rotary_dim": [2], "NtkRotary.head_dim": [2],
+    "window_starts.window": [3], "dynamic_ntk_factor.factor": [0.5],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
 MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
