@@ -154,28 +154,6 @@ def test_a_loss_that_is_not_finite_is_refused():
 
 
 @pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("settings", "error"),
-    [
-        ({"steps": 0}, ValueError),
-        ({"steps": 1.5}, TypeError),
-        ({"batch": 0}, ValueError),
-        ({"rate": 0.0}, ValueError),
-        ({"rate": math.nan}, ValueError),
-        ({"clip": -1.0}, ValueError),
-        ({"bias_times": 0.0}, ValueError),
-        ({"warm_up": 1.0}, ValueError),
-        ({"left": -0.1}, ValueError),
-        ({"decay": -0.1}, ValueError),
-        ({"patience": 0}, ValueError),
-    ],
-)
-def test_bad_settings_are_refused(settings, error):
-    with pytest.raises(error, match=f"Training: {next(iter(settings))}"):
-        Training(**settings)
-
-
-@pytest.mark.bad_input
 def test_bad_calls_are_refused():
     with pytest.raises(ValueError, match="seed"):
         train(nn.Linear(1, 1), draw, SHORT, seed=-1)

@@ -68,8 +68,18 @@ class KeyValueCache:
         """Add new tokens at the end; return all keys, values and positions.
 
         Raises ValueError for another batch, heads or head_dim than before, TypeError for
-        another dtype.
+        another dtype, and for what are no heads and positions.
         """
+        name = "KeyValueCache.append"
+        validation.floating(name, "key", key, axes="batch heads key head_dim")
+        validation.floating(name, "value", value, axes="batch heads key head_dim")
+        if key.shape[:-1] != value.shape[:-1]:
+            raise validation.refuse(
+                ValueError, name, "value.shape", tuple(value.shape),
+                f"(batch, heads, key) = {tuple(key.shape[:-1])} first, like key",
+                "Each key carries one value.",
+            )  # fmt: skip
+        validation.positions(name, "positions", positions, length=key.shape[-2], batch=key.shape[0])
         every = self.joined_positions(positions, key.shape[0])
         self.keep(*self.joined(key, value), every)
         return self.key, self.value, self.positions
@@ -146,13 +156,12 @@ class KeyValueCache:
 
         Raises TypeError for anything but whole numbers, IndexError for a row that is not there.
         """
+        name, remedy = "KeyValueCache.reorder", "Rows are those of the batch, counted from 0."
+        validation.whole(name, "rows", rows, remedy)
+        validation.rank(name, "rows", rows, axes="rows")
         if self.key is None:
             return
-        remedy = "Rows are those of the batch, counted from 0."
-        rows = validation.indices(
-            "KeyValueCache.reorder", "rows", rows, rows=self.key.shape[0], remedy=remedy
-        )
-        validation.rank("KeyValueCache.reorder", "rows", rows, axes="rows")
+        rows = validation.indices(name, "rows", rows, rows=self.key.shape[0], remedy=remedy)
         self._room = None  # it holds the rows in their old order
         self.key, self.value = (part[rows.to(part.device)] for part in (self.key, self.value))
         if self.positions.ndim == 2 and self.positions.shape[0] > 1:

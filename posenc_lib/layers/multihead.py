@@ -97,7 +97,8 @@ class MultiHeadAttention(nn.Module):
         self.kv_heads = validation.size(name, "kv_heads", heads if kv_heads is None else kv_heads)
         validation.divides(name, "kv_heads", self.kv_heads, "heads", self.heads)
         scale = self.head_dim**-0.5 if scale is None else scale
-        self.scale = validation.real(name, "scale", scale, above=0.0)
+        largest = torch.finfo(torch.float32).max
+        self.scale = validation.real(name, "scale", scale, above=0.0, below=largest)
         self.window = None if window is None else validation.size(name, "window", window)
         self.flex = flex if flex is None else validation.flag(name, "flex", flex)
         self.causal = validation.flag(name, "causal", causal)
@@ -138,6 +139,7 @@ class MultiHeadAttention(nn.Module):
         unless the encoding itself needs the weights. `prepared` is what `prepare` made of the
         places of these tokens, in place of positions.
         """
+        need_weights = validation.flag("MultiHeadAttention", "need_weights", need_weights)
         if prepared is None:
             prepared = self.prepare(self.places(x, context, positions, context_positions, cache))
         else:
@@ -184,7 +186,7 @@ class MultiHeadAttention(nn.Module):
         cache: KeyValueCache | None = None,
     ) -> Places:
         """Where the tokens of x and of the context stand; all that comes in is checked here."""
-        self._check_input("x", x)
+        self.check_input("x", x)
         self._check_cache(cache, context)
         how = {"causal": self.causal, "window": self.window, "dtype": wide(x)}
         if context is None and positions is None and context_positions is None:
@@ -208,7 +210,7 @@ class MultiHeadAttention(nn.Module):
                 "both, for a causal layer with a context",
                 "Lengths alone do not say where the queries stand among the keys.",
             )  # fmt: skip
-        self._check_input("context", context)
+        self.check_input("context", context)
         if context.shape[0] != x.shape[0]:
             raise validation.refuse(
                 ValueError, "MultiHeadAttention", "context.shape[0]", context.shape[0],
@@ -217,7 +219,8 @@ class MultiHeadAttention(nn.Module):
         key = self._positions("context_positions", context, context_positions, None)
         return Places.given(query, key, key, **how)
 
-    def _check_input(self, argument: str, x: Tensor) -> None:
+    def check_input(self, argument: str, x: Tensor) -> None:
+        """Refuse anything but (batch, length, dim) in the dtype of the weights."""
         validation.floating("MultiHeadAttention", argument, x, axes="batch length dim")
         validation.last_axis("MultiHeadAttention", argument, x, "dim", self.dim)
         if x.shape[-2] == 0:
@@ -297,7 +300,7 @@ class MultiHeadAttention(nn.Module):
                 ValueError, name, "prepared", "what was made for a context", "the context too",
                 "Pass the context that it was prepared with.",
             )  # fmt: skip
-        self._check_input("x", x)
+        self.check_input("x", x)
         self._check_cache(cache, context)
         keys = x.shape[1] if context is None else context.shape[1]
         keys += 0 if cache is None else len(cache)
@@ -313,6 +316,8 @@ class MultiHeadAttention(nn.Module):
         self, encoding: PositionEncoding | str | None, length: int | None
     ) -> PositionEncoding:
         """The encoding given, or made from its name."""
+        if length is not None:
+            length = validation.size("MultiHeadAttention", "length", length)
         if encoding is None:
             return NoEncoding()
         if isinstance(encoding, str):

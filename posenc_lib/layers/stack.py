@@ -51,6 +51,8 @@ class TransformerLayer(nn.Module):
 
     def __init__(self, dim: int, heads: int, *, wider: int = 4, **settings: Any) -> None:
         super().__init__()
+        dim = validation.size("TransformerLayer", "dim", dim)
+        wider = validation.size("TransformerLayer", "wider", wider)
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(2))
         self.attention = MultiHeadAttention(dim, heads, **settings)
         self.mlp = nn.Sequential(
@@ -68,6 +70,7 @@ class TransformerLayer(nn.Module):
         prepared: Prepared | None = None,
     ) -> Float[Tensor, "batch length dim"]:
         """(batch, length, dim) -> (batch, length, dim); the rest as in `MultiHeadAttention`."""
+        self.attention.check_input("x", x)  # a layer norm would say it in its own words
         seen, _ = self.attention(
             self.norms[0](x), positions=positions, mask=mask, padding=padding, cache=cache,
             prepared=prepared, need_weights=False,
@@ -192,6 +195,11 @@ def _encodings(
     options: dict[str, Any] | None,
 ) -> list[PositionEncoding]:
     """One encoding a layer: the same object, or each its own."""
+    if options is not None and not isinstance(options, dict):
+        raise validation.refuse(
+            TypeError, "TransformerStack", "options", type(options).__name__,
+            "a dictionary of options of the encoding", 'For example options={"base": 500.0}.',
+        )  # fmt: skip
     options = options or {}
     if isinstance(encoding, str):
         from posenc_lib.registry import make_encoding

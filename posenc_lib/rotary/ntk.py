@@ -96,9 +96,15 @@ def dynamic_ntk_factor(
     >>> dynamic_ntk_factor(torch.tensor([1000, 2048, 4096]), 2048, factor=2.0)
     tensor([1., 1., 3.], dtype=torch.float64)
     """
-    validation.tensor("dynamic_ntk_factor", "length", length)
-    trained = validation.size("dynamic_ntk_factor", "trained_length", trained_length)
-    factor = validation.real("dynamic_ntk_factor", "factor", factor, at_least=1.0)
+    name, remedy = "dynamic_ntk_factor", "Count the tokens of each text."
+    validation.numbers(name, "length", length, remedy)
+    real = length.is_floating_point() and validation.readable(length)
+    if real and not bool(torch.isfinite(length).all()):
+        raise validation.refuse(
+            ValueError, name, "length", "NaN or infinity", "finite lengths", remedy
+        )
+    trained = validation.size(name, "trained_length", trained_length)
+    factor = validation.real(name, "factor", factor, at_least=1.0)
     past = (length.double() - trained).clamp(min=0.0)
     return 1.0 + factor * past / trained  # written so that n = L gives exactly 1
 

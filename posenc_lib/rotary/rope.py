@@ -117,7 +117,7 @@ class RotaryEncoding(PositionEncoding):
         positions: QueryPositions | Coordinates | Turns,
     ) -> Float[Tensor, "batch heads query head_dim"]:
         """Door 2: R(i) q_i."""
-        return self.turn(query, positions)
+        return self.turn(query, positions, "query")
 
     def at_key(
         self,
@@ -125,29 +125,33 @@ class RotaryEncoding(PositionEncoding):
         positions: KeyPositions | Coordinates | Turns,
     ) -> Float[Tensor, "batch heads key head_dim"]:
         """Door 2: R(j) k_j."""
-        return self.turn(key, positions)
+        return self.turn(key, positions, "key")
 
     def turn(
         self,
         x: Float[Tensor, "batch heads length head_dim"],
         positions: Positions | Coordinates | Turns,
+        argument: str = "x",
     ) -> Float[Tensor, "batch heads length head_dim"]:
-        """Turn (batch, heads, length, head_dim) by its positions, (length,) or (batch, length)."""
-        positions = self._check(x, positions)
+        """Turn (batch, heads, length, head_dim) by its positions, (length,) or (batch, length).
+
+        `argument` is what errors call x.
+        """
+        positions = self._check(x, positions, argument)
         if not isinstance(positions, Turns):
             positions = self.turns(self.angles(positions), wide(x), x.device)
         return turn_heads(x, positions.cos, positions.sin, self.layout)
 
-    def _check(self, x: Tensor, positions: Tensor | Turns) -> Tensor | Turns:
+    def _check(self, x: Tensor, positions: Tensor | Turns, argument: str) -> Tensor | Turns:
         name = type(self).__name__
-        validation.floating(name, "x", x, axes="batch heads length head_dim")
-        validation.last_axis(name, "x", x, "head_dim", self.head_dim)
+        validation.floating(name, argument, x, axes="batch heads length head_dim")
+        validation.last_axis(name, argument, x, "head_dim", self.head_dim)
         if type(self).check_positions is PositionEncoding.check_positions:  # no coordinates
-            check_heads_first(name, "x", x, positions)
+            check_heads_first(name, argument, x, positions)
         if not isinstance(positions, Turns):
             return self.check_positions(name, "positions", positions, x.shape[-2], x.shape[0])
         *rows, _, length, _ = positions.cos.shape
-        check_prepared(name, "x", x.shape[-2], length, x.shape[0], rows[0] if rows else None)
+        check_prepared(name, argument, x.shape[-2], length, x.shape[0], rows[0] if rows else None)
         return positions
 
     def extra_repr(self) -> str:

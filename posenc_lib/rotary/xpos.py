@@ -130,20 +130,22 @@ class XposRotary(RotaryEncoding):
         positions: QueryPositions | FadingTurns,
     ) -> Float[Tensor, "batch heads query head_dim"]:
         """Door 2: zeta ** (i / scale_base) R(i) q_i."""
-        return self._turn_and_fade(query, positions, sign=1.0)
+        return self._turn_and_fade("query", query, positions, sign=1.0)
 
     def at_key(
         self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions | FadingTurns
     ) -> Float[Tensor, "batch heads key head_dim"]:
         """Door 2: zeta ** (-j / scale_base) R(j) k_j."""
-        return self._turn_and_fade(key, positions, sign=-1.0)
+        return self._turn_and_fade("key", key, positions, sign=-1.0)
 
-    def _turn_and_fade(self, x: Tensor, positions: Tensor | FadingTurns, sign: float) -> Tensor:
+    def _turn_and_fade(
+        self, argument: str, x: Tensor, positions: Tensor | FadingTurns, sign: float
+    ) -> Tensor:
         if not isinstance(positions, FadingTurns):
-            self._check(x, positions)
+            self._check(x, positions, argument)
             positions = self._fading(positions, wide(x), sign)
         cos, sin, farthest = positions
-        self._check(x, Turns(cos, sin))
+        self._check(x, Turns(cos, sin), argument)
         reach = self.reach(x.dtype)  # of queries and keys as they come: autocast makes them half
         if farthest > reach:
             raise validation.refuse(

@@ -37,6 +37,7 @@ from posenc_lib.base.doors import (
     QueryPositions,
     check_prepared,
 )
+from posenc_lib.base.masks import broadcastable
 from posenc_lib.base.places import Places
 from posenc_lib.base.precision import product, wide
 from posenc_lib.base.registry_entry import RegistryEntry
@@ -70,6 +71,9 @@ def cope_positions(
     batch, _, queries, keys = scores.shape
     validation.positions(name, "query_positions", query_positions, length=queries, batch=batch)
     validation.positions(name, "key_positions", key_positions, length=keys, batch=batch)
+    if seen is not None:
+        validation.boolean(name, "seen", seen)
+        broadcastable(name, "seen", seen, scores.shape)
     places = Places.given(query_positions, key_positions, key_positions, causal=True)
     return _counted(scores, PreparedTexts.of(places), seen)
 

@@ -58,8 +58,9 @@ def fire_input(
             [1., 0.]], dtype=torch.float64)
     """
     c, threshold = _positive("c", c), _positive("threshold", threshold)
-    validation.distances("fire_input", "query_positions", query_positions, most=_FARTHEST)
-    validation.distances("fire_input", "key_positions", key_positions, most=_FARTHEST)
+    for argument, at in (("query_positions", query_positions), ("key_positions", key_positions)):
+        validation.distances("fire_input", argument, at, most=_FARTHEST)
+        validation.positions("fire_input", argument, at, length=at.shape[-1] if at.ndim else 1)
     past = (-relative_positions(query_positions, key_positions)).double()
     longest = query_positions.double()[..., :, None].clamp(min=threshold)
     return torch.log1p(c * past.clamp(min=0)) / torch.log1p(c * longest)

@@ -193,10 +193,11 @@ class TransformerXLRelative(PositionEncoding):
         key_positions: KeyPositions | PreparedVectors,
     ) -> Float[Tensor, "batch heads query key"]:
         """(u . k_j + (q_i + v) . W r_(i-j)) / sqrt(head_dim), float32 at least."""
-        name, batch = type(self).__name__, query.shape[0]
+        name = type(self).__name__
         for argument, x in (("query", query), ("key", key)):
             validation.floating(name, argument, x, axes=f"batch heads {argument} head_dim")
             validation.last_axis(name, argument, x, "head_dim", self.head_dim)
+        batch = query.shape[0]
         check_heads_first(name, "query", query, query_positions)
         if query.shape[1] != self.heads:
             raise validation.refuse(
