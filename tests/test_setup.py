@@ -12,6 +12,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -131,9 +132,77 @@ def test_no_registry_is_named():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no execute bit")
-@pytest.mark.parametrize("script", [".ci/run", "binder/postBuild"])
+@pytest.mark.parametrize("script", [".ci/run", ".ci/versions", "binder/postBuild"])
 def test_scripts_can_be_started(script):
     assert (ROOT / script).stat().st_mode & stat.S_IXUSR
+
+
+# ---------------------------------------------------------------------------------- the workflows
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+
+
+def marks(text: str) -> list[str]:
+    """Every expression that pytest gets with -m, in their order."""
+    return [found[1] for found in re.findall(r"""pytest\b[^#]*?-m\s+(["'])(.+?)\1""", text)]
+
+
+def test_marks_are_found():
+    text = """pytest a -n 2 \\\n  -m 'not slow'\npytest b\n  -m "x and (y or z)" """
+    assert marks(text) == ["not slow", "x and (y or z)"]
+
+
+@pytest.mark.parametrize("file", [".github/workflows/test.yml", ".ci/versions"])
+def test_the_same_tests_run_without_make(file):
+    """Windows has no Makefile. With the shape checker, `unchecked` tests must fail there too."""
+    of_make = marks((ROOT / "Makefile").read_text(encoding="utf-8"))
+    library, rest = (mark for mark in of_make if "bad_input" in mark)
+    assert "not unchecked" in library
+    assert marks((ROOT / file).read_text(encoding="utf-8")) == [library, rest]
+
+
+@every_workflow
+def test_every_action_is_pinned_by_its_commit_and_says_which_version_that_is(path):
+    used = re.findall(r"uses:(.*)", path.read_text(encoding="utf-8"))
+    assert used
+    for action in used:
+        assert re.fullmatch(r" [\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+@every_workflow
+def test_workflows_may_read_and_only_publishing_may_more(path):
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert workflow["permissions"] in ({}, {"contents": "read"})
+    for name, job in workflow["jobs"].items():
+        allowed = {"id-token": "write"} if name == "publish" else {"contents": "read"}
+        assert job.get("permissions", allowed) == allowed, name
+        assert job["timeout-minutes"]
+
+
+def test_dependabot_looks_after_every_pin():
+    watched = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text(encoding="utf-8"))
+    folders = {
+        update["package-ecosystem"]: update.get("directories", [update.get("directory")])
+        for update in watched["updates"]
+    }
+    assert folders == {"github-actions": ["/"], "pip": ["/", "/tests"]}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+def test_the_lowest_versions_are_those_of_pyproject(tmp_path):
+    """The part of .ci/versions that reads pyproject.toml, in its own words."""
+    script = (ROOT / ".ci/versions").read_text(encoding="utf-8")
+    code = re.search(r"<<'END'\n(.*?)\nEND\n", script, re.S)[1]
+    command = [sys.executable, "-", "lowest"]
+    done = subprocess.run(command, input=code, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    lowest = dict(line.split("==") for line in done.stdout.splitlines())
+    assert (
+        not_pinned_within(RANGES[RUN_TIME], {canonicalize_name(n): v for n, v in lowest.items()})
+        == []
+    )
+    assert lowest["numpy"] == "2.0"
 
 
 # ------------------------------------------------------------------ what JupyterLab is started with
