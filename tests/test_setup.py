@@ -4,10 +4,12 @@ import ast
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -16,16 +18,20 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.tools import wheel_check
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RUN_TIME, TEST = "requirements.txt", "tests/requirements.txt"
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+OURS = f"{PROJECT['project']['name']}[experiments]"  # an extra may contain another one
 RANGES = {
     RUN_TIME: [
         *PROJECT["project"]["dependencies"],
-        *PROJECT["project"]["optional-dependencies"]["notebooks"],
-        *PROJECT["project"]["optional-dependencies"]["experiments"],
+        *(text for text in EXTRAS["notebooks"] if text != OURS),
+        *EXTRAS["experiments"],
     ],
-    TEST: PROJECT["project"]["optional-dependencies"]["test"],
+    TEST: EXTRAS["test"],
 }
 
 
@@ -118,6 +124,40 @@ def test_every_data_file_goes_into_the_package():
     assert data <= packed
 
 
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of a copy of the package, built by the setuptools that is installed here."""
+    pytest.importorskip("setuptools", "77")
+    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
+    away = shutil.ignore_patterns("__pycache__", "*.pyc")
+    shutil.copytree(ROOT / "posenc_lib", source / "posenc_lib", ignore=away)
+    shutil.copytree(ROOT / "tests/tools", source / "tests/tools", ignore=away)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    code = f"from setuptools.build_meta import build_wheel; build_wheel({str(built)!r})"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (path,) = built.iterdir()
+    return path, source
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
+    assert wheel_check.wrong_in(*wheel) == set()
+
+
+def test_a_file_too_few_or_too_many_is_found(wheel, tmp_path):
+    path, source = wheel
+    changed = tmp_path / path.name
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(changed, "w") as written:
+        for name in whole.namelist():
+            if not name.endswith("data/co2.csv"):
+                written.writestr(name, whole.read(name))
+        written.writestr("tests/tools/__init__.py", "")
+    wrong = {"posenc_lib/data/co2.csv", "tests/tools/__init__.py"}
+    assert wheel_check.wrong_in(changed, source) == wrong
+
+
 def test_no_registry_is_named():
     """Mirrors must work: packages are asked for by name only."""
     hosts = re.compile(
@@ -135,6 +175,35 @@ def test_no_registry_is_named():
 @pytest.mark.parametrize("script", [".ci/run", ".ci/versions", "binder/postBuild"])
 def test_scripts_can_be_started(script):
     assert (ROOT / script).stat().st_mode & stat.S_IXUSR
+
+
+def test_the_notebooks_extra_is_enough_for_every_notebook_and_panel():
+    assert OURS in EXTRAS["notebooks"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "code", "wanted"),
+    [
+        ("anywidget", "posenc_lib.explorers.sinusoidal_explorer", "notebooks"),
+        ("ipywidgets", "posenc_lib.explorers.Panel", "notebooks"),
+        ("matplotlib", "posenc_lib.plots.heatmap", "notebooks"),
+        ("matplotlib", "posenc_lib.explorers.sinusoidal_explorer().picture()", "notebooks"),
+        ("sklearn", "posenc_lib.explorers.shuffle_explorer()", "experiments"),
+        ("joblib", "posenc_lib.experiments.side_by_side(list, [])", "experiments"),
+        ("tqdm", "posenc_lib.experiments.training._counted(1, True)", "experiments"),
+    ],
+)
+def test_a_missing_package_is_named_with_the_command_that_brings_it(missing, code, wanted):
+    """Of plain names, in a fresh interpreter that cannot find the package."""
+    script = f"import sys; sys.modules[{missing!r}] = None\nimport posenc_lib\n{code}"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode
+    told = f'{missing} is not installed. It comes with the extra "{wanted}"'
+    last = done.stderr.strip().splitlines()[-1]
+    assert told in last and last.endswith(f'pip install "{PROJECT["project"]["name"]}[{wanted}]"')
+    package = {"sklearn": "scikit-learn"}.get(missing, missing)
+    assert package in {Requirement(text).name for text in EXTRAS[wanted]}
 
 
 # ---------------------------------------------------------------------------------- the workflows

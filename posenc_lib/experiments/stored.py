@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from posenc_lib import _validate
+from posenc_lib._extras import extra
 from posenc_lib.experiments.records import Record, Results
 
 FULL = {  # the function, and its settings beside it
@@ -119,7 +120,8 @@ def write(name: str, settings: Any, results: Results, folder: Path | None = None
 
 def current_versions() -> dict[str, str]:
     """The versions that numbers depend on, without a build's suffix."""
-    found = {package: version(package).split("+")[0] for package in PACKAGES}
+    with extra("experiments"):
+        found = {package: version(package).split("+")[0] for package in PACKAGES}
     return {"python": platform.python_version()} | found
 
 

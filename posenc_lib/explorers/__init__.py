@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import lazy_loader
 
+from posenc_lib._extras import with_extra
+
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
@@ -21,3 +23,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "shuffled": ["shuffle_explorer"],
     },
 )
+__getattr__ = with_extra("notebooks", __getattr__)

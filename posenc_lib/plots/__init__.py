@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import lazy_loader
 
+from posenc_lib._extras import with_extra
+
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
@@ -29,3 +31,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_figure": ["TeachingFigure", "views_figure"],
     },
 )
+__getattr__ = with_extra("notebooks", __getattr__)
