@@ -1,7 +1,6 @@
 """The set-up files agree with each other."""
 
 import ast
-import json
 import os
 import re
 import shutil
@@ -102,6 +101,10 @@ def test_every_import_is_declared(folder, files):
 def test_imports_are_found():
     source = "import os, numpy.fft\ndef f():\n    from torch.nn import Module\nfrom . import x"
     assert third_party_imports(source) == {"numpy", "torch"}
+
+
+def test_what_the_settings_of_jupyterlab_patch_is_pinned():
+    assert {"jupyter-server", "tornado"} <= set(pins(RUN_TIME))
 
 
 def test_the_library_is_installed_last():
@@ -272,48 +275,3 @@ def test_the_lowest_versions_are_those_of_pyproject(tmp_path):
         == []
     )
     assert lowest["numpy"] == "2.0"
-
-
-# ------------------------------------------------------------------ what JupyterLab is started with
-
-
-def jupyter(*arguments: str) -> str:
-    """The answer of a Jupyter command that reads the settings of `make lab`."""
-    environment = {**os.environ, "JUPYTER_CONFIG_PATH": str(ROOT / ".jupyter")}
-    command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
-
-
-def test_lab_starts_quiet_and_offline():
-    settings = jupyter("jupyterlab", "--show-config")
-    assert "NeverCheckForUpdate" in settings
-    assert re.search(r"news_url\s*=\s*None", settings)
-    assert re.search(r"extension_manager\s*=\s*'readonly'", settings)
-    assert "sliders may lag" not in settings
-
-
-def test_lab_overrides_are_read():
-    file = ROOT / ".jupyter/labconfig/default_setting_overrides.json"
-    plugin = "@jupyterlab/apputils-extension:notification"
-    settings = json.loads(file.read_text(encoding="utf-8"))
-    assert settings[plugin]["fetchNews"] == "false"
-    assert settings[plugin]["checkForUpdates"] is False
-
-
-def test_the_kernel_socket_sends_at_once():
-    code = (
-        "import asyncio\n"
-        f"get_config = lambda: __import__('traitlets.config').config.Config()\n"
-        f"exec(open({str(ROOT / '.jupyter/jupyter_server_config.py')!r}).read())\n"
-        "from jupyter_server.services.kernels.websocket import KernelWebsocketHandler as Handler\n"
-        "class Socket:\n"
-        "    calls = []\n"
-        "    def set_nodelay(self, value): self.calls.append(value)\n"
-        "try: asyncio.run(Handler.open(Socket(), 'kernel'))\n"
-        "except Exception: pass\n"
-        "print(Socket.calls)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.stdout.strip() == "[True]", done.stderr
