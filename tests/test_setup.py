@@ -17,10 +17,12 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import posenc_lib
 from tests.tools import wheel_check
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUN_TIME, TEST = "requirements.txt", "tests/requirements.txt"
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 OURS = f"{PROJECT['project']['name']}[experiments]"  # an extra may contain another one
@@ -207,6 +209,66 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(missing, cod
     assert told in last and last.endswith(f'pip install "{PROJECT["project"]["name"]}[{wanted}]"')
     package = {"sklearn": "scikit-learn"}.get(missing, missing)
     assert package in {Requirement(text).name for text in EXTRAS[wanted]}
+
+
+# ------------------------------------------------------------------- what a reader of the page sees
+
+ADDRESS = re.compile(r"(?:github\.com|mybinder\.org/v2/gh|google\.com/github)/([\w.-]+/[\w-]+)")
+FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
+
+
+def test_every_link_to_the_repository_is_the_one_of_pyproject():
+    files = ["README.md", "CITATION.cff", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md"]
+    found = [
+        (path.name, address)
+        for path in [*(ROOT / file for file in files), *FORMS]
+        for address in ADDRESS.findall(path.read_text(encoding="utf-8"))
+    ]
+    (ours,) = set(ADDRESS.findall(PROJECT["project"]["urls"]["Repository"]))
+    assert [(name, address) for name, address in found if address != ours] == []
+    assert {"README.md", "CITATION.cff", "config.yml"} <= {name for name, _ in found}
+
+
+def test_addresses_are_found():
+    links = (
+        "https://mybinder.org/v2/gh/a/b/main https://github.com/c/d-e.git (google.com/github/f/g/)"
+    )
+    assert ADDRESS.findall(links) == ["a/b", "c/d-e", "f/g"]
+
+
+@pytest.mark.parametrize("notebook", re.findall(r"notebooks/[\w.]+?\.ipynb", README))
+def test_the_badges_and_links_open_notebooks_that_are_there(notebook):
+    assert (ROOT / notebook).is_file()
+
+
+def test_the_version_is_the_same_everywhere():
+    version = PROJECT["project"]["version"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert posenc_lib.__version__ == cited["version"] == version
+    assert re.findall(r"^## \[(.+?)\]", changes, re.MULTILINE)[:2] == ["Unreleased", version]
+
+
+def test_the_citation_has_what_the_format_asks_for():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert cited["cff-version"] == "1.2.0" and cited["type"] == "software"
+    assert cited["authors"] == PROJECT["project"]["authors"]
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_an_issue_form_is_one_that_github_shows(path):
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if path.stem == "config":
+        assert all(set(link) == {"name", "url", "about"} for link in form["contact_links"])
+        return
+    assert form["name"] and form["description"]
+    ids = [field["id"] for field in form["body"]]
+    assert len(set(ids)) == len(ids)
+    for field in form["body"]:
+        assert field["type"] in {"textarea", "input", "dropdown", "checkboxes"}
+        assert field["attributes"]["label"]
+    assert any(field.get("validations", {}).get("required") for field in form["body"])
 
 
 # ---------------------------------------------------------------------------------- the workflows

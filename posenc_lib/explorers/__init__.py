@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+
 import lazy_loader
 
 from posenc_lib._extras import with_extra
@@ -24,3 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     },
 )
 __getattr__ = with_extra("notebooks", __getattr__)
+
+if "google.colab" in sys.modules:  # it shows widgets like ours only when it is told to
+    with suppress(Exception):
+        sys.modules["google.colab"].output.enable_custom_widget_manager()
