@@ -3,6 +3,8 @@
 `make lab` and the Binder image both read this file, so it holds only what is right for both.
 """
 
+import functools
+import logging
 import os
 import sys
 
@@ -20,22 +22,29 @@ if sys.platform.startswith("linux") and not any(
     c.ServerApp.open_browser = False
 
 
-def send_at_once() -> None:
+def send_at_once(handler: type | None = None) -> None:
     """Switch Nagle's algorithm off on the kernel's websocket.
 
     With it a small message may wait for the answer to the one before, about 40 ms that a learner
-    sees while dragging a slider. jupyter_server has no setting for it, so `open` is wrapped.
+    sees while dragging a slider. jupyter_server has no setting for it, so `open` is wrapped; its
+    result and its exceptions pass through as they are, and a socket that refuses is only logged.
     """
-    from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+    if handler is None:
+        from jupyter_server.services.kernels.websocket import KernelWebsocketHandler as handler
 
-    plain_open = KernelWebsocketHandler.open
+    plain_open = handler.open
 
-    async def open_without_delay(self, *args, **kwargs):
-        self.set_nodelay(True)
-        return await plain_open(self, *args, **kwargs)
+    @functools.wraps(plain_open)
+    def open_without_delay(self, *args, **kwargs):
+        try:
+            self.set_nodelay(True)
+        except Exception as problem:
+            logging.getLogger("posenc").warning("sliders may lag a little: %r", problem)
+        return plain_open(self, *args, **kwargs)  # a coroutine or not: tornado takes both
 
-    if plain_open.__name__ != open_without_delay.__name__:  # once is enough
-        KernelWebsocketHandler.open = open_without_delay
+    if not hasattr(plain_open, "sends_at_once"):  # once is enough
+        open_without_delay.sends_at_once = True
+        handler.open = open_without_delay
 
 
 try:

@@ -1,30 +1,38 @@
 """The set-up files agree with each other."""
 
 import ast
-import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import posenc_lib
+from tests.tools import wheel_check
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUN_TIME, TEST = "requirements.txt", "tests/requirements.txt"
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+OURS = f"{PROJECT['project']['name']}[experiments]"  # an extra may contain another one
 RANGES = {
     RUN_TIME: [
         *PROJECT["project"]["dependencies"],
-        *PROJECT["project"]["optional-dependencies"]["notebooks"],
-        *PROJECT["project"]["optional-dependencies"]["experiments"],
+        *(text for text in EXTRAS["notebooks"] if text != OURS),
+        *EXTRAS["experiments"],
     ],
-    TEST: PROJECT["project"]["optional-dependencies"]["test"],
+    TEST: EXTRAS["test"],
 }
 
 
@@ -97,6 +105,10 @@ def test_imports_are_found():
     assert third_party_imports(source) == {"numpy", "torch"}
 
 
+def test_what_the_settings_of_jupyterlab_patch_is_pinned():
+    assert {"jupyter-server", "tornado"} <= set(pins(RUN_TIME))
+
+
 def test_the_library_is_installed_last():
     lines = (ROOT / RUN_TIME).read_text(encoding="utf-8").splitlines()
     assert lines[-1] == "-e ."
@@ -117,6 +129,40 @@ def test_every_data_file_goes_into_the_package():
     assert data <= packed
 
 
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of a copy of the package, built by the setuptools that is installed here."""
+    pytest.importorskip("setuptools", "77")
+    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
+    away = shutil.ignore_patterns("__pycache__", "*.pyc")
+    shutil.copytree(ROOT / "posenc_lib", source / "posenc_lib", ignore=away)
+    shutil.copytree(ROOT / "tests/tools", source / "tests/tools", ignore=away)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    code = f"from setuptools.build_meta import build_wheel; build_wheel({str(built)!r})"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (path,) = built.iterdir()
+    return path, source
+
+
+def test_the_wheel_holds_every_file_of_the_package_and_no_other(wheel):
+    assert wheel_check.wrong_in(*wheel) == set()
+
+
+def test_a_file_too_few_or_too_many_is_found(wheel, tmp_path):
+    path, source = wheel
+    changed = tmp_path / path.name
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(changed, "w") as written:
+        for name in whole.namelist():
+            if not name.endswith("data/co2.csv"):
+                written.writestr(name, whole.read(name))
+        written.writestr("tests/tools/__init__.py", "")
+    wrong = {"posenc_lib/data/co2.csv", "tests/tools/__init__.py"}
+    assert wheel_check.wrong_in(changed, source) == wrong
+
+
 def test_no_registry_is_named():
     """Mirrors must work: packages are asked for by name only."""
     hosts = re.compile(
@@ -131,51 +177,163 @@ def test_no_registry_is_named():
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps no execute bit")
-@pytest.mark.parametrize("script", [".ci/run", "binder/postBuild"])
+@pytest.mark.parametrize("script", [".ci/run", ".ci/versions", "binder/postBuild"])
 def test_scripts_can_be_started(script):
     assert (ROOT / script).stat().st_mode & stat.S_IXUSR
 
 
-# ------------------------------------------------------------------ what JupyterLab is started with
+def test_the_notebooks_extra_is_enough_for_every_notebook_and_panel():
+    assert OURS in EXTRAS["notebooks"]
 
 
-def jupyter(*arguments: str) -> str:
-    """The answer of a Jupyter command that reads the settings of `make lab`."""
-    environment = {**os.environ, "JUPYTER_CONFIG_PATH": str(ROOT / ".jupyter")}
-    command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
+@pytest.mark.parametrize(
+    ("missing", "code", "wanted"),
+    [
+        ("anywidget", "posenc_lib.explorers.sinusoidal_explorer", "notebooks"),
+        ("ipywidgets", "posenc_lib.explorers.Panel", "notebooks"),
+        ("matplotlib", "posenc_lib.plots.heatmap", "notebooks"),
+        ("matplotlib", "posenc_lib.explorers.sinusoidal_explorer().picture()", "notebooks"),
+        ("sklearn", "posenc_lib.explorers.shuffle_explorer()", "experiments"),
+        ("joblib", "posenc_lib.experiments.side_by_side(list, [])", "experiments"),
+        ("tqdm", "posenc_lib.experiments.parts.training._counted(1, True)", "experiments"),
+    ],
+)
+def test_a_missing_package_is_named_with_the_command_that_brings_it(missing, code, wanted):
+    """Of plain names, in a fresh interpreter that cannot find the package."""
+    script = f"import sys; sys.modules[{missing!r}] = None\nimport posenc_lib\n{code}"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode
+    told = f'{missing} is not installed. It comes with the extra "{wanted}"'
+    last = done.stderr.strip().splitlines()[-1]
+    assert told in last and last.endswith(f'pip install "{PROJECT["project"]["name"]}[{wanted}]"')
+    package = {"sklearn": "scikit-learn"}.get(missing, missing)
+    assert package in {Requirement(text).name for text in EXTRAS[wanted]}
 
 
-def test_lab_starts_quiet_and_offline():
-    settings = jupyter("jupyterlab", "--show-config")
-    assert "NeverCheckForUpdate" in settings
-    assert re.search(r"news_url\s*=\s*None", settings)
-    assert re.search(r"extension_manager\s*=\s*'readonly'", settings)
-    assert "sliders may lag" not in settings
+# ------------------------------------------------------------------- what a reader of the page sees
+
+ADDRESS = re.compile(r"(?:github\.com|mybinder\.org/v2/gh|google\.com/github)/([\w.-]+/[\w-]+)")
+FORMS = sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml"))
 
 
-def test_lab_overrides_are_read():
-    file = ROOT / ".jupyter/labconfig/default_setting_overrides.json"
-    plugin = "@jupyterlab/apputils-extension:notification"
-    settings = json.loads(file.read_text(encoding="utf-8"))
-    assert settings[plugin]["fetchNews"] == "false"
-    assert settings[plugin]["checkForUpdates"] is False
+def test_every_link_to_the_repository_is_the_one_of_pyproject():
+    files = ["README.md", "CITATION.cff", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md"]
+    found = [
+        (path.name, address)
+        for path in [*(ROOT / file for file in files), *FORMS]
+        for address in ADDRESS.findall(path.read_text(encoding="utf-8"))
+    ]
+    (ours,) = set(ADDRESS.findall(PROJECT["project"]["urls"]["Repository"]))
+    assert [(name, address) for name, address in found if address != ours] == []
+    assert {"README.md", "CITATION.cff", "config.yml"} <= {name for name, _ in found}
 
 
-def test_the_kernel_socket_sends_at_once():
-    code = (
-        "import asyncio\n"
-        f"get_config = lambda: __import__('traitlets.config').config.Config()\n"
-        f"exec(open({str(ROOT / '.jupyter/jupyter_server_config.py')!r}).read())\n"
-        "from jupyter_server.services.kernels.websocket import KernelWebsocketHandler as Handler\n"
-        "class Socket:\n"
-        "    calls = []\n"
-        "    def set_nodelay(self, value): self.calls.append(value)\n"
-        "try: asyncio.run(Handler.open(Socket(), 'kernel'))\n"
-        "except Exception: pass\n"
-        "print(Socket.calls)\n"
+def test_addresses_are_found():
+    links = (
+        "https://mybinder.org/v2/gh/a/b/main https://github.com/c/d-e.git (google.com/github/f/g/)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    assert done.stdout.strip() == "[True]", done.stderr
+    assert ADDRESS.findall(links) == ["a/b", "c/d-e", "f/g"]
+
+
+@pytest.mark.parametrize("notebook", re.findall(r"notebooks/[\w.]+?\.ipynb", README))
+def test_the_badges_and_links_open_notebooks_that_are_there(notebook):
+    assert (ROOT / notebook).is_file()
+
+
+def test_the_version_is_the_same_everywhere():
+    version = PROJECT["project"]["version"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert posenc_lib.__version__ == cited["version"] == version
+    assert re.findall(r"^## \[(.+?)\]", changes, re.MULTILINE)[:2] == ["Unreleased", version]
+
+
+def test_the_citation_has_what_the_format_asks_for():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert cited["cff-version"] == "1.2.0" and cited["type"] == "software"
+    assert cited["authors"] == PROJECT["project"]["authors"]
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_an_issue_form_is_one_that_github_shows(path):
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if path.stem == "config":
+        assert all(set(link) == {"name", "url", "about"} for link in form["contact_links"])
+        return
+    assert form["name"] and form["description"]
+    ids = [field["id"] for field in form["body"]]
+    assert len(set(ids)) == len(ids)
+    for field in form["body"]:
+        assert field["type"] in {"textarea", "input", "dropdown", "checkboxes"}
+        assert field["attributes"]["label"]
+    assert any(field.get("validations", {}).get("required") for field in form["body"])
+
+
+# ---------------------------------------------------------------------------------- the workflows
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+every_workflow = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+
+
+def marks(text: str) -> list[str]:
+    """Every expression that pytest gets with -m, in their order."""
+    return [found[1] for found in re.findall(r"""pytest\b[^#]*?-m\s+(["'])(.+?)\1""", text)]
+
+
+def test_marks_are_found():
+    text = """pytest a -n 2 \\\n  -m 'not slow'\npytest b\n  -m "x and (y or z)" """
+    assert marks(text) == ["not slow", "x and (y or z)"]
+
+
+@pytest.mark.parametrize("file", [".github/workflows/test.yml", ".ci/versions"])
+def test_the_same_tests_run_without_make(file):
+    """Windows has no Makefile. With the shape checker, `unchecked` tests must fail there too."""
+    of_make = marks((ROOT / "Makefile").read_text(encoding="utf-8"))
+    library, rest = (mark for mark in of_make if "bad_input" in mark)
+    assert "not unchecked" in library
+    assert marks((ROOT / file).read_text(encoding="utf-8")) == [library, rest]
+
+
+@every_workflow
+def test_every_action_is_pinned_by_its_commit_and_says_which_version_that_is(path):
+    used = re.findall(r"uses:(.*)", path.read_text(encoding="utf-8"))
+    assert used
+    for action in used:
+        assert re.fullmatch(r" [\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+@every_workflow
+def test_workflows_may_read_and_only_publishing_may_more(path):
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert workflow["permissions"] in ({}, {"contents": "read"})
+    for name, job in workflow["jobs"].items():
+        allowed = {"id-token": "write"} if name == "publish" else {"contents": "read"}
+        assert job.get("permissions", allowed) == allowed, name
+        assert job["timeout-minutes"]
+
+
+def test_dependabot_looks_after_every_pin():
+    watched = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text(encoding="utf-8"))
+    folders = {
+        update["package-ecosystem"]: update.get("directories", [update.get("directory")])
+        for update in watched["updates"]
+    }
+    assert folders == {"github-actions": ["/"], "pip": ["/", "/tests"]}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+def test_the_lowest_versions_are_those_of_pyproject(tmp_path):
+    """The part of .ci/versions that reads pyproject.toml, in its own words."""
+    script = (ROOT / ".ci/versions").read_text(encoding="utf-8")
+    code = re.search(r"<<'END'\n(.*?)\nEND\n", script, re.S)[1]
+    command = [sys.executable, "-", "lowest"]
+    done = subprocess.run(command, input=code, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    lowest = dict(line.split("==") for line in done.stdout.splitlines())
+    assert (
+        not_pinned_within(RANGES[RUN_TIME], {canonicalize_name(n): v for n, v in lowest.items()})
+        == []
+    )
+    assert lowest["numpy"] == "2.0"

@@ -109,6 +109,44 @@ def test_what_is_written_is_read_again(tmp_path, monkeypatch, toy_experiment):
     assert (tmp_path / "digits.json").read_bytes() == first
 
 
+@pytest.fixture
+def written(tmp_path, monkeypatch, toy_experiment):
+    """Results of the digits in a folder that the library reads, and of another experiment."""
+    shipped_results.run_full("digits", folder=tmp_path)
+    shipped_results.run_full("series", folder=tmp_path)
+    monkeypatch.setattr(shipped_results, "_folder", lambda: tmp_path)
+    return tmp_path / "digits.json"
+
+
+def test_an_edited_number_is_refused(written):
+    assert full_results("digits").mean(task="a") == 0.333333
+    content = written.read_bytes()
+    written.write_bytes(content.replace(b"0.333333", b"0.433333", 1))
+    for read in (full_results, settings_of):
+        with pytest.raises(OSError, match=r"digits\.json has sha256 .*, expected .* install"):
+            read("digits")
+    assert full_results("series")
+    written.write_bytes(content)
+    assert full_results("digits")
+
+
+def test_results_without_a_checksum_are_refused(written):
+    written.with_name(shipped_results.CHECKSUMS).unlink()
+    with pytest.raises(OSError, match=r"digits\.json"):
+        full_results("digits")
+
+
+def test_what_is_damaged_is_trained_again(written):
+    written.write_bytes(written.read_bytes()[:-20])
+    shipped_results.run_full("digits", missing=True)
+    assert full_results("digits").values("task") == ["a", "b"]
+
+
+def test_no_checksum_is_left_over():
+    sums = json.loads(FOLDER.joinpath(shipped_results.CHECKSUMS).read_text(encoding="utf-8"))
+    assert list(sums) == sorted(f"{name}.json" for name in FULL)
+
+
 def test_a_run_that_was_cut_short_goes_on(tmp_path, toy_experiment):
     shipped_results.run_full("digits", ["b"], folder=tmp_path)
     assert [row[0] for row in stored_in(tmp_path)["rows"]] == ["b"]

@@ -6,5 +6,6 @@
 - `relative`, `distance_rows`: key position minus query position, as a matrix and as a row
 - `grid`: rows and columns of a picture; `randomised`: positions drawn at random
 - `validation`: errors that help; `precision`, `float64`, `angles`: rounding, once and last
-- `arrays`, `shipped`: NumPy arrays and data files that are looked at before use
+- `arrays`, `shipped`: NumPy arrays and data files that are looked at before use; `extras`: what a
+  plain install lacks, named with the command that brings it
 """

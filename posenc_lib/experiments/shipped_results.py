@@ -4,13 +4,15 @@
 
 `full_results("extrapolation")` reads them without torch, so that a notebook shows the whole
 picture at once and trains only the small version. A file is stale when its settings are not those
-of the code any more; a test looks.
+of the code any more; a test looks. A file that was changed by hand has another checksum than the
+one that was written with it, and is refused.
 
 The trap: numbers in a notebook that no code makes any more.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from collections.abc import Callable, Iterable
@@ -22,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from posenc_lib.base import validation
+from posenc_lib.base.extras import extra
+from posenc_lib.base.shipped import whole
 from posenc_lib.experiments.parts.records import Record, Results
 
 FULL = {  # the function, and its settings beside it
@@ -32,12 +36,13 @@ FULL = {  # the function, and its settings beside it
     "series": "SeriesSettings",
 }
 PACKAGES = ("torch", "numpy", "scikit-learn")
+CHECKSUMS = "checksums.json"
 
 
 def full_results(name: str) -> Results:
     """The stored results of an experiment, by its name in `FULL`.
 
-    Raises ValueError for another name, OSError where the file is missing.
+    Raises ValueError for another name, OSError where the file is missing or damaged.
 
     >>> full_results("digits").values("metric")
     ['accuracy', 'accuracy, shuffled']
@@ -102,6 +107,8 @@ def run_full(
 def write(name: str, settings: Any, results: Results, folder: Path | None = None) -> Path:
     """Write results with their settings and versions, a record a line, rounded to six digits.
 
+    The checksum of the file goes into `checksums.json` beside it.
+
     Raises ValueError for another name.
     """
     path = (folder or _folder()) / f"{validation.choice('write', 'name', name, tuple(FULL))}.json"
@@ -113,22 +120,27 @@ def write(name: str, settings: Any, results: Results, folder: Path | None = None
         row[-1] = float(f"{row[-1]:.6g}")
     lines = ",\n".join(json.dumps(row) for row in rows)
     text = json.dumps(head, indent=1)[:-2] + ',\n "rows": [\n' + lines + "\n]}\n"
-    path.write_text(text, encoding="utf-8")
+    content = text.encode()
+    sums = _checksums(path.parent) | {path.name: hashlib.sha256(content).hexdigest()}
+    path.write_bytes(content)
+    told = json.dumps(dict(sorted(sums.items())), indent=1) + "\n"
+    path.with_name(CHECKSUMS).write_bytes(told.encode())
     return path
 
 
 def current_versions() -> dict[str, str]:
     """The versions that numbers depend on, without a build's suffix."""
-    found = {package: version(package).split("+")[0] for package in PACKAGES}
+    with extra("experiments"):
+        found = {package: version(package).split("+")[0] for package in PACKAGES}
     return {"python": platform.python_version()} | found
 
 
 def _kept(name: str, settings: Any, folder: Path | None) -> Results:
     """What is stored already, if the same settings and versions made it."""
-    path = (folder or _folder()) / f"{name}.json"
-    if not path.exists():
+    try:
+        stored = _stored(name, folder)
+    except OSError:  # not there, or not as it was written
         return Results()
-    stored = json.loads(path.read_text(encoding="utf-8"))
     same = {"settings": json.loads(json.dumps(asdict(settings))), "versions": current_versions()}
     if any(stored[key] != value for key, value in same.items()):
         return Results()
@@ -145,6 +157,14 @@ def _folder() -> Path:
     return Path(str(files("posenc_lib").joinpath("experiments", "results")))
 
 
-def _stored(name: str) -> dict[str, Any]:
-    validation.choice("full_results", "name", name, tuple(FULL))
-    return json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
+def _checksums(folder: Path) -> dict[str, str]:
+    path = folder / CHECKSUMS
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _stored(name: str, folder: Path | None = None) -> dict[str, Any]:
+    file = f"{validation.choice('full_results', 'name', name, tuple(FULL))}.json"
+    folder = folder or _folder()
+    content = (folder / file).read_bytes()
+    sha256 = _checksums(folder).get(file, "one in checksums.json")
+    return json.loads(whole("full_results", file, content, sha256))

@@ -204,9 +204,7 @@ class Panel(Tools, ipywidgets.VBox):
 
     def figure(self) -> TeachingFigure:
         """The present picture as a matplotlib figure, with what is pinned."""
-        from posenc_lib.plots.teaching_figure import (
-            views_figure,  # only now: a live panel needs no matplotlib
-        )
+        from posenc_lib.plots import views_figure  # only now: a live panel needs no matplotlib
 
         title = textwrap.fill(f"{self._title}: {listed(self._settings)}", 90)
         if self._pin:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
+from posenc_lib.plots.glyphs import PlainCanvas
 from posenc_lib.plots.palette import CYCLE, MISSING, PALETTES
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class TeachingFigure(Figure):
     ) -> None:
         with teaching_style():
             super().__init__(figsize=size, dpi=DPI, layout=layout)
+        PlainCanvas(self)  # draws the figure from now on
         self.alt = alt
 
     @property

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from posenc_lib.base import validation
+from posenc_lib.base.extras import extra
 
 
 def split_digits(split: str) -> tuple[Tensor, Tensor]:
@@ -97,7 +98,8 @@ def partly_shuffled(tokens: Tensor, moved: int, seed: int) -> Tensor:
 
 @cache
 def _all() -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits
+    with extra("experiments"):
+        from sklearn.datasets import load_digits
 
     data = load_digits()
     return (data.images / 16).astype(np.float32), data.target.astype(np.int64)

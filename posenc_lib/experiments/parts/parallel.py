@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
+from posenc_lib.base.extras import extra
 from posenc_lib.experiments.parts.records import Record, Results
 
 _SETTING = Lock()
@@ -39,7 +40,8 @@ def side_by_side(
     >>> [record.value for record in side_by_side(twice, [{"seed": 1}, {"seed": 2}])]
     [2.0, 4.0]
     """
-    from joblib import Parallel, delayed
+    with extra("experiments"):
+        from joblib import Parallel, delayed
 
     runs = Parallel(n_jobs=jobs)(delayed(_alone)(function, call) for call in calls)
     return Results(record for run in runs for record in run)

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib.base import validation
+from posenc_lib.base.extras import extra
 from posenc_lib.experiments.parts.parallel import one_thread
 from posenc_lib.experiments.parts.training_settings import IGNORED, Batch, History, Look, Training
 from posenc_lib.layers.multihead import MultiHeadAttention
@@ -158,7 +159,8 @@ def _counted(steps: int, progress: bool) -> Any:
     counted = range(1, steps + 1)
     if not validation.flag("train", "progress", progress):
         return counted
-    from tqdm.auto import tqdm
+    with extra("experiments"):
+        from tqdm.auto import tqdm
 
     return tqdm(counted, desc="training", unit="step", leave=False)
 
