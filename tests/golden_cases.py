@@ -168,15 +168,14 @@ PLAIN = (  # called without an argument
     "doors.three_doors biases.penalties biases.staircase rotary.decay rotary.wavelengths "
     "time_series.three_series museum.half_precision museum.shifts"
 )
-RESULTS = {  # drawn from stored results
-    "lengths.losses": "extrapolation", "lengths.tasks": "extrapolation",
-    "lengths.readings": "extrapolation", "text.accuracies": "text_order",
-    "text.budget": "order_budget", "time_series.stored_errors": "series",
-    "time_series.against_last_value": "series",
+RESULTS = {
+    "extrapolation": "lengths.losses lengths.tasks lengths.readings", "text_order":
+    "text.accuracies", "order_budget": "text.budget",
+    "series": "time_series.stored_errors time_series.against_last_value",
 }  # fmt: skip
 FIGURES = {name: lambda name=name: attrgetter(name)(plots)() for name in PLAIN.split()} | {
     name: lambda name=name, which=which: attrgetter(name)(plots)(full_results(which))
-    for name, which in RESULTS.items()
+    for which, names in RESULTS.items() for name in names.split()
 } | {
     "heatmap": lambda: plots.heatmap([[0.0, 1.0]], "position", "dimension", "value", title="two"),
     "curves": lambda: plots.curves([1, 9], [[0.0, 1.0]], ["line"], "place", "value", log_x=True),

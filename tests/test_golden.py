@@ -40,9 +40,6 @@ def test_a_snapshot_sees_wrong_numbers_and_not_another_rounding():
     assert not golden.differences("query 5, 0.12", "query 5, 0.13")
 
 
-# ------------------------------------------------------------------------- nothing is left out
-
-
 @pytest.mark.parametrize("topic", PANELS)
 def test_every_option_and_both_ends_of_every_slider_are_among_the_settings(topic):
     make, settings = PANELS[topic]
@@ -70,9 +67,6 @@ def test_every_function_that_returns_a_figure_is_among_the_calls():
     }  # fmt: skip
     assert made | {"heatmap", "curves", "views_figure"} == set(FIGURES)
     assert len(PANELS) == sum(name.endswith("_explorer") for name in explorers.__all__)
-
-
-# --------------------------------------------------------------------- laws of all of them
 
 
 @pytest.mark.parametrize("topic", PANELS)
