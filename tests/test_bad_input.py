@@ -94,7 +94,8 @@ INSTEAD = {  # of what the annotation says
     "sinusoidal_at.positions": [[0, NAN], [INF], ["1"], [True], [1j], None, 3.0, [2**53 + 1],
                                 [[1], [1, 2]], np.array(["2020"], "M8[Y]"), np.ma.array([1])],
 }  # fmt: skip
-FITS = re.compile(  # shapes that may be any: each number by itself, or nothing to agree with
+ANY_RANK = re.compile(r"(_relative|_index|band_mask)\.relative|grid_coordinates|timing_signal")
+FITS = re.compile(  # any last axis: each number by itself, or nothing to agree with
     r"(distance|relative|coordinates|rows|times|by_distance|angles)$|at_scores\.(query|key)$"
     r"|(rotate|rotate_textbook)\.x|append\.(key|value)|attention(_output)?\.value|from_table"
     r"|(lookup_relative|shaw_values|shaw_values_naive)\.table|dynamic_ntk_factor|input_ids"
@@ -186,16 +187,17 @@ def bad_tensors(kind, name, value):
     yield from [value.half(), value.bfloat16()] if position else []
 
 
-def bad_shapes(annotation, value):
+def bad_shapes(own, annotation, value):
     """An axis too few, one too many, and a last axis of another length than its partner's."""
     found = [names.split() for names in re.findall(r"""['"]([^'"]*)['"]""", annotation)]
     found = found or [["length"], ["batch", "length"]]  # positions
     fixed = [[n for n in names if "*" not in n and n != "..."] for names in found]
-    if least := min(map(len, fixed)):
+    if (least := min(map(len, fixed))) and not ANY_RANK.search(own):
         yield value.reshape(-1)[0].reshape((1,) * (least - 1))
     if fixed == found:
         yield value.reshape((1,) * (max(map(len, found)) + 1 - value.ndim) + tuple(value.shape))
-    yield value[..., :-2] if len(found) == 2 else value[..., :-1]
+    if not FITS.search(own):
+        yield value[..., :-2] if len(found) == 2 else value[..., :-1]
 
 
 def bad_values(target, name):
@@ -227,7 +229,7 @@ def bad_values(target, name):
         bad += [0, -1, 2.5, True, "8", [0, 1]] if plain.startswith("int") else []
         value = at if plain.startswith("int") else value
         bad += [] if own in MOVED else bad_tensors(kind, name, value)
-        bad += [] if FITS.search(own) else bad_shapes(annotation, value)
+        bad += bad_shapes(own, annotation, value)
     else:
         raise KeyError(f"{own}: no bad values are known for {annotation}")
     takes_none = "None" in annotation or own.endswith("at_embeddings.positions")

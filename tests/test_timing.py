@@ -186,7 +186,7 @@ dates = np.array(["2025-01-01T00:00", "2025-01-01T00:10"], dtype="datetime64[m]"
 
 @pytest.mark.bad_input
 def test_dates_count_as_the_message_says():
-    with pytest.raises(TypeError, match=r"times.* datetime64\[s\]"):
+    with pytest.raises(TypeError, match=r"times.*datetime64"):
         timing_signal(dates, [DAY])
     seconds = torch.from_numpy(dates.astype("datetime64[s]").astype("int64"))
     assert seconds.tolist() == [1_735_689_600, 1_735_690_200]  # midnight, ten minutes later
