@@ -44,8 +44,8 @@ def plain(value):
     if flat.size == some.size or not known.size:
         return found
     mixed = np.nansum(flat * np.cos(np.arange(flat.size))) / known.size
-    told = [float(known.size), known.min(), known.max(), known.mean(), mixed]
-    return found | {"told": plain(told)}
+    told = [known.min(), known.max(), known.mean(), mixed]
+    return found | {"known": known.size, "told": plain(told)}
 
 
 def shown(thing) -> dict:
@@ -76,12 +76,12 @@ def _axes(axes) -> dict:
     legend = axes.get_legend()
     found = {
         "labels": [axes.get_title(), axes.get_xlabel(), axes.get_ylabel()],
-        "limits": [*axes.get_xlim(), *axes.get_ylim()],
+        "limits": [axes.get_xlim(), axes.get_ylim()],
         "scales": [s for s in (axes.get_xscale(), axes.get_yscale()) if s != "linear"],
         "ticks": [[label.get_text() for label in axis.get_ticklabels()] for axis in fixed],
         "lines": [
             [label if label[0] != "_" else "", to_hex(line.get_color()), line.get_linestyle(),
-             str(line.get_marker()), np.asarray(line.get_xydata())]
+             str(line.get_marker()), *np.asarray(line.get_xydata()).T]
             for line in axes.lines for label in [line.get_label()]
         ],
         "images": [
@@ -89,7 +89,7 @@ def _axes(axes) -> dict:
             for image in axes.images
         ],
         "bars": [
-            [to_hex(part.get_edgecolor()[0]), np.concatenate(part.get_segments())]
+            [to_hex(part.get_edgecolor()[0]), *np.concatenate(part.get_segments()).T]
             for part in parts if len(part.get_segments())
         ],
         "patches": [
@@ -98,7 +98,7 @@ def _axes(axes) -> dict:
             for patch in axes.patches
         ],
         "texts": [[text.get_text(), to_hex(text.get_color())] for text in axes.texts],
-        "places": [np.array([text.get_position() for text in axes.texts])] * bool(axes.texts),
+        "places": [*np.array([text.get_position() for text in axes.texts], float).T],
         "legend": [text.get_text() for text in legend.get_texts()] if legend else [],
     }  # fmt: skip
     return {name: value for name, value in found.items() if value}
