@@ -305,6 +305,7 @@ def test_one_thread_is_each_python_threads_own_and_its_number_comes_back():
         list(pool.map(visit, (3, 4)))
     assert seen == {3: (1, 3), 4: (1, 4)}
     assert torch.get_num_threads() == 2
+    torch.set_num_threads(2)  # new threads start with what was set last, 3 or 4
     with parallel.one_thread(), ThreadPoolExecutor(1) as fresh:
         assert fresh.submit(torch.get_num_threads).result() == 2
     looked = []
