@@ -11,6 +11,7 @@ import pytest
 from posenc_lib import experiments
 from posenc_lib.experiments import FULL, Record, Results, forecast_comparison, full_results, stored
 from posenc_lib.experiments import full_settings as settings_of
+from posenc_lib.experiments.__main__ import main as command
 
 every = pytest.mark.parametrize("name", FULL)
 FOLDER = files("posenc_lib").joinpath("experiments", "results")
@@ -140,6 +141,20 @@ def test_what_is_damaged_is_trained_again(written):
 def test_no_checksum_is_left_over():
     sums = json.loads(FOLDER.joinpath(stored.CHECKSUMS).read_text(encoding="utf-8"))
     assert list(sums) == sorted(f"{name}.json" for name in FULL)
+
+
+def test_nothing_is_trained_for_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(stored, "_experiment", lambda name: (pytest.fail, Plan))
+    monkeypatch.setattr(stored.os, "access", lambda path, mode: False)
+    with pytest.raises(PermissionError, match=r"run_full: .* cannot be written"):
+        stored.run_full("digits", folder=tmp_path)
+
+
+def test_the_command_says_that_it_cannot_write(monkeypatch, capsys):
+    monkeypatch.setattr(stored.os, "access", lambda path, mode: False)
+    with pytest.raises(SystemExit):
+        command(["digits"])
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_run_that_was_cut_short_goes_on(tmp_path, toy_experiment):
