@@ -115,7 +115,7 @@ def check(work: Path, *, cpu: bool, keep: Path | None) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.wheel_check")
-    parser.add_argument("--cpu", action="store_true", help="torch as its CPU-only build, through uv")
+    parser.add_argument("--cpu", action="store_true", help="the CPU-only build of torch")
     parser.add_argument("--keep", type=Path, help="leave both archives in this folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="posenc é ") as work:
