@@ -16,7 +16,7 @@ from torch.nn import functional as F
 import posenc_lib as P
 from benchmarks import peers
 from benchmarks.measure import Way
-from posenc_lib.sinusoidal import _turns
+from posenc_lib.embeddings.sinusoidal import _turns
 
 FLOOR = "floor"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from matplotlib.figure import Figure
 
 from benchmarks.cases import FLOOR
-from posenc_lib.plots._palette import CYCLE
+from posenc_lib.plots.palette import CYCLE
 
 
 def table(job: dict) -> str:

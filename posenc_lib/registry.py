@@ -14,70 +14,15 @@ import inspect
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.resources import files
 from typing import Any
 
-import posenc_lib
-from posenc_lib import _validate
-from posenc_lib.doors import Door, PositionEncoding
+from posenc_lib.base import validation
+from posenc_lib.base.doors import Door, PositionEncoding
+from posenc_lib.base.registry_entry import RegistryEntry
 
-POSITION = "position"
-DISTANCE = "distance"
-NOTHING = "nothing"
 _OWN = ("dim", "heads", "length", "causal")  # the arguments of make_encoding itself
-
-
-@dataclass(frozen=True)
-class RegistryEntry:
-    """What the library knows about one encoding.
-
-    - `name`: the key, as `MultiHeadAttention(encoding=...)` takes it; `title` is for figures.
-    - `class_name`: the class in `posenc_lib`; `sizes` and `defaults` are its arguments.
-    - `parameters`: the number of trained numbers, as a formula in the arguments.
-    - `depends_on`: "distance" means that scores depend on j - i only; "position" on where the
-      tokens stand; everything else is said in words.
-    - `longer`: what happens past the length it was made or trained for; `takes_longer` is False
-      where that is an error.
-    - `stable`: False where the answer for early tokens changes as the text grows; derived.
-    - `causal_only`: True where it exists for causal layers only.
-    - `source`: the paper.
-
-    >>> entry = encodings()["alibi"]
-    >>> entry.door.value, entry.depends_on, entry.takes_longer
-    ('added to the scores', 'distance', True)
-    """
-
-    name: str
-    title: str
-    class_name: str
-    door: Door
-    sizes: tuple[str, ...]
-    parameters: str
-    depends_on: str
-    longer: str
-    source: str
-    defaults: dict[str, Any] = field(default_factory=dict)
-    takes_longer: bool = True
-    causal_only: bool = False
-
-    @property
-    def cls(self) -> type[PositionEncoding]:
-        """The class that builds it."""
-        return getattr(posenc_lib, self.class_name)
-
-    @property
-    def stable(self) -> bool:
-        """Whether the answers for early tokens stay as they are while the text grows.
-
-        Not the same as `keeps_turned_keys`, which asks for the keys alone, but it follows: what
-        enters at queries and keys is stable where a turned key stays right, all else is.
-        """
-        return self.door is not Door.QUERIES_KEYS or self.cls.keeps_turned_keys
-
-    @property
-    def distance_only(self) -> bool:
-        """Whether its scores depend on j - i only."""
-        return self.depends_on == DISTANCE
 
 
 class Registry(Mapping[str, RegistryEntry]):
@@ -123,12 +68,13 @@ class Registry(Mapping[str, RegistryEntry]):
 def encodings() -> Registry:
     """All entries, name to `RegistryEntry`, in the order of the doors. Read only.
 
+    An encoding's entry stands at the end of its file; the files are those of the list of names.
+
     >>> [name for name, entry in encodings().items() if entry.door is Door.NONE]
     ['none']
     """
-    from posenc_lib._registry_entries import ENTRIES
-
-    return Registry(ENTRIES)
+    found = [entry for name in _files() for entry in getattr(import_module(name), "ENTRIES", ())]
+    return Registry(sorted(found, key=lambda entry: list(Door).index(entry.door)))
 
 
 def make_encoding(
@@ -165,15 +111,22 @@ def make_encoding(
     for option in options:
         if option not in (taken := _arguments(entry.cls)):
             allowed = dict.fromkeys([*taken, *_OWN])
-            raise _validate.unknown_option("make_encoding", option, allowed)
+            raise validation.unknown_option("make_encoding", option, allowed)
     sizes = _sizes(dim, heads, length, causal, options.get("prefix", 0))
     if not set(entry.sizes) <= {*sizes, *options}:
-        raise _validate.refuse(
+        raise validation.refuse(
             ValueError, "make_encoding", "length", None, f"an integer for {name!r}",
             "Pass the number of positions that it is made for.",
         )  # fmt: skip
     arguments = {size: sizes[size] for size in entry.sizes if size not in options}
     return entry.cls(**{**arguments, **entry.defaults, **options})
+
+
+def _files() -> list[str]:
+    """The files of the encodings, in the order in which the list of names has them."""
+    names = files("posenc_lib").joinpath("__init__.pyi").read_text(encoding="utf-8")
+    of_a_door = r"^from \.((?:base|embeddings|rotary|scores)\.\w+) import"
+    return [f"posenc_lib.{file}" for file in re.findall(of_a_door, names, re.MULTILINE)]
 
 
 def _arguments(cls: type[PositionEncoding]) -> list[str]:
@@ -189,7 +142,7 @@ def _unknown(
     meant = _meant(name, entries) if isinstance(name, str) else None
     remedy = f"Did you mean {meant!r}?" if meant else "Check the spelling."
     options = "one of " + ", ".join(map(repr, entries))
-    return _validate.refuse(error, function, "name", name, options, remedy)
+    return validation.refuse(error, function, "name", name, options, remedy)
 
 
 def _meant(name: str, entries: Mapping[str, RegistryEntry]) -> str | None:
@@ -215,16 +168,16 @@ def _words(name: str) -> list[str]:
 
 def _sizes(dim: int, heads: int, length: int | None, causal: bool, prefix: Any) -> dict[str, Any]:
     """Every size that a class may ask for, by the name of its argument."""
-    dim = _validate.size("make_encoding", "dim", dim)
-    heads = _validate.size("make_encoding", "heads", heads)
-    _validate.divides("make_encoding", "heads", heads, "dim", dim)
-    causal = _validate.flag("make_encoding", "causal", causal)
+    dim = validation.size("make_encoding", "dim", dim)
+    heads = validation.size("make_encoding", "heads", heads)
+    validation.divides("make_encoding", "heads", heads, "dim", dim)
+    causal = validation.flag("make_encoding", "causal", causal)
     sizes: dict[str, Any] = {"dim": dim, "heads": heads, "head_dim": dim // heads}
     sizes |= {"causal": causal, "bidirectional": not causal}
     if length is None:
         return sizes
-    length = _validate.size("make_encoding", "length", length)
-    prefix = _validate.size("make_encoding", "prefix", prefix, minimum=0)
+    length = validation.size("make_encoding", "length", length)
+    prefix = validation.size("make_encoding", "prefix", prefix, minimum=0)
     cells = max(length - prefix, 1)
     columns = math.isqrt(cells - 1) + 1  # the squarest grid that holds them all
     shape = (-(-cells // columns), columns)

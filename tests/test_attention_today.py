@@ -330,52 +330,6 @@ def test_a_window_over_a_long_text_makes_no_matrix_of_floats():
 
 
 @pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("given", "error", "words"),
-    [
-        ({"scale": 1e39}, ValueError, "scale = 1e\\+39.*at most"),
-        ({"scale": 0.0}, ValueError, "above 0"),
-        ({"window": 0}, ValueError, "window = 0"),
-        ({"window": 2.0}, TypeError, "window = 2.0"),
-        ({"sink": torch.zeros(3).double()}, ValueError, r"sink.shape = \(3,\)"),
-        ({"sink": torch.zeros(4, 1).double()}, ValueError, "heads"),
-        ({"sink": torch.zeros(4).int()}, TypeError, "sink.dtype"),
-        ({"bias": AlibiBias(3)}, ValueError, "heads = 3"),
-        ({"bias": "alibi"}, TypeError, "bias = 'str'"),
-    ],
-)
-@both
-def test_bad_settings_are_refused(run, given, error, words):
-    query, key, value = (part.float() for part in heads())
-    with pytest.raises(error, match=words):
-        run(query, key, value, **given)
-
-
-@pytest.mark.bad_input
-@both
-def test_heads_that_do_not_group_are_refused(run):
-    query, key, value = heads(kv_heads=3)
-    with pytest.raises(ValueError, match="leading axes"):
-        run(query, key, value)
-    with pytest.raises(ValueError, match="leading axes"):
-        run(*heads(groups=2, kv_heads=4))
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"kv_heads": 3}, "kv_heads = 3"), ({"kv_heads": 0}, "kv_heads = 0"),
-        ({"head_dim": 0}, "head_dim = 0"), ({"scale": -1.0}, "scale = -1.0"),
-        ({"window": 0}, "window = 0"),
-    ],
-)  # fmt: skip
-def test_bad_sizes_of_a_layer_are_refused(given, words):
-    with pytest.raises(ValueError, match=f"MultiHeadAttention: {words}"):
-        MultiHeadAttention(16, 4, **given)
-
-
-@pytest.mark.bad_input
 @both
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 def test_a_foreign_bias_is_looked_at(run, number):

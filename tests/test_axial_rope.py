@@ -69,27 +69,6 @@ def test_no_cells_and_vmap():
     assert torch.equal(found, grid_coordinates(cells, (2, 3)))
 
 
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("cells", "shape", "error"),
-    [
-        (torch.tensor([-1]), (2, 3), ValueError),
-        (torch.tensor([6]), (2, 3), ValueError),
-        (torch.tensor([0]).to(torch.uint64), (2, 3), TypeError),
-        (torch.tensor([0.0]), (2, 3), TypeError),
-        (torch.tensor([True]), (2, 3), TypeError),
-        ([0, 1], (2, 3), TypeError),
-        (torch.tensor([0]), (), ValueError),
-        (torch.tensor([0]), (2, 0), ValueError),
-        (torch.tensor([0]), (2, 3.0), TypeError),
-        (torch.tensor([0]), 6, TypeError),
-    ],
-)
-def test_coordinates_refuse(cells, shape, error):
-    with pytest.raises(error, match="grid_coordinates: "):
-        grid_coordinates(cells, shape)
-
-
 # Axial RoPE
 
 
@@ -177,31 +156,3 @@ def test_nothing_is_stored_and_the_repr_says_all():
     rope = AxialRotary(8, [2, 3])
     assert not rope.state_dict()
     assert repr(rope) == "AxialRotary(head_dim=8, shape=(2, 3), base=100, layout='interleaved')"
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("options", "error"),
-    [
-        ({"head_dim": 6, "shape": (2, 3)}, ValueError),
-        ({"head_dim": 8, "shape": (2, 3, 4)}, ValueError),
-        ({"head_dim": 8, "shape": ()}, ValueError),
-        ({"head_dim": 8, "shape": (2, -3)}, ValueError),
-        ({"head_dim": 8, "shape": 6}, TypeError),
-        ({"head_dim": 8.0, "shape": (2, 3)}, TypeError),
-        ({"head_dim": 8, "shape": (2, 3), "base": 0.5}, ValueError),
-        ({"head_dim": 8, "shape": (2, 3), "layout": "rows"}, ValueError),
-    ],
-)
-def test_it_refuses(options, error):
-    with pytest.raises(error, match="AxialRotary: "):
-        AxialRotary(**options)
-
-
-@pytest.mark.bad_input
-def test_positions_that_are_no_cells_are_refused():
-    rope, x = AxialRotary(8, (2, 3)), torch.ones(1, 1, 2, 8)
-    with pytest.raises(ValueError, match="no cell before the first"):
-        rope.at_query(x, torch.tensor([0, -1]))
-    with pytest.raises(TypeError, match="integer dtype"):
-        rope.at_key(x, torch.tensor([0.0, 1.0]))

@@ -7,7 +7,7 @@ import inspect
 import pytest
 import torch
 
-import posenc_lib.doors
+import posenc_lib.base.doors
 from posenc_lib import (
     Door,
     MultiHeadAttention,
@@ -197,7 +197,7 @@ def test_a_learners_encoding_moves_the_weights_towards_the_near():
 
 def encoding_of_the_docstring():
     """The class that PositionEncoding's own docstring shows."""
-    names = vars(posenc_lib.doors).copy()
+    names = vars(posenc_lib.base.doors).copy()
     for example in doctest.DocTestParser().get_examples(PositionEncoding.__doc__):
         exec(example.source, names)
     return names["Recency"]()

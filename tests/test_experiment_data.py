@@ -12,19 +12,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posenc_lib import _shipped
-from posenc_lib.experiments import (
-    digit_images,
-    measured,
-    prose,
-    sequences,
-    windows,
-    word_order,
-    word_windows,
-)
-from posenc_lib.experiments.measured_series import NAMES
-from posenc_lib.experiments.recipe import IGNORED
-from posenc_lib.experiments.series_windows import scale_of
+from posenc_lib.base import shipped
+from posenc_lib.experiments import measured, windows
+from posenc_lib.experiments.data import digit_images, prose, sequences, word_windows
+from posenc_lib.experiments.data.measured_series import NAMES
+from posenc_lib.experiments.data.series_windows import scale_of
+from posenc_lib.experiments.parts.training_settings import IGNORED
+from posenc_lib.experiments.text import word_order
 
 SPLITS = ("train", "validation", "test")
 
@@ -80,7 +74,7 @@ def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
     content = bytearray(prose._content())
     content[100] ^= 1
     (tmp_path / "data" / prose.FILE).write_bytes(content)
-    monkeypatch.setattr(_shipped, "files", lambda package: tmp_path)
+    monkeypatch.setattr(shipped, "files", lambda package: tmp_path)
     prose._splits.cache_clear()
     with pytest.raises(OSError, match=r"sha256 .* install"):
         prose.paragraphs("train")

@@ -21,29 +21,22 @@ from posenc_lib.experiments import (
     SeriesSettings,
     TextOrderSettings,
     Training,
-    baselines,
-    digit_images,
     digits,
     extrapolation,
     forecast,
-    forecast_comparison,
-    forecast_steps,
-    forecasting,
-    gaps,
-    images,
-    length_settings,
-    lengths,
     measured,
-    parallel,
-    readings,
-    sequences,
     series,
     side_by_side,
     text_order,
     windows,
-    word_order,
 )
-from posenc_lib.experiments.recipe import IGNORED, Batch
+from posenc_lib.experiments.data import digit_images, forecast_windows, sequences
+from posenc_lib.experiments.lengths import evaluation, settings, train_short
+from posenc_lib.experiments.parts import parallel
+from posenc_lib.experiments.parts.training_settings import IGNORED, Batch
+from posenc_lib.experiments.pictures import digit_models
+from posenc_lib.experiments.text import word_order
+from posenc_lib.experiments.time_series import baselines, comparison, forecast_steps, forecasting
 
 BRIEF = Training(steps=4, batch=8, rate=1e-2, every=2)
 LENGTHS = ExtrapolationSettings(
@@ -73,7 +66,7 @@ class Recorder(torch.nn.Module):
 
 @pytest.mark.parametrize("task", ["text", "noise"])
 def test_the_same_number_of_tokens_is_scored_at_every_length(task):
-    batches = [readings.scored_batch(LENGTHS, task, "test", 32 * n) for n in (1, 2, 4, 8)]
+    batches = [evaluation.scored_batch(LENGTHS, task, "test", 32 * n) for n in (1, 2, 4, 8)]
     assert len({batch.x.numel() for batch in batches}) == 1
     if task == "text":
         assert len({bytes(batch.x.flatten().numpy()) for batch in batches}) == 1
@@ -82,9 +75,9 @@ def test_the_same_number_of_tokens_is_scored_at_every_length(task):
 
 
 def test_a_sliding_window_scores_every_token_once_and_reads_no_long_row():
-    batch = readings.scored_batch(LENGTHS, "text", "test", 256)
+    batch = evaluation.scored_batch(LENGTHS, "text", "test", 256)
     recorder = Recorder(97)
-    logits, target = readings.sliding(recorder, batch, "rope", LENGTHS)
+    logits, target = evaluation.sliding(recorder, batch, "rope", LENGTHS)
     assert target.shape == logits.shape[:2]
     scored = target[target != IGNORED]
     assert scored.sort().values.tolist() == batch.target.flatten().sort().values.tolist()
@@ -93,41 +86,41 @@ def test_a_sliding_window_scores_every_token_once_and_reads_no_long_row():
 
 
 def test_a_window_of_keys_reaches_32_tokens_back():
-    batch = readings.scored_batch(LENGTHS, "text", "test", 256)
+    batch = evaluation.scored_batch(LENGTHS, "text", "test", 256)
     recorder = Recorder(97)
-    readings.windowed(recorder, batch, "rope", LENGTHS)
+    evaluation.windowed(recorder, batch, "rope", LENGTHS)
     mask = recorder.masks[0]
     assert mask.sum(1).tolist() == [min(i + 1, 32) for i in range(256)]
 
 
 def test_a_uniform_guess_scores_the_floor():
-    batch = readings.scored_batch(LENGTHS, "noise", "test", 64)
-    logits, target = readings.plain(Recorder(10), batch, "rope", LENGTHS)
-    loss, _ = readings.scores(logits, target)
+    batch = evaluation.scored_batch(LENGTHS, "noise", "test", 64)
+    logits, target = evaluation.plain(Recorder(10), batch, "rope", LENGTHS)
+    loss, _ = evaluation.scores(logits, target)
     assert loss == pytest.approx(sequences.NOISE_FLOOR)
 
 
 def test_randomised_positions_are_drawn_and_rise():
-    short, long = (readings.positions_of(LENGTHS, length_settings.RANDOMISED, n) for n in (32, 256))
+    short, long = (evaluation.positions_of(LENGTHS, settings.RANDOMISED, n) for n in (32, 256))
     for positions, n in ((short, 32), (long, 256)):
         assert len(positions) == n
         assert (positions.diff() > 0).all()
         assert 0 <= positions.min() <= positions.max() < 512
-    assert readings.positions_of(LENGTHS, "rope", 32).tolist() == list(range(32))
+    assert evaluation.positions_of(LENGTHS, "rope", 32).tolist() == list(range(32))
 
 
 def test_scaled_rope_is_the_trained_rope_at_its_own_length():
-    model = lengths.trained_model(LENGTHS, "sum", "rope", 0)
-    names = [name for name, _ in lengths._variants(model, LENGTHS, "rope", 8)]
-    assert names == ["rope", *lengths.SCALED]
-    batch = readings.scored_batch(LENGTHS, "sum", "test", 32)
+    model = train_short.trained_model(LENGTHS, "sum", "rope", 0)
+    names = [name for name, _ in train_short._variants(model, LENGTHS, "rope", 8)]
+    assert names == ["rope", *train_short.SCALED]
+    batch = evaluation.scored_batch(LENGTHS, "sum", "test", 32)
     plain, *scaled = (
-        readings.plain(variant, batch, name, LENGTHS)[0]
-        for name, variant in lengths._variants(model, LENGTHS, "rope", 1)
+        evaluation.plain(variant, batch, name, LENGTHS)[0]
+        for name, variant in train_short._variants(model, LENGTHS, "rope", 1)
     )
     for other in scaled:
         torch.testing.assert_close(other, plain)
-    for name, variant in lengths._variants(model, LENGTHS, "rope", 8)[1:]:
+    for name, variant in train_short._variants(model, LENGTHS, "rope", 8)[1:]:
         encoding = variant.layers[0].attention.encoding
         assert isinstance(encoding, RotaryEncoding)
         assert encoding.factor == 8.0, name
@@ -135,7 +128,7 @@ def test_scaled_rope_is_the_trained_rope_at_its_own_length():
 
 def test_extrapolation_is_tidy():
     found = extrapolation(LENGTHS)
-    assert set(found.values("encoding")) == {"alibi", "rope", *lengths.SCALED}
+    assert set(found.values("encoding")) == {"alibi", "rope", *train_short.SCALED}
     assert found.values("at") == [32, 64, 128, 256]
     assert all(math.isfinite(record.value) for record in found)
     keys = [(r.task, r.encoding, r.seed, r.at, r.metric) for r in found]
@@ -143,7 +136,7 @@ def test_extrapolation_is_tidy():
 
 
 def test_only_text_has_the_controls():
-    records = lengths.one_run(LENGTHS, "text", "alibi", 0)
+    records = train_short.one_run(LENGTHS, "text", "alibi", 0)
     assert {r.metric for r in records} == {
         "loss in nats", "accuracy", "loss in nats, window", "loss in nats, sliding"
     }  # fmt: skip
@@ -171,10 +164,10 @@ def test_a_bag_of_words_does_not_see_order():
 
 
 def test_shuffled_pixels_leave_no_position_as_it_was():
-    plan = images.DigitsSettings(training=BRIEF, dim=16, layers=1)
-    right, mixed = images.one_run(plan, "patches", "none", 0)
+    plan = digit_models.DigitsSettings(training=BRIEF, dim=16, layers=1)
+    right, mixed = digit_models.one_run(plan, "patches", "none", 0)
     assert right.value == mixed.value
-    model, _ = images.trained_model(plan, "patches", "sinusoidal_2d", 0)
+    model, _ = digit_models.trained_model(plan, "patches", "sinusoidal_2d", 0)
     tokens = digit_images.image_tokens(digit_images.split_digits("test")[0], 2)
     moved = model(tokens) - model(digit_images.shuffled_tokens(tokens, 0))
     assert moved.abs().max() > 1e-3
@@ -189,8 +182,8 @@ def test_shuffled_pixels_leave_no_position_as_it_was():
 )
 def test_a_changed_future_changes_no_prediction(task, encoding):
     """Everything after the origin of the first test row is replaced: its forecast stays."""
-    data = measured(gaps.SHAPES[task][0])
-    history = gaps.SHAPES[task][1]
+    data = measured(forecast_windows.SHAPES[task][0])
+    history = forecast_windows.SHAPES[task][1]
     origin = round(len(data) * 0.8) + history  # the first value that is not known
     rng = np.random.default_rng(0)
     changed = data.values.copy()
@@ -220,7 +213,7 @@ def test_with_gaps_the_model_is_given_half_of_the_months():
     rows = windows(measured("el_nino"), "test", history=36, horizon=12)
     for encoding in forecasting.TRAINED_GAPS:
         batch = forecast_steps._batch(rows, 1.0, "el_nino_gaps", encoding, np.random.default_rng(0))
-        assert batch.x.shape[1] == gaps.KEPT
+        assert batch.x.shape[1] == forecast_windows.KEPT
         assert (batch.x[:, -1] == 0).all(), "relative to the last value, which is always known"
         if encoding.endswith(forecasting.BY_TIME):
             assert (batch.positions[:, 0] == 0).all()
@@ -255,26 +248,22 @@ def test_ridge_finds_a_wave_and_no_more_than_a_wave():
 def test_the_difference_to_the_last_value_is_paired():
     data = measured("sp500")
     rows = windows(data, "test", history=32, horizon=5)
-    same = forecast_comparison._records(
+    same = comparison._records(
         "sp500", "x", 0, forecast_steps.Forecast(rows.last + 0 * rows.future, rows)
     )
-    assert {r.metric: r.value for r in same}[forecast_comparison.BEYOND] == 0.0
-    perfect = forecast_comparison._records(
-        "sp500", "x", 0, forecast_steps.Forecast(rows.future, rows)
-    )
+    assert {r.metric: r.value for r in same}[comparison.BEYOND] == 0.0
+    perfect = comparison._records("sp500", "x", 0, forecast_steps.Forecast(rows.future, rows))
     values = {(r.metric, r.at): r.value for r in perfect}
     assert values["rmse", 0] == 0.0
-    assert values[forecast_comparison.BEYOND, 0] == pytest.approx(
-        -np.mean((rows.future - rows.last) ** 2)
-    )
-    assert values[forecast_comparison.ERROR, 0] > 0
+    assert values[comparison.BEYOND, 0] == pytest.approx(-np.mean((rows.future - rows.last) ** 2))
+    assert values[comparison.ERROR, 0] > 0
 
 
 def test_settings_are_chosen_on_validation():
     tried = [
         Record(
             "el_nino",
-            forecast_comparison._choice("rope", rate, dim),
+            comparison._choice("rope", rate, dim),
             0,
             0,
             "validation rmse",
@@ -283,25 +272,25 @@ def test_settings_are_chosen_on_validation():
         for rate, dim, value in ((1e-3, 16, 3.0), (1e-3, 32, 1.0), (3e-3, 16, 2.0), (3e-3, 32, 4.0))
     ]
     plan = replace(SERIES, rates=(1e-3, 3e-3), dims=(16, 32))
-    best = forecast_comparison.chosen(plan, Results(tried), "el_nino", "rope")
+    best = comparison.chosen(plan, Results(tried), "el_nino", "rope")
     assert best == {"rate": 1e-3, "dim": 32}
 
 
 def test_series_are_tidy_and_tuned_where_there_is_a_choice():
     found = series(SERIES)
     assert found.values("metric") == [
-        forecast_comparison.RMSE, forecast_comparison.BEYOND, forecast_comparison.ERROR
+        comparison.RMSE, comparison.BEYOND, comparison.ERROR
     ]  # fmt: skip
     assert set(found.values("encoding")) == {
         "last value", "seasonal naive", "ridge", *forecasting.TRAINED
     }  # fmt: skip
-    assert found.where(metric=forecast_comparison.RMSE).values("at") == [1, 12, 0]
+    assert found.where(metric=comparison.RMSE).values("at") == [1, 12, 0]
     assert found.where(encoding="last value").values("seed") == [None]
-    tuned = forecast_comparison.tune(replace(SERIES, rates=(1e-3, 1e-2)))
+    tuned = comparison.tune(replace(SERIES, rates=(1e-3, 1e-2)))
     assert tuned.values("encoding")[:2] == [
         "none, rate 0.001, width 16", "none, rate 0.01, width 16"
     ]  # fmt: skip
-    assert tuned.values("metric") == [forecast_comparison.VALIDATION]
+    assert tuned.values("metric") == [comparison.VALIDATION]
 
 
 # Side by side
@@ -413,8 +402,8 @@ def test_the_same_call_spreads_over_a_dask_cluster(kind):
 
 
 def test_small_versions_are_small():
-    for name, settings in FULL.items():
-        small, full = getattr(package, settings).small(), getattr(package, settings)()
+    for name, plan in FULL.items():
+        small, full = getattr(package, plan).small(), getattr(package, plan)()
         assert len(small.seeds) == 1, name
         assert len(full.seeds) >= 3, name
 
@@ -422,7 +411,9 @@ def test_small_versions_are_small():
 def test_text_order_and_digits_are_tidy():
     words = text_order(TextOrderSettings(tasks=("topic",), trained=("t5",), training=BRIEF))
     pictures = digits(
-        images.DigitsSettings(tasks=("patches",), trained=("none",), training=BRIEF, seeds=(0,))
+        digit_models.DigitsSettings(
+            tasks=("patches",), trained=("none",), training=BRIEF, seeds=(0,)
+        )
     )
     assert [(r.encoding, r.at) for r in words] == [("t5", 8)] * 3
     assert words.values("seed") == [0, 1, 2]
@@ -437,10 +428,10 @@ def test_text_order_and_digits_are_tidy():
         (lambda: ExtrapolationSettings(tasks=("poems",)), "poems"),
         (lambda: ExtrapolationSettings(scored=1000), "longest row"),
         (lambda: TextOrderSettings(words=0), "words"),
-        (lambda: images.DigitsSettings(tasks=("voxels",)), "voxels"),
+        (lambda: digit_models.DigitsSettings(tasks=("voxels",)), "voxels"),
         (lambda: SeriesSettings(tasks=("stocks",)), "stocks"),
         (lambda: SeriesSettings(layers=0), "layers"),
-        (lambda: lengths.trained_model(LENGTHS, "sum", "rop", 0), "rop"),
+        (lambda: train_short.trained_model(LENGTHS, "sum", "rop", 0), "rop"),
         (lambda: forecast(SERIES, "stocks", "rope", 0, rate=1e-2, dim=16), "stocks"),
         (lambda: word_order.labelled("sorted", torch.ones(1, 2), torch.ones(1), None), "sorted"),
     ],

@@ -20,11 +20,10 @@ from posenc_lib import (
     TransformerStack,
     attention_output,
     attention_ways,
-    flex,
-    fused,
     padding_mask,
 )
-from posenc_lib.masks import Masks
+from posenc_lib.base.masks import Masks
+from posenc_lib.layers import flex, fused
 from tests.reference import randomise, tokens
 
 pytestmark = pytest.mark.unchecked  # no graph can be traced through the shape checker

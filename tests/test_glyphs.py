@@ -11,9 +11,9 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from posenc_lib.plots import Curves, Heatmap, TeachingFigure, views_figure
-from posenc_lib.plots._figure import teaching_style
-from posenc_lib.plots._glyphs import JOINERS, plain
 from posenc_lib.plots.attention import weight_maps
+from posenc_lib.plots.glyphs import JOINERS, plain
+from posenc_lib.plots.teaching_figure import teaching_style
 from posenc_lib.plots.text import distances
 
 FOREIGN = ["猫", "坐在垫子上", "🙂", "👩\u200d🔬", "❤\ufe0f", "क", "\U00013000"]

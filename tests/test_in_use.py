@@ -9,15 +9,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from posenc_lib import (
-    AlibiBias,
     KeyValueCache,
     MultiHeadAttention,
-    NezhaRelative,
     RotaryEncoding,
-    ShawRelative,
-    SinusoidalEncoding,
-    T5Bias,
-    TransformerLayer,
     TransformerStack,
     encodings,
     make_encoding,
@@ -216,30 +210,6 @@ def test_a_cache_is_claimed_only_by_a_call_that_succeeds():
             stranger(x, cache=cache)
 
 
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("call", "error", "words"),
-    [
-        (lambda c: c.crop(-1), ValueError, "length = -1"),
-        (lambda c: c.crop(4), ValueError, "at most the 3 cached tokens"),
-        (lambda c: c.crop(1.0), TypeError, "length = 1.0"),
-        (lambda c: c.reorder(torch.tensor([0, 2])), IndexError, "indices from 0 to 1"),
-        (lambda c: c.reorder([0]), TypeError, "torch.Tensor"),
-        (lambda c: c.reorder(torch.tensor([[0]])), ValueError, "rows"),
-        (
-            lambda c: c.append(torch.zeros(2, 1, 1, 4), torch.zeros(2, 1, 1, 5), torch.tensor([3])),
-            ValueError, "value.shape",
-        ),
-    ],
-)  # fmt: skip
-def test_a_cache_refuses(call, error, words):
-    cache = KeyValueCache()
-    cache.append(torch.zeros(2, 1, 3, 4), torch.zeros(2, 1, 3, 4), torch.arange(3))
-    with pytest.raises(error, match=words):
-        call(cache)
-    assert len(cache) == 3
-
-
 def test_only_what_stays_right_is_turned_once():
     for name, entry in ENTRIES.items():
         assert entry.stable == (entry.cls.keeps_turned_keys or entry.door.name != "QUERIES_KEYS"), (
@@ -260,33 +230,6 @@ def test_only_what_stays_right_is_turned_once():
 
 
 # Calls that are refused in words
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("call", "error", "words"),
-    [
-        (lambda: TransformerLayer(8, 2, heads=2), TypeError, "heads"),
-        (lambda: TransformerStack(8, 2, 0), ValueError, "layers = 0"),
-        (lambda: AlibiBias(8)(10, 10), TypeError, r"AlibiBias: call .* at_scores\(query, key"),
-        (lambda: RotaryEncoding(8)(torch.ones(1)), TypeError, r"RotaryEncoding: call .* at_query"),
-        (lambda: RotaryEncoding(64, theta=1e6), TypeError, "Did you mean 'base'"),
-        (lambda: RotaryEncoding(dim=64), TypeError, "Did you mean 'head_dim'"),
-        (lambda: ShawRelative(8, clip=4), TypeError, "option = 'clip'"),
-        (lambda: T5Bias(8, num_buckets=4), TypeError, "Did you mean 'buckets'"),
-        (lambda: SinusoidalEncoding(8, max_len=40), TypeError, "option = 'max_len'"),
-        (lambda: MultiHeadAttention(64, 4, encoding="RoPE"), ValueError, "Did you mean 'rope'"),
-        (lambda: NezhaRelative(8, 2).at_scores(torch.ones(1, 1, 3, 8), torch.ones(1, 1, 3, 6),
-                                               torch.arange(3), torch.arange(3)),
-         ValueError, r"NezhaRelative: key.shape\[-1\] = 6"),
-        (lambda: NezhaRelative(8, 2).at_scores(torch.ones(1, 1, 3, 6), torch.ones(1, 1, 3, 6),
-                                               torch.arange(3), torch.arange(3)),
-         ValueError, r"NezhaRelative: query.shape\[-1\] = 6"),
-    ],
-)  # fmt: skip
-def test_calls_that_cannot_work_are_refused_in_words(call, error, words):
-    with pytest.raises(error, match=words):
-        call()
 
 
 @pytest.mark.bad_input

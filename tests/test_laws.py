@@ -485,11 +485,3 @@ def test_a_grid_for_a_number_of_tokens_leaves_the_prefix_out():
 def test_a_causal_encoding_is_refused_in_a_layer_that_sees_the_future(name):
     with pytest.raises(ValueError, match="causal = False"):
         MultiHeadAttention(DIM, HEADS, encoding=name, length=LENGTH)
-
-
-@pytest.mark.bad_input
-def test_a_missing_length_and_an_unknown_name_are_refused():
-    with pytest.raises(ValueError, match="make_encoding: length = None"):
-        make_encoding("learned", dim=8, heads=2)
-    with pytest.raises(ValueError, match="'ropey' is not allowed; expected one of 'none'"):
-        MultiHeadAttention(8, 2, encoding="ropey")

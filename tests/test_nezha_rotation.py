@@ -98,24 +98,3 @@ def test_an_odd_head_dim_has_no_rotation_but_keeps_its_forms():
     assert NezhaRelative(3, 2).tables()[0].shape == (5, 3)
     layer = layer_of("paper", head_dim=3)
     assert layer(tokens(dim=9))[0].shape == (2, 7, 9)
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: nezha_rotation(4, 3), ValueError, "nezha_rotation: head_dim = 3 .* an even"),
-        (lambda: nezha_rotation(-1, 4), ValueError, "max_distance = -1 .* at least 0"),
-        (lambda: nezha_rotation(2, 4, base=1.0), ValueError, "base = 1.0 .* above 1"),
-        (lambda: nezha_rotation(2.0, 4), TypeError, "max_distance = 2.0 .* an integer"),
-        (lambda: turn_projections(torch.nn.Linear(2, 2), nezha_rotation(2, 4)), TypeError,
-         "turn_projections: layer = 'Linear' .* a MultiHeadAttention"),
-        (lambda: turn_projections(layer_of("paper"), nezha_rotation(2, 4)), ValueError,
-         r"rotation.shape\[0\] = 4 .* head_dim = 8"),
-        (lambda: turn_projections(layer_of("paper"), torch.eye(8)[0]), ValueError,
-         r"rotation.shape = \(8,\) .* shape \(head_dim, head_dim\)"),
-    ],
-)  # fmt: skip
-def test_bad_input_is_refused(call, error, message):
-    with pytest.raises(error, match=message):
-        call()

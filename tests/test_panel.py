@@ -17,14 +17,14 @@ from hypothesis.extra import numpy as hnp
 
 from posenc_lib.explorers.canvas import Canvas, encoded, quantised
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, Text, Toggle
-from posenc_lib.plots._figure import (
+from posenc_lib.plots.palette import PALETTES
+from posenc_lib.plots.teaching_figure import (
     CYCLE,
     TeachingFigure,
     colour_map,
     teaching_style,
     views_figure,
 )
-from posenc_lib.plots._palette import PALETTES
 from posenc_lib.plots.views import LARGEST_HEATMAP, Curves, Heatmap, number
 
 

@@ -6,16 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posenc_lib import minilm_position_table, sinusoidal_table
-from posenc_lib.probe import index_probe
-from posenc_lib.similarity import cosine_by_offset, cosine_matrix
-from posenc_lib.spectrum import wave_spectrum
-
-READERS = {
-    "index_probe": index_probe,
-    "cosine_matrix": cosine_matrix,
-    "cosine_by_offset": lambda table: cosine_by_offset(table, 1),
-    "wave_spectrum": wave_spectrum,
-}
+from posenc_lib.lessons.position_probe import index_probe
+from posenc_lib.lessons.similarity import cosine_by_offset, cosine_matrix
+from posenc_lib.lessons.spectrum import wave_spectrum
 
 
 def noise(length, dim, seed=0):
@@ -138,52 +131,10 @@ def test_shares_are_shares_of_the_variance():
 
 # --- bad input ---------------------------------------------------------------------------------
 
-BAD = [
-    ([[1.0, 2.0], [3.0, 4.0]], TypeError, "array of real numbers"),
-    (np.array([["a"]]), TypeError, "<U1"),
-    (np.ones((3, 3), dtype=complex), TypeError, "complex128"),
-    (np.ones((3, 3), dtype=bool), TypeError, "bool"),
-    (np.ones(3), ValueError, "(length, dim)"),
-    (np.ones((2, 3, 4)), ValueError, "(length, dim)"),
-    (np.ones((0, 3)), ValueError, "(0, 3)"),
-    (np.ones((6, 0)), ValueError, "(6, 0)"),
-    (np.array([[1.0], [np.nan], [1.0], [1.0], [1.0]]), ValueError, "row 1"),
-    (np.array([[1.0], [1.0], [np.inf], [1.0], [1.0]]), ValueError, "row 2"),
-]
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize("name", READERS)
-@pytest.mark.parametrize(("table", "error", "said"), BAD, ids=range(len(BAD)))
-def test_a_table_that_is_none_is_refused(name, table, error, said):
-    with pytest.raises(error) as caught:
-        READERS[name](table)
-    assert str(caught.value).startswith(f"{name}: table") and said in str(caught.value)
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("call", "error", "said"),
-    [
-        (lambda: index_probe(noise(4, 2)), ValueError, "at least 5 rows"),
-        (lambda: index_probe(noise(9, 2), folds=1), ValueError, "folds = 1"),
-        (lambda: index_probe(noise(9, 2), folds=2.5), TypeError, "folds = 2.5"),
-        (lambda: index_probe(noise(9, 2), seed=-1), ValueError, "seed = -1"),
-        (lambda: cosine_by_offset(noise(4, 2), 4), ValueError, "largest = 4"),
-        (lambda: cosine_by_offset(noise(4, 2), -1), ValueError, "largest = -1"),
-        (lambda: wave_spectrum(np.full((5, 2), 0.1)), ValueError, "the same row everywhere"),
-        (lambda: wave_spectrum(np.ones((1, 2))), ValueError, "at least 2 rows"),
-    ],
-)  # fmt: skip
-def test_arguments_out_of_range_are_refused(call, error, said):
-    with pytest.raises(error) as caught:
-        call()
-    assert said in str(caught.value)
-
 
 def test_torch_tables_are_read_too():
     torch = pytest.importorskip("torch")
-    from posenc_lib._arrays import as_table
+    from posenc_lib.base.arrays import as_table
 
     weight = torch.nn.Parameter(torch.eye(3, dtype=torch.bfloat16))
     np.testing.assert_array_equal(as_table("test", weight), np.eye(3))

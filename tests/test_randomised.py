@@ -93,19 +93,3 @@ def test_a_layer_takes_them(batch):
     dense = layer(x)[0]
     drawn = randomised_positions(5, 200, batch=batch, generator=seeded())
     assert (layer(x, positions=drawn)[0] - dense).abs().max() > 1e-3
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (lambda: randomised_positions(5, 4), ValueError, "length = 5 .* at most max_length = 4"),
-        (lambda: randomised_positions(0, 4), ValueError, "length = 0 .* at least 1"),
-        (lambda: randomised_positions(2, 4.0), TypeError, "max_length = 4.0 .* an integer"),
-        (lambda: randomised_positions(2, 4, batch=0), ValueError, "batch = 0 .* at least 1"),
-        (lambda: randomised_positions(2, 4, generator=3), TypeError, "generator = 'int'"),
-    ],
-)
-def test_bad_sizes_are_refused(call, error, message):
-    with pytest.raises(error, match=f"randomised_positions: {message}"):
-        call()

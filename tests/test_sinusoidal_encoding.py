@@ -143,28 +143,6 @@ def test_small_integers_do_not_wrap(dtype):
 # Graphs and transforms
 
 
-@pytest.mark.bad_input  # no graph can be traced through the run-time shape checker
-@pytest.mark.parametrize("positions", [None, torch.arange(7), torch.rand(3, 7) * 1e5])
-def test_compiled_and_exported_it_gives_the_same_numbers(positions):
-    torch._dynamo.reset()
-    encode, x = SinusoidalEncoding(5), torch.randn(3, 7, 5)
-    expected = encode(x, positions)
-    compiled = torch.compile(encode, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(x, positions), expected, rtol=0, atol=3e-7)
-    exported = torch.export.export(encode, (x, positions)).module()
-    torch.testing.assert_close(exported(x, positions), expected, rtol=0, atol=3e-7)
-
-
-@pytest.mark.bad_input
-def test_exported_with_any_length():
-    lengths = ({0: torch.export.Dim("batch"), 1: torch.export.Dim("length")},)
-    exported = torch.export.export(
-        SinusoidalEncoding(4), (torch.zeros(2, 5, 4),), dynamic_shapes=lengths
-    )
-    x = torch.randn(3, 900, 4)
-    torch.testing.assert_close(exported.module()(x), SinusoidalEncoding(4)(x), rtol=0, atol=5e-7)
-
-
 def test_vmap_over_input_and_positions():
     encode, x = SinusoidalEncoding(6), torch.randn(4, 2, 3, 6)
     positions = torch.randint(0, 9_000, (4, 3))

@@ -10,7 +10,7 @@ import pytest
 
 import posenc_lib
 from posenc_lib import NoEncoding, frequencies, show_source, wavelengths
-from posenc_lib.dot_product import weigh
+from posenc_lib.layers.dot_product import weigh
 
 SHOWN = {
     name: getattr(posenc_lib, name)

@@ -9,9 +9,11 @@ from importlib.resources import files
 import pytest
 
 from posenc_lib import experiments
-from posenc_lib.experiments import FULL, Record, Results, forecast_comparison, full_results, stored
+from posenc_lib.experiments import FULL, Record, Results, full_results, shipped_results
 from posenc_lib.experiments import full_settings as settings_of
 from posenc_lib.experiments.__main__ import main as command
+from posenc_lib.experiments.data import sequences
+from posenc_lib.experiments.time_series import comparison
 
 every = pytest.mark.parametrize("name", FULL)
 FOLDER = files("posenc_lib").joinpath("experiments", "results")
@@ -20,7 +22,7 @@ FOLDER = files("posenc_lib").joinpath("experiments", "results")
 @every
 def test_the_settings_are_those_of_the_code(name):
     """If this fails, the settings have changed since the results were made: make experiments."""
-    assert settings_of(name)["settings"] == stored.current_settings(name)
+    assert settings_of(name)["settings"] == shipped_results.current_settings(name)
 
 
 @every
@@ -42,13 +44,13 @@ def test_versions_are_recorded_and_nothing_of_the_day_or_the_machine(name):
     text = FOLDER.joinpath(f"{name}.json").read_text(encoding="utf-8")
     assert len(text) < 200_000
     versions = settings_of(name)["versions"]
-    assert set(versions) == {"python", *stored.PACKAGES}
+    assert set(versions) == {"python", *shipped_results.PACKAGES}
     assert not re.search(r"20\d\d-\d\d|/home|/root|/tmp|cpu\"", text)
 
 
 def test_a_baseline_made_again_is_the_one_that_is_stored():
     for task in ("el_nino", "sp500"):
-        for made in forecast_comparison.baseline_records(task):
+        for made in comparison.baseline_records(task):
             kept = full_results("series").where(
                 task=task, encoding=made.encoding, at=made.at, metric=made.metric
             )
@@ -58,12 +60,12 @@ def test_a_baseline_made_again_is_the_one_that_is_stored():
 def test_a_model_trained_again_is_the_one_that_is_stored():
     """Not to the last bit on another machine: sums in another order part ways in training."""
     plan, kept = experiments.SeriesSettings(), full_results("series")
-    choice = forecast_comparison.chosen(plan, kept, "sp500", "sinusoidal")
-    for made in forecast_comparison.one_run(plan, "sp500", "sinusoidal", 0, **choice):
+    choice = comparison.chosen(plan, kept, "sp500", "sinusoidal")
+    for made in comparison.one_run(plan, "sp500", "sinusoidal", 0, **choice):
         same = kept.where(
             task="sp500", encoding="sinusoidal", seed=0, at=made.at, metric=made.metric
         )
-        if made.metric == forecast_comparison.RMSE:
+        if made.metric == comparison.RMSE:
             assert same.mean() == pytest.approx(made.value, rel=0.02), made
 
 
@@ -83,7 +85,7 @@ def toy(plan, *, jobs=None):
 @pytest.fixture
 def toy_experiment(monkeypatch):
     def use(plan):
-        monkeypatch.setattr(stored, "_experiment", lambda name: (toy, lambda: plan))
+        monkeypatch.setattr(shipped_results, "_experiment", lambda name: (toy, lambda: plan))
 
     use(Plan())
     return use
@@ -94,23 +96,26 @@ def stored_in(folder):
 
 
 def test_what_is_written_is_read_again(tmp_path, monkeypatch, toy_experiment):
-    stored.run_full("digits", folder=tmp_path)
-    monkeypatch.setattr(stored, "_folder", lambda: tmp_path)
-    assert stored.full_results("digits") == Results(
+    shipped_results.run_full("digits", folder=tmp_path)
+    monkeypatch.setattr(shipped_results, "_folder", lambda: tmp_path)
+    assert shipped_results.full_results("digits") == Results(
         Record(task, "rope", 0, 1, "value", 0.333333) for task in ("a", "b")
     )
-    assert stored.full_settings("digits")["settings"] == {"tasks": ["a", "b"], "factor": 1.0}
+    assert shipped_results.full_settings("digits")["settings"] == {
+        "tasks": ["a", "b"],
+        "factor": 1.0,
+    }
     first = (tmp_path / "digits.json").read_bytes()
-    stored.run_full("digits", folder=tmp_path)
+    shipped_results.run_full("digits", folder=tmp_path)
     assert (tmp_path / "digits.json").read_bytes() == first
 
 
 @pytest.fixture
 def written(tmp_path, monkeypatch, toy_experiment):
     """Results of the digits in a folder that the library reads, and of another experiment."""
-    stored.run_full("digits", folder=tmp_path)
-    stored.run_full("series", folder=tmp_path)
-    monkeypatch.setattr(stored, "_folder", lambda: tmp_path)
+    shipped_results.run_full("digits", folder=tmp_path)
+    shipped_results.run_full("series", folder=tmp_path)
+    monkeypatch.setattr(shipped_results, "_folder", lambda: tmp_path)
     return tmp_path / "digits.json"
 
 
@@ -127,40 +132,40 @@ def test_an_edited_number_is_refused(written):
 
 
 def test_results_without_a_checksum_are_refused(written):
-    written.with_name(stored.CHECKSUMS).unlink()
+    written.with_name(shipped_results.CHECKSUMS).unlink()
     with pytest.raises(OSError, match=r"digits\.json"):
         full_results("digits")
 
 
 def test_what_is_damaged_is_trained_again(written):
     written.write_bytes(written.read_bytes()[:-20])
-    stored.run_full("digits", missing=True)
+    shipped_results.run_full("digits", missing=True)
     assert full_results("digits").values("task") == ["a", "b"]
 
 
 def test_no_checksum_is_left_over():
-    sums = json.loads(FOLDER.joinpath(stored.CHECKSUMS).read_text(encoding="utf-8"))
+    sums = json.loads(FOLDER.joinpath(shipped_results.CHECKSUMS).read_text(encoding="utf-8"))
     assert list(sums) == sorted(f"{name}.json" for name in FULL)
 
 
 def test_nothing_is_trained_for_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(stored, "_experiment", lambda name: (pytest.fail, Plan))
-    monkeypatch.setattr(stored.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(shipped_results, "_experiment", lambda name: (pytest.fail, Plan))
+    monkeypatch.setattr(shipped_results.os, "access", lambda path, mode: False)
     with pytest.raises(PermissionError, match=r"run_full: .* cannot be written"):
-        stored.run_full("digits", folder=tmp_path)
+        shipped_results.run_full("digits", folder=tmp_path)
 
 
 def test_the_command_says_that_it_cannot_write(monkeypatch, capsys):
-    monkeypatch.setattr(stored.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(shipped_results.os, "access", lambda path, mode: False)
     with pytest.raises(SystemExit):
         command(["digits"])
     assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_run_that_was_cut_short_goes_on(tmp_path, toy_experiment):
-    stored.run_full("digits", ["b"], folder=tmp_path)
+    shipped_results.run_full("digits", ["b"], folder=tmp_path)
     assert [row[0] for row in stored_in(tmp_path)["rows"]] == ["b"]
-    stored.run_full("digits", ["a"], folder=tmp_path)
+    shipped_results.run_full("digits", ["a"], folder=tmp_path)
     assert [row[0] for row in stored_in(tmp_path)["rows"]] == ["a", "b"]
 
 
@@ -171,27 +176,27 @@ def test_what_is_stored_is_not_trained_again_unless_asked(tmp_path, monkeypatch,
         trained.extend(plan.tasks)
         return toy(plan)
 
-    monkeypatch.setattr(stored, "_experiment", lambda name: (noted, Plan))
-    stored.run_full("digits", ["b"], folder=tmp_path)
-    path = stored.run_full("digits", missing=True, folder=tmp_path)
+    monkeypatch.setattr(shipped_results, "_experiment", lambda name: (noted, Plan))
+    shipped_results.run_full("digits", ["b"], folder=tmp_path)
+    path = shipped_results.run_full("digits", missing=True, folder=tmp_path)
     assert trained == ["b", "a"]
-    assert stored.run_full("digits", missing=True, folder=tmp_path) == path
+    assert shipped_results.run_full("digits", missing=True, folder=tmp_path) == path
     assert trained == ["b", "a"]
-    stored.run_full("digits", folder=tmp_path)
+    shipped_results.run_full("digits", folder=tmp_path)
     assert trained == ["b", "a", "a", "b"]
 
 
 def test_results_of_other_settings_are_not_kept(tmp_path, toy_experiment):
-    stored.run_full("digits", folder=tmp_path)
+    shipped_results.run_full("digits", folder=tmp_path)
     toy_experiment(Plan(factor=2.0))
-    stored.run_full("digits", ["a"], folder=tmp_path)
+    shipped_results.run_full("digits", ["a"], folder=tmp_path)
     assert [row[0] for row in stored_in(tmp_path)["rows"]] == ["a"]
 
 
 def test_results_of_other_versions_are_not_kept(tmp_path, monkeypatch, toy_experiment):
-    stored.run_full("digits", folder=tmp_path)
-    monkeypatch.setattr(stored, "current_versions", lambda: {"python": "4.0"})
-    stored.run_full("digits", ["b"], folder=tmp_path)
+    shipped_results.run_full("digits", folder=tmp_path)
+    monkeypatch.setattr(shipped_results, "current_versions", lambda: {"python": "4.0"})
+    shipped_results.run_full("digits", ["b"], folder=tmp_path)
     assert [row[0] for row in stored_in(tmp_path)["rows"]] == ["b"]
 
 
@@ -221,7 +226,7 @@ def test_at_8_times_the_length_tables_get_worse_by_more_than_40_per_cent(encodin
 
 
 def test_where_nothing_can_be_learned_every_curve_is_flat():
-    floor = experiments.sequences.NOISE_FLOOR
+    floor = sequences.NOISE_FLOOR
     for encoding in experiments.ExtrapolationSettings().trained:
         for at in (32, 64, 128, 256):
             assert loss("noise", encoding, at) == pytest.approx(floor, rel=0.01), encoding
@@ -231,6 +236,6 @@ def test_no_model_beats_the_last_value_of_stock_prices_beyond_its_error_bar():
     found = full_results("series").where(task="sp500", at=0)
     for encoding in experiments.SeriesSettings().trained("sp500"):
         model = found.where(encoding=encoding)
-        gain = -model.mean(metric=forecast_comparison.BEYOND)
-        error = model.mean(metric=forecast_comparison.ERROR)
+        gain = -model.mean(metric=comparison.BEYOND)
+        error = model.mean(metric=comparison.ERROR)
         assert gain < 2 * error, encoding

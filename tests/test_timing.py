@@ -166,7 +166,7 @@ def test_the_sum_is_rounded_once(dtype):
 # As a module
 
 
-@pytest.mark.bad_input  # no graph can be traced through the run-time shape checker
+@pytest.mark.unchecked
 def test_a_layer_compiles_and_exports_to_the_same_numbers():
     layer = MultiHeadAttention(8, 2, causal=True, encoding=TimingEncoding.from_periods([DAY] * 4))
     x, times = torch.randn(2, 4, 8), NOW + torch.tensor([0, 10, 5_000, 90_000]).double()
@@ -210,45 +210,15 @@ def test_dropout_acts_on_the_sum_and_settings_are_shown():
     assert not encode.state_dict()
 
 
-# Bad input
+# Dates
 
-x, encode = torch.zeros(1, 2, 4), TimingEncoding(4, shortest=60.0, longest=3600.0)
 dates = np.array(["2025-01-01T00:00", "2025-01-01T00:10"], dtype="datetime64[m]")
-BAD = [
-    (lambda: geometric_periods(5, 1, 2), ValueError, "dim = 5", "even"),
-    (lambda: geometric_periods(2, 1, 2), ValueError, "dim = 2", "int >= 4"),
-    (lambda: geometric_periods(4, 0, 2), ValueError, "shortest = 0", "above 0"),
-    (lambda: geometric_periods(4, 2, 2), ValueError, "longest = 2", "above 2"),
-    (lambda: timing_signal([1.0], [2]), TypeError, "times = 'list'", "as_tensor"),
-    (lambda: timing_signal(dates, [2]), TypeError, "datetime64", r"datetime64\[s\]"),
-    (lambda: timing_signal(torch.tensor([math.nan]), [2]), ValueError, "times", "Fill"),
-    (lambda: timing_signal(torch.tensor([True]), [2]), TypeError, "times", "numbers"),
-    (lambda: timing_signal(torch.ones(2), []), ValueError, "periods", "at least one"),
-    (lambda: timing_signal(torch.ones(2), 24), TypeError, "periods = 24", "list"),
-    (lambda: timing_signal(torch.ones(2), [24, 0]), ValueError, r"periods\[1\] = 0", "above 0"),
-    (lambda: timing_signal(torch.ones(2), ["day"]), TypeError, r"periods\[0\] = 'day'", "float"),
-    (lambda: encode(x, NOW + torch.arange(2.0)), ValueError, "times", "neighbours are 128 apart"),
-    (lambda: encode(x, dates), TypeError, "TimingEncoding: times.dtype", "int64"),
-    (lambda: encode(x, torch.arange(3)), ValueError, "times.shape", "arange"),
-    (lambda: encode(x), TypeError, "times", "missing"),
-    (lambda: encode(x[0], torch.arange(2)), ValueError, "x.shape", "x.None."),
-    (lambda: encode(x[..., :3], torch.arange(2)), ValueError, "x.shape", "dim = 4"),
-    (lambda: TimingEncoding(4, shortest=5, longest=1), ValueError, "longest = 1", "above 5"),
-    (lambda: TimingEncoding(4, shortest=1, longest=5, dropout=1), ValueError, "dropout", "below"),
-    (lambda: TimingEncoding.from_periods([-1]), ValueError, r"periods\[0\] = -1", "above 0"),
-]
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(("call", "error", "names", "helps"), BAD, ids=range(len(BAD)))
-def test_bad_input_is_refused_with_an_error_that_helps(call, error, names, helps):
-    with pytest.raises(error, match=names) as caught:
-        call()
-    caught.match(helps)
 
 
 @pytest.mark.bad_input
 def test_dates_count_as_the_message_says():
+    with pytest.raises(TypeError, match=r"times.* datetime64\[s\]"):
+        timing_signal(dates, [DAY])
     seconds = torch.from_numpy(dates.astype("datetime64[s]").astype("int64"))
     assert seconds.tolist() == [1_735_689_600, 1_735_690_200]  # midnight, ten minutes later
     torch.testing.assert_close(timing_signal(seconds, [DAY]), timing_loop([0, 600], [DAY]).float())

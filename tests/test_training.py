@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from posenc_lib.experiments import Batch, TinyTransformer, Training, seeded, sequences, train
-from posenc_lib.experiments.training import _groups
+from posenc_lib.experiments import Batch, TinyTransformer, Training, seeded, train
+from posenc_lib.experiments.data import sequences
+from posenc_lib.experiments.parts.training import _groups
 
 SHORT = Training(steps=12, batch=4, rate=1e-2, every=5)
 
@@ -150,28 +151,6 @@ def test_a_loss_that_is_not_finite_is_refused():
     model = nn.Linear(1, 1)
     with pytest.raises(ValueError, match="loss at step 5 = nan"):
         train(model, broken, SHORT, seed=0, loss=nn.functional.mse_loss)
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("settings", "error"),
-    [
-        ({"steps": 0}, ValueError),
-        ({"steps": 1.5}, TypeError),
-        ({"batch": 0}, ValueError),
-        ({"rate": 0.0}, ValueError),
-        ({"rate": math.nan}, ValueError),
-        ({"clip": -1.0}, ValueError),
-        ({"bias_times": 0.0}, ValueError),
-        ({"warm_up": 1.0}, ValueError),
-        ({"left": -0.1}, ValueError),
-        ({"decay": -0.1}, ValueError),
-        ({"patience": 0}, ValueError),
-    ],
-)
-def test_bad_settings_are_refused(settings, error):
-    with pytest.raises(error, match=f"Training: {next(iter(settings))}"):
-        Training(**settings)
 
 
 @pytest.mark.bad_input

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from posenc_lib import AlibiBias, Door, RotaryEncoding, encodings, make_encoding
+from posenc_lib import AlibiBias, Door, encodings, make_encoding
 from posenc_lib.experiments import TinyTransformer
 
 ENTRIES = encodings()
@@ -26,7 +26,6 @@ def tokens(rows=3, length=LENGTH, seed=0):
 
 
 every = pytest.mark.parametrize("name", ENTRIES)
-stable = pytest.mark.parametrize("name", [n for n, e in ENTRIES.items() if e.stable])
 
 
 @every
@@ -158,43 +157,3 @@ def test_real_vectors_go_in_too():
     torch.manual_seed(0)
     encoder = TinyTransformer(features=3, outputs=2, dim=DIM, heads=HEADS, read_out="mean")
     assert encoder(torch.randn(4, 6, 3)).shape == (4, 2)
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    ("arguments", "error", "words"),
-    [
-        ({}, ValueError, "exactly one of the two"),
-        ({"vocabulary": 3, "features": 2}, ValueError, "exactly one of the two"),
-        ({"vocabulary": 0}, ValueError, "vocabulary"),
-        ({"vocabulary": 3, "layers": 0}, ValueError, "layers"),
-        ({"vocabulary": 3, "heads": 3}, ValueError, "heads"),
-        ({"vocabulary": 3, "read_out": "first"}, ValueError, "read_out"),
-        ({"vocabulary": 3, "encoding": "rop"}, ValueError, "rop"),
-        ({"vocabulary": 3, "encoding": 4}, TypeError, "PositionEncoding"),
-        ({"vocabulary": 3, "encoding": "learned"}, ValueError, "length"),
-        ({"vocabulary": 3, "encoding": AlibiBias(2), "causal": True, "length": 4}, ValueError,
-         "made already"),
-        ({"vocabulary": 3, "encoding": AlibiBias(2)}, ValueError, "causal"),
-    ],
-)  # fmt: skip
-def test_bad_settings_are_refused(arguments, error, words):
-    with pytest.raises(error, match=words):
-        TinyTransformer(outputs=2, **{"dim": 8, "heads": 2} | arguments)
-
-
-@pytest.mark.bad_input
-def test_bad_input_is_refused():
-    decoder = TinyTransformer(vocabulary=3, outputs=2, dim=8, heads=2)
-    with pytest.raises(IndexError, match="vocabulary"):
-        decoder(torch.tensor([[3]]))
-    with pytest.raises(TypeError, match="integer"):
-        decoder(torch.zeros(1, 2))
-    with pytest.raises(ValueError, match=r"\(batch, length\)"):
-        decoder(torch.zeros(1, 2, 3).long())
-    with pytest.raises(ValueError, match="doors 2 or 3"):
-        decoder.replace_encoding(make_encoding("sinusoidal", dim=8, heads=2))
-    with pytest.raises(TypeError, match="PositionEncoding"):
-        decoder.replace_encoding("rope")
-    with pytest.raises(ValueError, match="head_dim"):
-        decoder.replace_encoding(RotaryEncoding(8))(torch.tensor([[1, 2]]))

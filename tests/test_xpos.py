@@ -150,14 +150,3 @@ def test_nothing_is_stored_and_the_repr_says_all():
     assert repr(xpos) == (
         "XposRotary(head_dim=8, base=10000, layout='half', rotary_dim=8, scale_base=100, gamma=0.5)"
     )
-
-
-@pytest.mark.bad_input
-@pytest.mark.parametrize(
-    "options",
-    [{"gamma": 0.0}, {"gamma": -1.0}, {"scale_base": 0.0}, {"scale_base": float("inf")},
-     {"rotary_dim": 3}, {"layout": "both"}],
-)  # fmt: skip
-def test_it_refuses(options):
-    with pytest.raises(ValueError, match="XposRotary: "):
-        XposRotary(4, **options)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import posenc_lib as P
 from benchmarks.measure import Way
 from benchmarks.reads import reads
-from posenc_lib.rotation import rotate
+from posenc_lib.rotary.rotation import rotate
 
 BEFORE, NOW = "first edition", "this tree"
 NAMES = {"rope": "RoPE", "alibi": "ALiBi", "t5": "T5", "shaw": "Shaw"}

@@ -8,21 +8,4 @@ from __future__ import annotations
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submodules=[
-        "start",
-        "sinusoidal",
-        "learned",
-        "relative",
-        "attention",
-        "biases",
-        "rotary",
-        "lengths",
-        "text",
-        "time_series",
-        "images",
-        "museum",
-    ],
-    submod_attrs={"exercise": ["Exercise", "Mistake", "Verdict"]},
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

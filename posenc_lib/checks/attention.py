@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from posenc_lib.base.masks import causal_mask
 from posenc_lib.checks.exercise import Exercise, Mistake
-from posenc_lib.dot_product import attention
-from posenc_lib.masks import causal_mask
+from posenc_lib.layers.dot_product import attention
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from posenc_lib.alibi import alibi_slopes
 from posenc_lib.checks.exercise import Exercise, Mistake
-from posenc_lib.t5 import t5_bucket
+from posenc_lib.scores.alibi import alibi_slopes
+from posenc_lib.scores.t5 import t5_bucket
 
 
 def _bucket(steps: Tensor, buckets: int, max_distance: int) -> Tensor:

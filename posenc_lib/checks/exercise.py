@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from posenc_lib._arrays import to_numpy
+from posenc_lib.base.arrays import to_numpy
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posenc_lib.axial_sinusoidal import axial_sinusoidal_at
+from posenc_lib.base.grid import grid_coordinates
 from posenc_lib.checks.exercise import Exercise, Mistake
-from posenc_lib.experiments.digit_images import image_tokens
-from posenc_lib.grid import grid_coordinates
-from posenc_lib.sinusoidal import sinusoidal_at
+from posenc_lib.embeddings.axial_sinusoidal import axial_sinusoidal_at
+from posenc_lib.embeddings.sinusoidal import sinusoidal_at
+from posenc_lib.experiments.data.digit_images import image_tokens
 
 BASE = 100.0
 

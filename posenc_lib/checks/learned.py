@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from posenc_lib.checks.exercise import Exercise, Mistake
-from posenc_lib.learned import LearnedEncoding
+from posenc_lib.embeddings.learned import LearnedEncoding
 
 
 def _layer_norm(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from posenc_lib.checks.exercise import Exercise, Mistake
-from posenc_lib.experiments.by_position import loss_by_position, window_starts
+from posenc_lib.experiments.lengths.by_position import loss_by_position, window_starts
 
 Rows = list[tuple[Tensor, Tensor]]
 

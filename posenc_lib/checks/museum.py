@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from posenc_lib._waves import frequencies64
+from posenc_lib.base.angles import frequencies64
 from posenc_lib.checks.exercise import Exercise, Mistake
+from posenc_lib.embeddings.sinusoidal import sinusoidal_table
 from posenc_lib.faults.absolute import added_to_the_batch, sees_order
 from posenc_lib.faults.rotary import mixed_layouts
-from posenc_lib.rotation import rotate
-from posenc_lib.sinusoidal import sinusoidal_table
+from posenc_lib.rotary.rotation import rotate
 
 
 @dataclass(frozen=True)

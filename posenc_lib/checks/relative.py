@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from posenc_lib.base.relative import relative_index, relative_positions
 from posenc_lib.checks.exercise import Exercise, Mistake, Verdict
-from posenc_lib.memory import largest_tensor
-from posenc_lib.relative import relative_index, relative_positions
-from posenc_lib.shaw import shaw_values
+from posenc_lib.lessons.memory import largest_tensor
+from posenc_lib.scores.shaw import shaw_values
 
 
 def _minus_plus(queries: int, keys: int, offset: int) -> Tensor:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from posenc_lib._waves import frequencies64
+from posenc_lib.base.angles import frequencies64
 from posenc_lib.checks.exercise import Exercise, Mistake
-from posenc_lib.ntk import ntk_frequencies
-from posenc_lib.rotation import rotate
+from posenc_lib.rotary.ntk import ntk_frequencies
+from posenc_lib.rotary.rotation import rotate
 
 BASE = 10000.0
 

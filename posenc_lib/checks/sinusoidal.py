@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from posenc_lib.checks.exercise import Exercise, Mistake
-from posenc_lib.sinusoidal import (
+from posenc_lib.embeddings.sinusoidal import (
     frequencies,
     shift_rotation,
     sinusoidal_textbook,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from posenc_lib.checks.exercise import Exercise, Mistake
-from posenc_lib.experiments.order_readers import largest_change
-from posenc_lib.experiments.word_order import labelled
+from posenc_lib.experiments.text.order_readers import largest_change
+from posenc_lib.experiments.text.word_order import labelled
 
 
 def _windows() -> list[tuple]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from posenc_lib.checks.exercise import Exercise, Mistake
-from posenc_lib.experiments.baselines import seasonal_at
-from posenc_lib.experiments.series_windows import Windows, scale_of
+from posenc_lib.experiments.data.series_windows import Windows, scale_of
+from posenc_lib.experiments.time_series.baselines import seasonal_at
 
 
 def _cut(

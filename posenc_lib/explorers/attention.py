@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from posenc_lib.doors import NoEncoding, PositionEncoding
+from posenc_lib.base.doors import PositionEncoding
+from posenc_lib.base.no_encoding import NoEncoding
+from posenc_lib.base.relative import band_mask, relative_positions
 from posenc_lib.explorers.attention_layer import (
     DIM,
     LENGTH,
@@ -23,7 +25,6 @@ from posenc_lib.explorers.attention_layer import (
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, Text
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.registry import encodings as registry
-from posenc_lib.relative import band_mask, relative_positions
 
 HEADS, WINDOW = 8, 2
 MASKS = {"none": "none", "causal": "causal", f"window ({WINDOW} on each side)": "window"}

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from posenc_lib.doors import PositionEncoding
-from posenc_lib.dot_product import attention
+from posenc_lib.base.doors import PositionEncoding
+from posenc_lib.layers.dot_product import attention
 from posenc_lib.registry import make_encoding
 
 DIM, LENGTH = 256, 128

@@ -12,7 +12,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from posenc_lib.explorers.pinned import HEATMAPS
-from posenc_lib.plots._palette import CYCLE, MISSING, PALETTES
+from posenc_lib.plots.palette import CYCLE, MISSING, PALETTES
 from posenc_lib.plots.views import Curves, Heatmap, View
 
 HERE = Path(__file__).parent

@@ -8,8 +8,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from posenc_lib.experiments import baselines
-from posenc_lib.experiments.forecast_steps import (
+from posenc_lib.experiments.data.forecast_windows import SHAPES, rows_of
+from posenc_lib.experiments.data.series_windows import Windows
+from posenc_lib.experiments.parts.training_settings import Training
+from posenc_lib.experiments.time_series import baselines
+from posenc_lib.experiments.time_series.forecast_steps import (
     BY_TIME,
     TIMING,
     Forecast,
@@ -19,9 +22,6 @@ from posenc_lib.experiments.forecast_steps import (
     predicted,
     prepare,
 )
-from posenc_lib.experiments.gaps import SHAPES, rows_of
-from posenc_lib.experiments.recipe import Training
-from posenc_lib.experiments.series_windows import Windows
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Toggle
 from posenc_lib.plots.time_series import BASELINES, TITLES, UNITS, forecast_curves
 from posenc_lib.plots.views import Curves, Heatmap, View

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from posenc_lib._arrays import as_table
-from posenc_lib.axial_rope import AxialRotary
-from posenc_lib.axial_sinusoidal import axial_sinusoidal_at
+from posenc_lib.base.arrays import as_table
+from posenc_lib.base.grid import grid_coordinates
+from posenc_lib.embeddings.axial_sinusoidal import axial_sinusoidal_at
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider
-from posenc_lib.grid import grid_coordinates
 from posenc_lib.plots.views import Curves, Heatmap, View
+from posenc_lib.rotary.axial_rope import AxialRotary
 
 DIM, MOST = 64, 24
 ONE_AXIS, TWO_AXES = "1-D sinusoidal", "2-D sinusoidal"

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from posenc_lib._arrays import as_table
+from posenc_lib.base.arrays import as_table
+from posenc_lib.embeddings.minilm_table import minilm_position_table
+from posenc_lib.embeddings.sinusoidal import sinusoidal_table
 from posenc_lib.explorers.panel import Choice, Panel, Slider
+from posenc_lib.lessons.similarity import cosine_matrix
 from posenc_lib.plots.views import Curves, Heatmap, View
-from posenc_lib.similarity import cosine_matrix
-from posenc_lib.sinusoidal import sinusoidal_table
-from posenc_lib.trained import minilm_position_table
 
 ROWS, COLUMNS = 512, 384
 RANDOM, TRAINED, SINUSOID, OWN = "random start", "trained MiniLM", "sinusoidal", "your own"

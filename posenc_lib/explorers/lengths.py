@@ -13,17 +13,17 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from posenc_lib.experiments.by_position import read, window_starts
-from posenc_lib.experiments.length_settings import RANDOMISED
-from posenc_lib.experiments.lengths import SCALED, scaled_model
-from posenc_lib.experiments.readings import positions_of, scored_batch
-from posenc_lib.experiments.sequences import NOISE_FLOOR
-from posenc_lib.experiments.short_models import SHORT, short_model
-from posenc_lib.experiments.transformer import TinyTransformer
+from posenc_lib.base.relative import band_mask, relative_positions
+from posenc_lib.experiments.data.sequences import NOISE_FLOOR
+from posenc_lib.experiments.lengths.by_position import read, window_starts
+from posenc_lib.experiments.lengths.evaluation import positions_of, scored_batch
+from posenc_lib.experiments.lengths.settings import RANDOMISED
+from posenc_lib.experiments.lengths.short_models import SHORT, short_model
+from posenc_lib.experiments.lengths.train_short import SCALED, scaled_model
+from posenc_lib.experiments.parts.transformer import TinyTransformer
 from posenc_lib.explorers.panel import Choice, Panel, Slider
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.registry import encodings
-from posenc_lib.relative import band_mask, relative_positions
 
 TRAINED, HALF = SHORT.length, SHORT.length // 2
 ROWS = 4  # for the weights; the loss takes all rows of the test split

@@ -35,7 +35,7 @@ from posenc_lib.explorers.tools import Tools
 from posenc_lib.plots.views import Curves, Heatmap, View
 
 if TYPE_CHECKING:
-    from posenc_lib.plots._figure import TeachingFigure
+    from posenc_lib.plots.teaching_figure import TeachingFigure
 
 __all__ = ["Choice", "Control", "LogSlider", "Panel", "Slider", "Text", "Toggle"]
 

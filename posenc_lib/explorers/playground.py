@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from posenc_lib.base.relative import band_mask, relative_positions
 from posenc_lib.explorers.attention import mean_by_distance
 from posenc_lib.explorers.attention_layer import (
     DIM,
@@ -20,7 +21,6 @@ from posenc_lib.explorers.attention_layer import (
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Text, Toggle
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.registry import encodings
-from posenc_lib.relative import band_mask, relative_positions
 
 HEADS = 8
 

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import torch
 
+from posenc_lib.base.relative import band_mask, clip_relative, relative_positions
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Toggle
 from posenc_lib.explorers.relative_biases import (
     BIAS_FORMS,
@@ -16,10 +17,9 @@ from posenc_lib.explorers.relative_biases import (
     bias_views,
     page_data,
 )
-from posenc_lib.nezha import nezha_table
 from posenc_lib.plots.views import Curves, Heatmap, View
-from posenc_lib.relative import band_mask, clip_relative, relative_positions
-from posenc_lib.shaw import shaw_scores
+from posenc_lib.scores.nezha import nezha_table
+from posenc_lib.scores.shaw import shaw_scores
 
 FARTHEST, LONGEST, WIDEST = 64, 128, 128
 TABLES, ALIBI = ("Shaw", "NEZHA"), ("ALiBi", "ALiBi causal")

@@ -11,9 +11,9 @@ import math
 import torch
 from torch import Tensor
 
-from posenc_lib.alibi import AlibiBias, alibi_slopes
 from posenc_lib.plots.views import Curves, Heatmap, View
-from posenc_lib.t5 import t5_bucket
+from posenc_lib.scores.alibi import AlibiBias, alibi_slopes
+from posenc_lib.scores.t5 import t5_bucket
 
 HEADS, BUCKETS, MAX_DISTANCE = 8, 32, 128
 DISTANCE = "key minus query (positions)"

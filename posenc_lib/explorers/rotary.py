@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider
-from posenc_lib.llama3 import Llama3Rotary
-from posenc_lib.ntk import NtkRotary
 from posenc_lib.plots.views import Curves, Heatmap, View, number
-from posenc_lib.position_interpolation import InterpolatedRotary
-from posenc_lib.rope import RotaryEncoding
-from posenc_lib.rotation import LAYOUTS
-from posenc_lib.yarn import YarnRotary
+from posenc_lib.rotary.llama3 import Llama3Rotary
+from posenc_lib.rotary.ntk import NtkRotary
+from posenc_lib.rotary.position_interpolation import InterpolatedRotary
+from posenc_lib.rotary.rope import RotaryEncoding
+from posenc_lib.rotary.rotation import LAYOUTS
+from posenc_lib.rotary.yarn import YarnRotary
 
 WIDEST, DRAWS = 128, 256
 PLAIN = "plain RoPE"

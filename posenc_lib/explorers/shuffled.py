@@ -8,9 +8,9 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from posenc_lib.experiments.digit_images import image_tokens, partly_shuffled, split_digits
-from posenc_lib.experiments.images import DigitsSettings, accuracy, trained_model
-from posenc_lib.experiments.transformer import TinyTransformer
+from posenc_lib.experiments.data.digit_images import image_tokens, partly_shuffled, split_digits
+from posenc_lib.experiments.parts.transformer import TinyTransformer
+from posenc_lib.experiments.pictures.digit_models import DigitsSettings, accuracy, trained_model
 from posenc_lib.explorers.panel import Panel, Slider
 from posenc_lib.plots.views import Curves, Heatmap, View
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from posenc_lib.embeddings.sinusoidal import frequencies, sinusoidal_table, wavelengths
 from posenc_lib.explorers.panel import LogSlider, Panel, Slider
 from posenc_lib.plots.views import Curves, Heatmap
-from posenc_lib.sinusoidal import frequencies, sinusoidal_table, wavelengths
 
 
 def sinusoidal_explorer(**settings: float) -> Panel:

@@ -8,11 +8,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from posenc_lib.experiments.order_readers import ORDERS, first_weights, natural, orders
-from posenc_lib.experiments.recipe import Training
-from posenc_lib.experiments.transformer import TinyTransformer
-from posenc_lib.experiments.word_order import TextOrderSettings, trained_model
-from posenc_lib.experiments.word_windows import RARE, numbers_of, words_of
+from posenc_lib.experiments.data.word_windows import RARE, numbers_of, words_of
+from posenc_lib.experiments.parts.training_settings import Training
+from posenc_lib.experiments.parts.transformer import TinyTransformer
+from posenc_lib.experiments.text.order_readers import ORDERS, first_weights, natural, orders
+from posenc_lib.experiments.text.word_order import TextOrderSettings, trained_model
 from posenc_lib.explorers.attention_layer import shortened
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Text
 from posenc_lib.plots.views import Curves, Heatmap, View

@@ -10,8 +10,4 @@ from __future__ import annotations
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submodules=["absolute", "relative", "biases", "rotary", "conclusions"],
-    submod_attrs={"exhibit": ["Exhibit", "exhibits"]},
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

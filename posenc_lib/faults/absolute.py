@@ -13,8 +13,8 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
+from posenc_lib.embeddings.sinusoidal import frequencies, sinusoidal_table
 from posenc_lib.faults.exhibit import exhibit
-from posenc_lib.sinusoidal import frequencies, sinusoidal_table
 
 Encode = Callable[[Float[Tensor, "batch length dim"]], Float[Tensor, "batch length dim"]]
 MakeTable = Callable[[int, int], Float[np.ndarray, "length dim"]]

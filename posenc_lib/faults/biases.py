@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from posenc_lib.alibi import alibi_slopes
+from posenc_lib.base.relative import relative_positions
 from posenc_lib.faults.exhibit import exhibit
-from posenc_lib.relative import relative_positions
-from posenc_lib.t5 import t5_bucket
+from posenc_lib.scores.alibi import alibi_slopes
+from posenc_lib.scores.t5 import t5_bucket
 
 Slopes = Callable[[int], Float[Tensor, " heads"]]
 Bias = Callable[[int, float], Float[Tensor, "query key"]]

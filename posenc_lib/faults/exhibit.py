@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from posenc_lib.source import show_source
+from posenc_lib.lessons.source import show_source
 
 ROOMS = ("absolute", "relative", "biases", "rotary", "conclusions")
 

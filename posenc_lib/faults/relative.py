@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from posenc_lib.distance_rows import skew
+from posenc_lib.base.distance_rows import skew
+from posenc_lib.base.relative import relative_positions
 from posenc_lib.faults.exhibit import exhibit
-from posenc_lib.relative import relative_positions
-from posenc_lib.toy import toy_relative
+from posenc_lib.lessons.toy_relative import toy_relative
 
 Matrix = Callable[[int, int], Int[Tensor, "..."]]
 Add = Callable[[Float[Tensor, "length dim"], Callable[[int, int], Tensor]], Tensor]

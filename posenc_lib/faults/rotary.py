@@ -12,14 +12,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from posenc_lib._waves import frequencies64
-from posenc_lib.dot_product import attention
+from posenc_lib.base.angles import frequencies64
 from posenc_lib.faults.exhibit import exhibit
-from posenc_lib.kv_cache import KeyValueCache
-from posenc_lib.multihead import MultiHeadAttention
-from posenc_lib.rope import RotaryEncoding
-from posenc_lib.rotation import rotate
-from posenc_lib.yarn import yarn_frequencies
+from posenc_lib.layers.dot_product import attention
+from posenc_lib.layers.kv_cache import KeyValueCache
+from posenc_lib.layers.multihead import MultiHeadAttention
+from posenc_lib.rotary.rope import RotaryEncoding
+from posenc_lib.rotary.rotation import rotate
+from posenc_lib.rotary.yarn import yarn_frequencies
 
 
 def angles_of(positions: Tensor, head_dim: int) -> Tensor:

@@ -7,28 +7,7 @@ from __future__ import annotations
 
 import lazy_loader
 
-from posenc_lib._extras import with_extra
+from posenc_lib.base.extras import with_extra
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submodules=[
-        "doors",
-        "sinusoidal",
-        "learned",
-        "relative",
-        "attention",
-        "biases",
-        "rotary",
-        "lengths",
-        "text",
-        "time_series",
-        "images",
-        "museum",
-    ],
-    submod_attrs={
-        "basic": ["heatmap", "curves"],
-        "views": ["Curves", "Heatmap"],
-        "_figure": ["TeachingFigure", "views_figure"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __getattr__ = with_extra("notebooks", __getattr__)

@@ -11,8 +11,8 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from posenc_lib._arrays import to_numpy
-from posenc_lib.plots._figure import CYCLE, TeachingFigure, colour_map, teaching_style
+from posenc_lib.base.arrays import to_numpy
+from posenc_lib.plots.teaching_figure import CYCLE, TeachingFigure, colour_map, teaching_style
 
 FRAME = {"fill": False, "edgecolor": CYCLE[1], "linewidth": 3, "clip_on": False}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from posenc_lib.plots._figure import TeachingFigure, views_figure
+from posenc_lib.plots.teaching_figure import TeachingFigure, views_figure
 from posenc_lib.plots.views import Curves, Heatmap
 
 

@@ -10,11 +10,17 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posenc_lib.alibi import alibi_slopes
-from posenc_lib.kerple import kerple_log, kerple_power
-from posenc_lib.plots._figure import CYCLE, TeachingFigure, settled, teaching_style, views_figure
+from posenc_lib.plots.teaching_figure import (
+    CYCLE,
+    TeachingFigure,
+    settled,
+    teaching_style,
+    views_figure,
+)
 from posenc_lib.plots.views import Curves, number
-from posenc_lib.t5 import T5Bias, t5_bucket
+from posenc_lib.scores.alibi import alibi_slopes
+from posenc_lib.scores.kerple import kerple_log, kerple_power
+from posenc_lib.scores.t5 import T5Bias, t5_bucket
 
 DISTANCE = "key minus query (positions)"
 ROUNDING = 1e-6

@@ -8,7 +8,7 @@ from enum import Enum
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch
 
-from posenc_lib.plots._figure import CYCLE, TeachingFigure, teaching_style
+from posenc_lib.plots.teaching_figure import CYCLE, TeachingFigure, teaching_style
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from posenc_lib.experiments.digit_images import image_tokens
-from posenc_lib.experiments.images import ACCURACY, SHUFFLED
-from posenc_lib.experiments.records import Results
-from posenc_lib.plots._figure import (
+from posenc_lib.experiments.data.digit_images import image_tokens
+from posenc_lib.experiments.parts.records import Results
+from posenc_lib.experiments.pictures.digit_models import ACCURACY, SHUFFLED
+from posenc_lib.lessons.similarity import cosine_matrix
+from posenc_lib.plots.teaching_figure import (
     CYCLE,
     TeachingFigure,
     draw_heatmap,
@@ -22,7 +23,6 @@ from posenc_lib.plots._figure import (
 )
 from posenc_lib.plots.views import Heatmap
 from posenc_lib.registry import encodings
-from posenc_lib.similarity import cosine_matrix
 
 CHANCE = 0.1
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from posenc_lib.plots._figure import (
+from posenc_lib.lessons.similarity import cosine_by_offset, cosine_matrix
+from posenc_lib.lessons.spectrum import wave_spectrum
+from posenc_lib.plots.teaching_figure import (
     CYCLE,
     TeachingFigure,
     draw_curves,
@@ -16,8 +18,6 @@ from posenc_lib.plots._figure import (
     teaching_style,
 )
 from posenc_lib.plots.views import Curves, Heatmap
-from posenc_lib.similarity import cosine_by_offset, cosine_matrix
-from posenc_lib.spectrum import wave_spectrum
 
 LINE, WAVE = 0.015, 0.05
 """From these shares of the variance on, a line of a spectrum and a group of lines count."""

@@ -10,12 +10,18 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from torch import Tensor
 
-from posenc_lib.experiments.lengths import LOSS, SCALED, SLIDING, WINDOW
-from posenc_lib.experiments.records import Results
-from posenc_lib.experiments.sequences import NOISE_FLOOR
-from posenc_lib.plots._figure import CYCLE, TeachingFigure, settled, teaching_style, views_figure
+from posenc_lib.experiments.data.sequences import NOISE_FLOOR
+from posenc_lib.experiments.lengths.train_short import LOSS, SCALED, SLIDING, WINDOW
+from posenc_lib.experiments.parts.records import Results
+from posenc_lib.plots.teaching_figure import (
+    CYCLE,
+    TeachingFigure,
+    settled,
+    teaching_style,
+    views_figure,
+)
 from posenc_lib.plots.views import Curves
-from posenc_lib.t5 import T5Bias
+from posenc_lib.scores.t5 import T5Bias
 
 TITLES = {
     "none": "none", "sinusoidal": "sinusoidal", "learned": "learned", "t5": "T5", "alibi": "ALiBi",

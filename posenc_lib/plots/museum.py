@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from posenc_lib.faults.absolute import half_precision_angles
 from posenc_lib.faults.relative import causal_shift
-from posenc_lib.plots._figure import (
+from posenc_lib.plots.teaching_figure import (
     TeachingFigure,
     draw_heatmap,
     settled,

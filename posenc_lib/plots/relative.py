@@ -10,8 +10,9 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from posenc_lib.memory import largest_tensor
-from posenc_lib.plots._figure import (
+from posenc_lib.base.relative import band_mask, clip_relative, relative_positions
+from posenc_lib.lessons.memory import largest_tensor
+from posenc_lib.plots.teaching_figure import (
     CYCLE,
     TeachingFigure,
     draw_curves,
@@ -19,8 +20,7 @@ from posenc_lib.plots._figure import (
     teaching_style,
 )
 from posenc_lib.plots.views import Curves, Heatmap
-from posenc_lib.relative import band_mask, clip_relative, relative_positions
-from posenc_lib.shaw import shaw_scores, shaw_scores_naive
+from posenc_lib.scores.shaw import shaw_scores, shaw_scores_naive
 
 
 def forms(queries: int, keys: int, *, clip: int) -> TeachingFigure:

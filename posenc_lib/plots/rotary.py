@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from posenc_lib.llama3 import Llama3Rotary
-from posenc_lib.ntk import NtkRotary
-from posenc_lib.plots._figure import (
+from posenc_lib.plots.teaching_figure import (
     CYCLE,
     TeachingFigure,
     draw_heatmap,
@@ -20,10 +18,12 @@ from posenc_lib.plots._figure import (
     views_figure,
 )
 from posenc_lib.plots.views import Curves, Heatmap, number
-from posenc_lib.position_interpolation import InterpolatedRotary
-from posenc_lib.rope import RotaryEncoding
-from posenc_lib.rotation import LAYOUTS, rotate
-from posenc_lib.yarn import YarnRotary
+from posenc_lib.rotary.llama3 import Llama3Rotary
+from posenc_lib.rotary.ntk import NtkRotary
+from posenc_lib.rotary.position_interpolation import InterpolatedRotary
+from posenc_lib.rotary.rope import RotaryEncoding
+from posenc_lib.rotary.rotation import LAYOUTS, rotate
+from posenc_lib.rotary.yarn import YarnRotary
 
 
 def same_angle(places: Sequence[tuple[int, int]], *, frequency: float = 0.4) -> TeachingFigure:

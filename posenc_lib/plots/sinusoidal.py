@@ -7,10 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from posenc_lib import _validate
-from posenc_lib.plots._figure import CYCLE, TeachingFigure, draw_heatmap, teaching_style
+from posenc_lib.base import validation
+from posenc_lib.embeddings.sinusoidal import (
+    frequencies,
+    sinusoidal_at,
+    sinusoidal_table,
+    wavelengths,
+)
+from posenc_lib.plots.teaching_figure import CYCLE, TeachingFigure, draw_heatmap, teaching_style
 from posenc_lib.plots.views import Heatmap
-from posenc_lib.sinusoidal import frequencies, sinusoidal_at, sinusoidal_table, wavelengths
 
 
 def table_and_waves(
@@ -80,7 +85,7 @@ def binary_digits(bits: int) -> Int[np.ndarray, "length {bits}"]:
     >>> binary_digits(2).tolist()
     [[0, 0], [1, 0], [0, 1], [1, 1]]
     """
-    bits = _validate.size("binary_digits", "bits", bits)
+    bits = validation.size("binary_digits", "bits", bits)
     return np.arange(2**bits)[:, None] >> np.arange(bits) & 1
 
 

@@ -8,8 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from posenc_lib.experiments.records import Results
-from posenc_lib.plots._figure import CYCLE, TeachingFigure, draw_heatmap, settled, teaching_style
+from posenc_lib.experiments.parts.records import Results
+from posenc_lib.plots.teaching_figure import (
+    CYCLE,
+    TeachingFigure,
+    draw_heatmap,
+    settled,
+    teaching_style,
+)
 from posenc_lib.plots.views import Heatmap
 
 TITLES = {"t5": "T5", "alibi": "ALiBi", "rope": "RoPE"}

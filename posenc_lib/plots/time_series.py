@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from posenc_lib.experiments.forecast_comparison import BEYOND, ERROR, RMSE
-from posenc_lib.experiments.forecast_steps import Forecast
-from posenc_lib.experiments.measured_series import NAMES, Measured, measured
-from posenc_lib.experiments.recipe import History
-from posenc_lib.experiments.records import Results
-from posenc_lib.experiments.series_windows import PARTS, Windows
-from posenc_lib.plots._figure import (
+from posenc_lib.experiments.data.measured_series import NAMES, Measured, measured
+from posenc_lib.experiments.data.series_windows import PARTS, Windows
+from posenc_lib.experiments.parts.records import Results
+from posenc_lib.experiments.parts.training_settings import History
+from posenc_lib.experiments.time_series.comparison import BEYOND, ERROR, RMSE
+from posenc_lib.experiments.time_series.forecast_steps import Forecast
+from posenc_lib.plots.teaching_figure import (
     CYCLE,
     TeachingFigure,
     settled,
@@ -75,7 +75,7 @@ def three_series() -> TeachingFigure:
 def training(history: History) -> TeachingFigure:
     """Training and validation loss at each look, and the step whose weights are kept.
 
-    >>> from posenc_lib.experiments.recipe import Look
+    >>> from posenc_lib.experiments.parts.training_settings import Look
     >>> looks = tuple(Look(step, 1 / step, 2 / step) for step in (1, 2, 3))
     >>> training(History(looks, kept=3, stopped_early=False)).alt[:24]
     'Loss against step, a mea'

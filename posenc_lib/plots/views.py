@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posenc_lib._arrays import to_numpy
+from posenc_lib.base.arrays import to_numpy
 
 LARGEST_HEATMAP = 4_194_304
 """Cells in the largest heat map (2,048 x 2,048)."""

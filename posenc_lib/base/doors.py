@@ -1,0 +1,196 @@
+"""The three doors through which position enters a Transformer, as one small protocol.
+
+1. added to the embeddings          `at_embeddings`   x + p
+2. applied to queries and keys      `at_query`, `at_key`   R(i) q, R(j) k
+3. added to the scores              `at_scores`       q.k / sqrt(head_dim) + b(i, j)
+   (and, for Shaw and NEZHA, to the values: `at_values`)
+
+A new encoding is a subclass of `PositionEncoding` that overrides what its door needs; the
+other methods do nothing. `MultiHeadAttention` and the attention panel take any of them.
+Positions are always passed in, never guessed from an axis.
+
+`prepare` runs once before the layers and says what the doors get in place of positions. It is an
+offer: without it the doors get the positions themselves.
+"""
+
+from __future__ import annotations
+
+import inspect
+from enum import Enum
+from typing import Any, ClassVar, NamedTuple
+
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from posenc_lib.base import validation
+from posenc_lib.base.places import Places
+
+Positions = Shaped[Tensor, "#batch length"] | Shaped[Tensor, " length"]
+QueryPositions = Shaped[Tensor, "#batch query"] | Shaped[Tensor, " query"]
+KeyPositions = Shaped[Tensor, "#batch key"] | Shaped[Tensor, " key"]
+
+Coordinates = Shaped[Tensor, "#batch _tokens axes"] | Shaped[Tensor, "_tokens axes"]
+"""Where an encoding takes several numbers a token, such as row and column."""
+
+
+class Door(Enum):
+    """Where an encoding enters; the value is the words used on figures.
+
+    >>> Door.SCORES.value
+    'added to the scores'
+    """
+
+    NONE = "no position"
+    EMBEDDINGS = "added to the embeddings"
+    QUERIES_KEYS = "applied to queries and keys"
+    SCORES = "added to the scores"
+
+
+class PositionEncoding(nn.Module):
+    """Base class of every encoding: all doors closed. Override the methods of your door.
+
+    An encoding that adds the negative distance to every score, in full:
+
+    >>> from posenc_lib import relative_positions
+    >>> class Recency(PositionEncoding):
+    ...     door = Door.SCORES
+    ...     def at_scores(self, query, key, query_positions, key_positions):
+    ...         distance = relative_positions(query_positions, key_positions).abs()
+    ...         return -distance.to(query.dtype).unsqueeze(-3)  # an axis for the heads
+    >>> Recency().door.value
+    'added to the scores'
+    """
+
+    door: ClassVar[Door] = Door.NONE
+    needs_seen: bool = False  # True where at_scores also takes `seen`, what the masks let through
+    causal_only: bool = False  # True where the encoding means nothing for keys after the query
+    keeps_turned_keys: bool = False  # True where a turned key stays right as the text grows
+
+    def __new__(cls, *arguments: Any, **options: Any) -> PositionEncoding:
+        """Refuse an option that the class does not have, with the name that was meant."""
+        known = inspect.signature(cls.__init__).parameters
+        if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+            for option in options:
+                if option not in known:
+                    raise validation.unknown_option(cls.__name__, option, list(known)[1:])
+        return super().__new__(cls)
+
+    def prepare(self, places: Places) -> tuple[Any, Any, Any]:
+        """What the doors get in place of positions: for queries, for keys to turn, for all keys.
+
+        `at_embeddings` and `at_query` get the first, `at_key` the second, `at_scores` and
+        `at_values` the first and the third; a context's embeddings get the third. Made once
+        before all layers that share this object: a table of cosines, the numbers of all distances.
+        """
+        return places.query, places.new if self.keeps_turned_keys else places.key, places.key
+
+    def forward(self, *arguments: Any, **options: Any) -> Tensor:
+        """Refused: what enters after the embeddings is not called, its doors are."""
+        doors = {
+            Door.QUERIES_KEYS: "at_query(query, positions) and at_key(key, positions)",
+            Door.SCORES: "at_scores(query, key, query_positions, key_positions)",
+        }
+        raise validation.refuse(
+            TypeError, type(self).__name__, "call", "encoding(...)",
+            doors.get(self.door, "at_embeddings(x, positions)"),
+            "Or let MultiHeadAttention(..., encoding=encoding) open the doors.",
+        )  # fmt: skip
+
+    def check_positions(
+        self, function: str, argument: str, positions: Any, length: int, batch: int
+    ) -> Tensor:
+        """Return positions that this encoding takes, one for each token; refuse any others."""
+        validation.positions(function, argument, positions, length=length, batch=batch)
+        return positions
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether `at_values` has to see the attention weights: so if a subclass overrides it."""
+        return type(self).at_values is not PositionEncoding.at_values
+
+    def at_embeddings(
+        self, x: Float[Tensor, "batch length dim"], positions: Positions | Any
+    ) -> Float[Tensor, "batch length dim"]:
+        """Door 1: return the input with position added."""
+        return x
+
+    def at_query(
+        self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions | Any
+    ) -> Float[Tensor, "batch heads query head_dim"]:
+        """Door 2: return the queries transformed by their positions."""
+        return query
+
+    def at_key(
+        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions | Any
+    ) -> Float[Tensor, "batch heads key head_dim"]:
+        """Door 2: return the keys transformed by their positions."""
+        return key
+
+    def at_scores(
+        self,
+        query: Float[Tensor, "batch heads query head_dim"],
+        key: Float[Tensor, "batch heads key head_dim"],
+        query_positions: QueryPositions | Any,
+        key_positions: KeyPositions | Any,
+    ) -> Float[Tensor, "... query key"] | None:
+        """Door 3: return what is added to the scaled scores, broadcastable to
+        (batch, heads, query, key), or None. A term for each batch row needs a heads axis."""
+        return None
+
+    def at_values(
+        self,
+        weights: Float[Tensor, "batch heads query key"],
+        query_positions: QueryPositions | Any,
+        key_positions: KeyPositions | Any,
+    ) -> Float[Tensor, "batch heads query head_dim"] | None:
+        """Door 3: return what is added to the attention output, or None."""
+        return None
+
+
+class Prepared(NamedTuple):
+    """What `MultiHeadAttention.prepare` makes of places, for every layer with this encoding."""
+
+    encoding: PositionEncoding
+    places: Places
+    query: Any
+    new: Any
+    key: Any
+
+
+def check_heads_first(function: str, argument: str, x: Tensor, positions: Any) -> None:
+    """Refuse (batch, length, heads, head_dim) where the number of positions tells it apart."""
+    if not isinstance(positions, Tensor) or not positions.ndim or x.ndim != 4:
+        return
+    length = positions.shape[-1]
+    if x.shape[2] != length == x.shape[1]:
+        raise validation.refuse(
+            ValueError, function, f"{argument}.shape", tuple(x.shape),
+            f"(batch, heads, length, head_dim) with length = {length}",
+            f"The second axis is as long as the positions: {argument}.transpose(1, 2).",
+        )  # fmt: skip
+
+
+def is_foreign(encoding: PositionEncoding) -> bool:
+    """Whether a class is not the library's own: what it returns is looked at."""
+    return not type(encoding).__module__.startswith("posenc_lib.")
+
+
+def check_prepared(
+    name: str,
+    argument: str,
+    length: int,
+    prepared: int,
+    batch: int | None = None,
+    prepared_batch: int | None = None,
+) -> None:
+    """Refuse what was prepared for another number of tokens, or another batch, than is there."""
+    if length != prepared:
+        raise validation.refuse(
+            ValueError, name, f"length of {argument}", length,
+            f"{prepared}, the length that was prepared", "Prepare again for each length.",
+        )  # fmt: skip
+    if prepared_batch not in (None, 1, batch):
+        raise validation.refuse(
+            ValueError, name, f"batch of {argument}", batch,
+            f"{prepared_batch}, the batch that was prepared", "Prepare again for each batch.",
+        )  # fmt: skip

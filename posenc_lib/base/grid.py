@@ -1,0 +1,105 @@
+"""From a place in the sequence to a place in a picture: flat cell numbers to coordinates.
+
+    cell = row * columns + column      <->      (row, column) = (cell // columns, cell % columns)
+
+An image, a video or a table is fed to attention as one sequence, row after row (row-major
+order). The n-D encodings need the coordinates back. `shape` is the grid, such as
+(rows, columns) or (frames, rows, columns).
+
+The traps: an image of another width, where the same cell number is another place. And a class
+token before the patches, which moves every patch by one cell: 14 x 14 patches and one such token
+are 197 numbers for 196 cells. So a number past the grid is an error here, and the encodings take
+a `prefix`, the number of tokens that stand before the cells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Int64, Integer
+from torch import Tensor
+
+from posenc_lib.base import validation
+
+PAST_THE_GRID = (
+    "Build the encoding with the real shape; a class token needs prefix=1 or no position."
+)
+
+
+def grid_coordinates(
+    positions: Integer[Tensor, "*batch length"], shape: Sequence[int]
+) -> Int64[Tensor, "*batch length axes"]:
+    """The coordinates of flat row-major cell numbers: (row, column) for a 2-D grid.
+
+    cell = row * columns + column. Adds a last axis as long as `shape`.
+
+    Raises TypeError for positions that are no integers, ValueError for negative ones, for numbers
+    past the last cell and for a shape that is empty or not made of sizes. While a graph is traced
+    and on the meta device the numbers cannot be read, and only shapes and dtypes are checked.
+
+    Source: row-major order, as in Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words",
+    section 3.1 (patches in raster order).
+
+    >>> grid_coordinates(torch.tensor([0, 2, 3, 5]), (2, 3))
+    tensor([[0, 0],
+            [0, 2],
+            [1, 0],
+            [1, 2]])
+    """
+    shape = checked_shape("grid_coordinates", shape)
+    check_cells("grid_coordinates", positions, shape)
+    rest, coordinates = positions.long(), []
+    for extent in reversed(shape[1:]):  # the last axis runs fastest
+        coordinates.append(rest % extent)
+        rest = rest // extent
+    return torch.stack([rest, *reversed(coordinates)], -1)
+
+
+def checked_shape(function: str, shape: Any) -> tuple[int, ...]:
+    """The shape of a grid as ints; shared by the n-D encodings."""
+    remedy = "Pass one int for each axis, such as (rows, columns)."
+    try:
+        axes = tuple(shape)
+    except TypeError:
+        raise validation.refuse(
+            TypeError, function, "shape", shape, "a sequence of sizes", remedy
+        ) from None
+    if not axes:
+        raise validation.refuse(ValueError, function, "shape", axes, "at least one axis", remedy)
+    return tuple(
+        validation.size(function, f"shape[{axis}]", extent) for axis, extent in enumerate(axes)
+    )
+
+
+def check_cells(function: str, positions: Any, shape: tuple[int, ...], prefix: int = 0) -> None:
+    """Refuse anything but whole numbers of a grid: 0 up to the number of its cells, plus prefix."""
+    validation.whole(
+        function, "positions", positions, "A cell of a grid is counted: row * columns + column."
+    )
+    if not (positions.numel() and validation.readable(positions)):
+        return
+    low, high, cells = int(positions.min()), int(positions.max()), math.prod(shape)
+    if low < 0:
+        raise validation.refuse(
+            ValueError, function, "positions", low, "cell numbers from 0",
+            "A grid has no cell before the first.",
+        )  # fmt: skip
+    if high >= prefix + cells:
+        before = f", after prefix = {prefix}" if prefix else ""
+        raise validation.refuse(
+            ValueError, function, "positions", high,
+            f"numbers from 0 to {prefix + cells - 1}: a grid of shape {shape} has {cells} "
+            f"cells{before}", PAST_THE_GRID,
+        )  # fmt: skip
+
+
+def after_prefix(positions: Tensor, prefix: int) -> tuple[Tensor, Tensor]:
+    """The cell of each token number, and where there is one: number t >= prefix is cell t - prefix.
+
+    The numbers below `prefix` get cell 0, so that a look-up works, and False.
+    """
+    cells = positions.long() - prefix
+    return cells.clamp(min=0), cells >= 0

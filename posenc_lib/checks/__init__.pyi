@@ -1,0 +1,17 @@
+"""The checkers of the exercises, one module a notebook."""
+
+from . import (
+    start as start,
+    sinusoidal as sinusoidal,
+    learned as learned,
+    relative as relative,
+    attention as attention,
+    biases as biases,
+    rotary as rotary,
+    lengths as lengths,
+    text as text,
+    time_series as time_series,
+    images as images,
+    museum as museum,
+)
+from .exercise import Exercise as Exercise, Mistake as Mistake, Verdict as Verdict

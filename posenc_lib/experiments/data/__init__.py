@@ -1,0 +1,1 @@
+"""The data, without a download: prose, drawn sequences, digits, measured series."""

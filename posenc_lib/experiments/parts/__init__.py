@@ -1,0 +1,1 @@
+"""The parts of every experiment: model, training, records, runs side by side."""

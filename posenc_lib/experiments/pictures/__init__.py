@@ -1,0 +1,1 @@
+"""Handwritten digits, pixel by pixel: what two coordinates are worth."""

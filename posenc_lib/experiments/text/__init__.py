@@ -1,0 +1,1 @@
+"""Can a reader tell a sentence from its reverse, and how soon does it learn to?"""

@@ -1,0 +1,1 @@
+"""Forecasts of measured series beside the simple rules that are hard to beat."""

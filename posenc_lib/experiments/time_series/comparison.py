@@ -1,0 +1,177 @@
+"""Forecasts of every series and encoding beside the baselines, with an error bar.
+
+    d_r = mean over the horizon of (y - model)^2 - (y - last value)^2        one number a row r
+    gain = -mean(d),    error = standard deviation of block means / sqrt(blocks)
+
+Learning rate and width are chosen for each series and encoding on the validation part; the test
+part is touched once. Neighbouring rows share most of their values and are no independent evidence,
+so a block of rows counts as one.
+
+Source: Diebold and Mariano 1995, "Comparing Predictive Accuracy", section 1 (the difference of two
+losses and its long-run variance; blocks are the simplest estimate of it).
+
+The trap: a single lucky seed that beats the last value on prices by less than its error bar.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from posenc_lib.experiments.data.forecast_windows import rows_of
+from posenc_lib.experiments.parts.parallel import side_by_side
+from posenc_lib.experiments.parts.records import Record, Results
+from posenc_lib.experiments.time_series import baselines
+from posenc_lib.experiments.time_series.forecast_steps import Forecast
+from posenc_lib.experiments.time_series.forecasting import SeriesSettings, forecast
+
+RMSE, BEYOND, ERROR = "rmse", "mse minus last value", "standard error of the difference"
+VALIDATION = "validation rmse"
+
+
+def series(settings: SeriesSettings | None = None, *, jobs: int | None = None) -> Results:
+    """Choose learning rate and width on the validation part, then test with every seed.
+
+    Metrics: "rmse" at horizon 1, the last horizon and 0 for all of them together; "mse minus last
+    value" with "standard error of the difference" for all together (negative: better than the
+    last value); "validation rmse" of each choice, its `encoding` followed by rate and width.
+
+    Raises like `side_by_side`.
+
+    Source: Diebold and Mariano 1995, section 1, for the difference and its error.
+    """
+    settings = SeriesSettings() if settings is None else settings
+    choices = len(settings.rates) * len(settings.dims)
+    tried = tune(settings, jobs=jobs) if choices > 1 else Results()
+    calls = [
+        {
+            "settings": settings, "task": task, "encoding": encoding, "seed": seed,
+            **chosen(settings, tried, task, encoding),
+        }
+        for task in settings.tasks
+        for encoding in settings.trained(task)
+        for seed in settings.seeds
+    ]  # fmt: skip
+    simple = Results(r for task in settings.tasks for r in baseline_records(task))
+    return tried + simple + side_by_side(one_run, calls, jobs=jobs)
+
+
+def tune(settings: SeriesSettings, *, jobs: int | None = None) -> Results:
+    """The validation error of every choice of learning rate and width, first seed only.
+
+    Raises like `side_by_side`.
+    """
+    calls = [
+        {
+            "settings": settings, "task": task, "encoding": encoding, "seed": settings.seeds[0],
+            "rate": rate, "dim": dim,
+        }
+        for task in settings.tasks
+        for encoding in settings.trained(task)
+        for rate in settings.rates
+        for dim in settings.dims
+    ]  # fmt: skip
+    return side_by_side(_tried, calls, jobs=jobs)
+
+
+def chosen(settings: SeriesSettings, tried: Results, task: str, encoding: str) -> dict[str, Any]:
+    """The rate and width with the lowest validation error, or the only ones there are.
+
+    Raises ValueError where there are several and none was tried.
+    """
+    if len(settings.rates) == len(settings.dims) == 1:
+        return {"rate": settings.rates[0], "dim": settings.dims[0]}
+    error = {
+        (rate, dim): tried.mean(task=task, encoding=_choice(encoding, rate, dim))
+        for rate in settings.rates
+        for dim in settings.dims
+    }
+    rate, dim = min(error, key=error.__getitem__)
+    return {"rate": rate, "dim": dim}
+
+
+def one_run(
+    settings: SeriesSettings, task: str, encoding: str, seed: int, rate: float, dim: int
+) -> list[Record]:
+    """Train one model with these choices and measure it on the test part."""
+    found = forecast(settings, task, encoding, seed, rate=rate, dim=dim)
+    return _records(task, encoding, seed, found)
+
+
+def baseline_records(task: str) -> list[Record]:
+    """Last value, seasonal naive and ridge on the test part; gaps are filled by straight lines."""
+    data, rows = rows_of(task, None)
+    test = rows["test"]
+    season = data.season if data.season > 1 else 5  # a trading week
+    guesses = {
+        "last value": baselines.last_value(test),
+        "seasonal naive": baselines.seasonal_naive(test, season),
+        "ridge": baselines.ridge(rows["train"], rows["validation"], test),
+    }
+    return [
+        record
+        for name, guess in guesses.items()
+        for record in _records(task, name, None, Forecast(guess, test))
+    ]
+
+
+def _records(task: str, name: str, seed: int | None, found: Forecast) -> list[Record]:
+    """RMSE at the first, the last and all horizons, and the difference to the last value."""
+    true, horizon = found.rows.future, found.rows.future.shape[1]
+    records = []
+    for at, columns in ((1, slice(1)), (horizon, slice(-1, None)), (0, slice(None))):
+        error = baselines.rmse(found.predicted[:, columns], true[:, columns])
+        records.append(Record(task, name, seed, at, RMSE, error))
+    difference, error = compared(found, baselines.last_value(found.rows))
+    records.append(Record(task, name, seed, 0, BEYOND, difference))
+    return [*records, Record(task, name, seed, 0, ERROR, error)]
+
+
+def compared(
+    found: Forecast, reference: Float64[np.ndarray, "rows horizon"]
+) -> tuple[float, float]:
+    """Mean squared error of a forecast minus that of a reference, and its standard error.
+
+    Both in the squared unit of the series; negative where the forecast is better. Neighbouring
+    rows share nearly all of their horizon, so a stretch of two horizons counts as one block.
+
+    Source: Diebold and Mariano 1995, section 1; blocks for the long-run variance.
+
+    >>> from posenc_lib.experiments.data.series_windows import Windows
+    >>> rows = Windows.counted([[0.0]] * 8, [[1.0]] * 8)
+    >>> compared(Forecast(rows.future, rows), baselines.last_value(rows))
+    (-1.0, 0.0)
+    """
+    true = found.rows.future
+    difference = ((found.predicted - true) ** 2 - (reference - true) ** 2).mean(axis=1)  # (rows,)
+    number = max(2, len(difference) // (2 * true.shape[1]))
+    blocks = [part.mean() for part in np.array_split(difference, number)]
+    return float(difference.mean()), float(np.std(blocks, ddof=1) / np.sqrt(number))
+
+
+def verdict(found: Forecast, reference: Float64[np.ndarray, "rows horizon"]) -> str:
+    """ "better" or "worse" than the reference beyond two standard errors, otherwise "draw".
+
+    >>> from posenc_lib.experiments.data.series_windows import Windows
+    >>> rows = Windows.counted([[0.0]] * 8, [[1.0]] * 8)
+    >>> verdict(Forecast(rows.future, rows), baselines.last_value(rows))
+    'better'
+    """
+    difference, error = compared(found, reference)
+    if abs(difference) <= 2 * error:
+        return "draw"
+    return "better" if difference < 0 else "worse"
+
+
+def _tried(
+    settings: SeriesSettings, task: str, encoding: str, seed: int, rate: float, dim: int
+) -> list[Record]:
+    found = forecast(settings, task, encoding, seed, rate=rate, dim=dim, part="validation")
+    error = baselines.rmse(found.predicted, found.rows.future)
+    return [Record(task, _choice(encoding, rate, dim), seed, 0, VALIDATION, error)]
+
+
+def _choice(encoding: str, rate: float, dim: int) -> str:
+    return f"{encoding}, rate {rate:g}, width {dim}"

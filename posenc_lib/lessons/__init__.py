@@ -1,0 +1,6 @@
+"""What only the lessons use: looking at code, at tables and at how large a tensor became.
+
+- `source`: the real code in a cell; `memory`: the largest tensor that a function makes
+- `position_probe`, `similarity`, `spectrum`: what a table of positions holds
+- `toy_relative`: a matrix that tutorials show, and what is wrong with it
+"""

@@ -1,0 +1,6 @@
+"""Door 2: queries and keys are turned by their positions, in every layer.
+
+- `rotation`: the turn itself; `rope`: the encoding
+- longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`; `xpos` fades
+- pictures: `axial_rope`
+"""
