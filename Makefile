@@ -10,9 +10,18 @@ BENCH_ARGS ?=
 EXPERIMENTS ?=
 
 # With PY=/path/to/python nothing is installed: the environment is then yours to keep.
-ifeq ($(PY),.venv/bin/python)
+ifeq ($(subst ",,$(PY)),.venv/bin/python)
 RUN_TIME := .venv/posenc-run-time
 TEST_TOOLS := .venv/posenc-test-tools
+endif
+
+# Quoted once for every recipe: the path may hold spaces. Without those of a make that called this.
+override PY := "$(subst ",,$(PY))"
+
+# Jupyter, matplotlib and IPython want a home folder that can be written.
+ifneq ($(shell [ -w "$$HOME" ] && echo yes),yes)
+export HOME := $(shell mktemp -d)
+$(info make: there is no home folder that can be written; $(HOME) stands in for it)
 endif
 
 PIP := $(PY) -m pip install --disable-pip-version-check
@@ -52,6 +61,8 @@ install-test-tools: $(TEST_TOOLS)  ## the same with what the tests need
 	  echo "make: '$(PYTHON)' was not found. Name a Python 3.11 or newer: make lab PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "make: posenc needs Python 3.11 or newer; '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1). Name another: make lab PYTHON=python3.12" >&2; exit 1; }
+	@[ -w . ] || { \
+	  echo "make: this folder cannot be written. Name an environment that is there: make lab PY=/path/to/python" >&2; exit 1; }
 	@echo "Installing into .venv (the first time only; a few minutes, mostly torch)"
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
 	$(if $(CPU),sh binder/install-torch-cpu .venv/bin/python)
@@ -68,8 +79,8 @@ test: $(TEST_TOOLS)  ## run everything: lint, library, bad input, notebooks, bro
 
 test-lint: $(TEST_TOOLS)  ## ruff, and the notebooks are normalised
 	$(TITLE) 'Lint'
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
+	$(PY) -m ruff check --no-cache .
+	$(PY) -m ruff format --no-cache --check .
 	$(PY) -m tests.tools.notebooks --check
 
 test-library: $(TEST_TOOLS)  ## laws, parity, doctests and notebook lint, with shapes checked at run time

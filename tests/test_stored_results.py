@@ -11,6 +11,7 @@ import pytest
 from posenc_lib import experiments
 from posenc_lib.experiments import FULL, Record, Results, full_results, shipped_results
 from posenc_lib.experiments import full_settings as settings_of
+from posenc_lib.experiments.__main__ import main as command
 from posenc_lib.experiments.data import sequences
 from posenc_lib.experiments.time_series import comparison
 
@@ -145,6 +146,20 @@ def test_what_is_damaged_is_trained_again(written):
 def test_no_checksum_is_left_over():
     sums = json.loads(FOLDER.joinpath(shipped_results.CHECKSUMS).read_text(encoding="utf-8"))
     assert list(sums) == sorted(f"{name}.json" for name in FULL)
+
+
+def test_nothing_is_trained_for_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped_results, "_experiment", lambda name: (pytest.fail, Plan))
+    monkeypatch.setattr(shipped_results.os, "access", lambda path, mode: False)
+    with pytest.raises(PermissionError, match=r"run_full: .* cannot be written"):
+        shipped_results.run_full("digits", folder=tmp_path)
+
+
+def test_the_command_says_that_it_cannot_write(monkeypatch, capsys):
+    monkeypatch.setattr(shipped_results.os, "access", lambda path, mode: False)
+    with pytest.raises(SystemExit):
+        command(["digits"])
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_run_that_was_cut_short_goes_on(tmp_path, toy_experiment):
