@@ -63,8 +63,8 @@ def heat(values=((1.0, 2.0),), **arguments):
     return Heatmap("map", values, "row", "column", "value", **arguments)
 
 
-def lines(x=(0, 1), ys=((0, 1),), labels=("a",), **arguments):
-    return Curves("curves", x, ys, labels, "x", "y", **arguments)
+def lines(x=(0, 1), ys=((0, 1),), labels=("a",), y_label="y", **arguments):
+    return Curves("curves", x, ys, labels, "x", y_label, **arguments)
 
 
 def from_page(made, name, value):

@@ -7,7 +7,7 @@ from tests.browser.reader import Hand, Reader, as_field, number
 
 FULL = os.environ.get("POSENC_SWEEP") == "full"
 """`make test-panels` moves everything, and a panel 1,000 times before it is weighed; otherwise one
-slider of each panel goes to its two ends."""
+slider of each panel goes to its two ends by key, and is pulled by the mouse."""
 
 RANDOM = 20
 """Values of each slider besides its two ends. Three of them are set by hand, the others from code:
@@ -33,7 +33,10 @@ def sweep(panel: Reader) -> int:
     """
     if not FULL:
         hand = next(hand for hand in panel.controls.values() if hand.kind == "slider")
-        return ends(hand)
+        drawn = ends(hand)
+        drawn += not hand.drag(0.4)["message"]
+        assert drawn, f"{hand.name}: nothing was drawn"
+        return drawn
     moves = 0
     for hand in panel.controls.values():
         needs, wanted = NEEDS.get((panel.title, hand.name), (None, None))
@@ -68,7 +71,7 @@ def slide(hand: Hand) -> int:
     low, high, step = hand.allowed
     drawn = ends(hand)
     by_hand = (
-        lambda: hand.click(rng.random()),
+        lambda: hand.drag(rng.random(), held=False),
         lambda: hand.drag(rng.random()),
         lambda: hand.type(some_value(rng, low, high, step)),
     )
