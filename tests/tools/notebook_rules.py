@@ -221,16 +221,12 @@ def setup_cells_differ(notebooks: list[Notebook]) -> list[str]:
 
 
 @rule
-def executed_in_order(notebook: Notebook) -> list[str]:
+def outputs_are_there(notebook: Notebook) -> list[str]:
     """nbval compares only cells with a count: without one a cell passes whatever it does."""
     counts = [cell.execution_count for _, cell in notebook.of_type("code")]
-    expected = list(range(1, len(counts) + 1))
-    return [] if counts == expected else [f"execution counts are {counts}; run `make notebooks`"]
-
-
-@rule
-def no_errors(notebook: Notebook) -> list[str]:
-    return [
+    in_order = counts == list(range(1, len(counts) + 1))
+    found = [] if in_order else [f"execution counts are {counts}; run `make notebooks`"]
+    return found + [
         f"cell {number} ends in an error or writes to stderr: {str(output)[:120]}"
         for number, output in notebook.outputs()
         if output.output_type == "error" or output.get("name") == "stderr"
@@ -255,25 +251,15 @@ def nbval_exceptions(notebook: Notebook) -> list[str]:
 
 
 @rule
-def nothing_of_this_machine(notebook: Notebook) -> list[str]:
-    """No absolute path and no object address, in source or output."""
-    sources = ((number, cell.source) for number, cell in enumerate(notebook.cells, 1))
+def runs_anywhere(notebook: Notebook) -> list[str]:
+    """No absolute path and no object address; nothing is installed or fetched."""
+    sources = [(number, cell.source) for number, cell in notebook.of_type("code")]
+    found = [(n, ONE_MACHINE.search(text)) for n, text in (*sources, *notebook.shown())]
+    found += [(n, INSTALLS_OR_DOWNLOADS.search(text)) for n, text in sources]
     return [
-        f"cell {number}: {match.group()!r} holds on one machine only"
-        for number, text in (*sources, *notebook.shown())
-        if (match := ONE_MACHINE.search(text))
-    ]
-
-
-# ------------------------------------------------------------------------- offline, accessible
-
-
-@rule
-def no_install_no_download(notebook: Notebook) -> list[str]:
-    return [
-        f"cell {number}: {match.group().strip()!r} installs or fetches something"
-        for number, cell in notebook.of_type("code")
-        if (match := INSTALLS_OR_DOWNLOADS.search(cell.source))
+        f"cell {number}: {match.group().strip()!r} needs one machine or a network"
+        for number, match in found
+        if match
     ]
 
 
