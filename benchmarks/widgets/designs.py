@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from playwright.sync_api import BrowserContext
 
+from benchmarks.widgets.live import SLIDER, Live
 from tests.browser.lab import Lab, visiting
-from tests.browser.live import SLIDER, Live
 
 IMPORTS = """\
 import matplotlib.pyplot as plt

@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.widgets.designs import Design
-from tests.browser.live import Drag, Live
+from benchmarks.widgets.live import Drag, Live
 
 SIZES = ((50, 64), (200, 128), (512, 512))
 WARM = 5  # moves before the clock counts: first calls pay for lazy set-up

@@ -271,12 +271,8 @@ class Visit:
             if output["output_type"] == "error"
         ]
 
-    def not_run(self) -> list[int]:
-        return [
-            number
-            for number, cell in enumerate(self.cells(), 1)
-            if cell["cell_type"] == "code" and not cell["execution_count"]
-        ]
+    def not_run(self) -> list[dict]:
+        return [c for c in self.cells() if c["cell_type"] == "code" and not c["execution_count"]]
 
     def widget_cells(self) -> list[int]:
         """The cells (from 0) that show widgets."""

@@ -28,16 +28,6 @@ def _shown(model):
             value = next(text for text, option in control.options if option == value)
         shown.append([name, value])
     return IPython.display.JSON(shown)
-
-def _drive(model, name, values):
-    panel, drawn = _panel(model), 0
-    for value in values:
-        try:
-            setattr(panel, name, value)
-        except ValueError:  # a refusal; anything else is a fault
-            continue
-        drawn += len(panel.views) > 0
-    return drawn
 """
 
 POINTS = """([handle, base, share]) => {
@@ -65,11 +55,10 @@ class Reader:
         kinds = self.page.evaluate(
             "root => reader.places(root).map(place => reader.read(place).kind)", self.root
         )
+        names = [name for name, _ in self.seen["settings"]]
         self.controls = {
             name: Hand(self, place, name, kind)
-            for place, ((name, _), kind) in enumerate(
-                zip(self.seen["settings"], kinds, strict=True)
-            )
+            for place, (name, kind) in enumerate(zip(names, kinds, strict=True))
         }
 
     @property
@@ -87,7 +76,7 @@ class Reader:
         return self.locator.locator("strong").first.inner_text()
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict:
         """What the kernel says, a drop-down's value as its text."""
         return dict(self.seen["settings"])
 
@@ -96,28 +85,22 @@ class Reader:
         self.visit.ask("None", f"_panel({self.model!r}).reset()")
         self.look()
 
-    def look(self) -> dict[str, Any]:
-        """Wait until page and kernel agree, whatever was before."""
-        return self._settled(None, None)
-
-    def settle(
-        self, place: int | None = None, text: str | None = None, *, named: bool = True
-    ) -> dict[str, Any]:
-        """Wait until the last act was followed or refused; what is seen then.
-
-        `text` is what the control at this place should show now, if it is known; with `named`, a
-        refusal has to say it.
-        """
-        before = {key: self.seen[key] for key in ("panes", "message", "shows", "grips", "settings")}
-        return self._settled(before, None if text is None else [place, text, named])
-
     @cached_property
     def model(self) -> str:
         """The id under which the cell displays the panel."""
         shown = [o.get("data", {}) for o in self.visit.cells()[self.cell]["outputs"]]
         return [data[WIDGET_VIEW]["model_id"] for data in shown if WIDGET_VIEW in data][self.nth]
 
-    def _settled(self, before: dict | None, wanted: list | None) -> dict[str, Any]:
+    def settle(self, place: int = 0, text: str | None = None, *, named: bool = True) -> dict:
+        """Wait until the last act was followed or refused; what is seen then.
+
+        `text` is what the control at this place should show now, if it is known; with `named`, a
+        refusal has to say it.
+        """
+        return self.look(self.seen, None if text is None else [place, text, named])
+
+    def look(self, before: dict | None = None, wanted: list | None = None) -> dict:
+        """Wait until page and kernel agree, whatever was before."""
         self.seen = self.page.evaluate(
             "async ([root, expression, before, wanted, patience]) =>"
             " await reader.settled(root, expression, before, wanted, patience)",
@@ -162,21 +145,21 @@ class Hand:
     @property
     def value(self) -> float:
         """Where the slider stands: by itself for whole numbers, else by the field beside it."""
-        whole = self.allowed[-1]
-        return number(self.reader.seen["stands"][self.place] if whole else self.shows)
+        stands = self.reader.seen["stands"][self.place]
+        return number(stands if self.allowed[-1] else self.shows)
 
     @property
     def label(self) -> str:
         """The text beside the control."""
         return self.box.locator("label:visible").first.inner_text().strip()
 
-    def press(self, key: str) -> dict[str, Any]:
+    def press(self, key: str) -> dict:
         """Press a key on the control."""
         self.elements[0].focus()
         self.page.keyboard.press(key)
         return self.reader.settle()
 
-    def type(self, text: str) -> dict[str, Any]:
+    def type(self, text: str) -> dict:
         """Type into the field, then Enter."""
         self.write(text)
         return self.reader.settle(self.place, text)
@@ -190,7 +173,7 @@ class Hand:
             self.page.keyboard.press("Delete")
         self.page.keyboard.press("Enter")
 
-    def drag(self, share: float, held: bool = True) -> dict[str, Any]:
+    def drag(self, share: float, held: bool = True) -> dict:
         """Pull the slider's handle to this share of the track, or only click there."""
         handle, x, y = self._points(share)
         self.page.mouse.move(handle if held else x, y)
@@ -210,7 +193,7 @@ class Hand:
         )
         return self.page.evaluate(POINTS, [self.elements[0], self.base, share])
 
-    def _let_go(self, x: float) -> dict[str, Any]:
+    def _let_go(self, x: float) -> dict:
         seen = self.reader.settle()
         if seen["message"]:
             return seen
@@ -220,21 +203,15 @@ class Hand:
         assert abs(handle - x) <= near, f"{self.name} did not follow the hand to {x}: {handle}"
         return seen
 
-    def from_code(self, values: list[float]) -> int:
-        """Set these values in the kernel, one after the other; how many were not refused."""
-        drawn = self.reader.visit.ask(f"_drive({self.reader.model!r}, {self.name!r}, {values!r})")
-        self.reader.look()
-        return drawn
-
-    def choose(self, text: str) -> dict[str, Any]:
+    def choose(self, text: str) -> dict:
         self.elements[0].select_option(label=text)
         return self.reader.settle(self.place, text, named=False)
 
-    def toggle(self) -> dict[str, Any]:
+    def toggle(self) -> dict:
         self.elements[0].click()
         return self.reader.settle()
 
-    def change(self) -> dict[str, Any]:
+    def change(self) -> dict:
         """Another value: the next one, or the one before at the end."""
         if self.kind == "slider":
             low, _, step = self.allowed

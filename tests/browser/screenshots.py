@@ -77,10 +77,7 @@ def main() -> None:
 
     options.folder.mkdir(parents=True, exist_ok=True)
     height, kind = (2400, photograph_panel) if options.panels else (900, photograph)
-    with (
-        running_lab(options.notebooks) as lab,
-        running_browser(options.width, height) as context,
-    ):
+    with running_lab(options.notebooks) as lab, running_browser(options.width, height) as context:
         names = [path.stem for path in sorted(options.notebooks.glob("*.ipynb"))]
         for name in PANELS if options.panels else names:
             if options.names and not any(part in name for part in options.names):

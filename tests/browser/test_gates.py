@@ -5,7 +5,7 @@ No time is asserted here: `make bench-widgets` measures times.
 
 import pytest
 
-from tests.browser.live import Live
+from benchmarks.widgets.live import Live
 from tests.browser.sweep import FULL
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("gates")]
