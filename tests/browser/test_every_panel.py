@@ -1,7 +1,7 @@
 """What holds for every panel: without a mouse or eyes, with bad values, zoomed and narrow.
 
-`make test` tries two panels, `make test-panels` all of them. They stand in one notebook, which one
-process opens for all of these tests.
+`make test` tries two panels, `make test-panels` all of them. They stand in one notebook: the tests
+are handed out file by file, so that only one process opens it.
 """
 
 import re
@@ -11,7 +11,7 @@ import pytest
 
 from tests.browser.sweep import FULL, NEEDS
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("every_panel")]
+pytestmark = pytest.mark.browser
 
 BAD = ("abc", "nan", "inf", "1e300", "-7", "")
 ROLES = {"slider": "slider", "choice": "combobox", "toggle": "checkbox", "text": "textbox"}

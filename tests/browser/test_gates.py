@@ -8,7 +8,7 @@ import pytest
 from benchmarks.widgets.live import Live
 from tests.browser.sweep import FULL
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("gates")]
+pytestmark = pytest.mark.browser
 
 PANELS = {
     "kernel": "from posenc_lib.explorers.sinusoidal import in_kernel as explorer",

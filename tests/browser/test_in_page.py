@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("in_page")]
+pytestmark = pytest.mark.browser
 
 SLEEP = "while not Path('wake').exists():\n    time.sleep(0.02)\nPath('wake').unlink()"
 CELLS = [

@@ -13,7 +13,7 @@ from tests.browser.lab import HOST
 from tests.tools.notebooks import NOTEBOOK_METADATA
 from tests.tools.pages.__main__ import build
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
+pytestmark = pytest.mark.browser
 
 NAME = "small"
 CELLS = [

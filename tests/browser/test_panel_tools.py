@@ -8,7 +8,7 @@ import pytest
 from posenc_lib import explorers
 from posenc_lib.explorers.pinned import difference
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("tools")]
+pytestmark = pytest.mark.browser
 
 CELLS = [
     "from posenc_lib import explorers",
