@@ -110,10 +110,8 @@ def rule(function: Rule) -> Rule:
 @rule
 def budgets(notebook: Notebook) -> list[str]:
     least, most = CELLS if notebook.is_topic else START_CELLS
-    lines = [
-        sum(bool(line.strip()) for line in cell.source.splitlines())
-        for _, cell in notebook.of_type("code")
-    ]
+    sources = [cell.source.splitlines() for _, cell in notebook.of_type("code")]
+    lines = [sum(map(bool, map(str.strip, source))) for source in sources]
     counts = [
         ("cells", len(notebook.cells), least, most),
         ("lines in the longest code cell", max(lines, default=0), 0, MOST_CODE_LINES),
@@ -267,16 +265,10 @@ def runs_anywhere(notebook: Notebook) -> list[str]:
 def images(notebook: Notebook) -> list[str]:
     """From no other host, and with words: a figure has a sentence as its text/plain."""
     prose = [(number, cell.source) for number, cell in notebook.of_type("markdown")]
-    found = [
-        f"cell {number}: an image from another host"
-        for number, text in (*prose, *notebook.shown())
-        if REMOTE_IMAGE.search(text)
-    ]
-    found += [
-        f"cell {number}: an image without alternative text"
-        for number, text in prose
-        if NAMELESS_IMAGE.search(text)
-    ]
+    remote = [n for n, text in (*prose, *notebook.shown()) if REMOTE_IMAGE.search(text)]
+    found = [f"cell {number}: an image from another host" for number in remote]
+    nameless = [number for number, text in prose if NAMELESS_IMAGE.search(text)]
+    found += [f"cell {number}: an image without alternative text" for number in nameless]
     for number, output in notebook.outputs():
         data = output.get("data", {})
         said = data.get("text/plain", "").strip()
