@@ -159,25 +159,20 @@ def serving(command: list[str], home: Path, lab: Lab, **environment: str) -> Ite
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(f"{lab.url}/api/status?token={lab.token}"):
+        deadline, started = time.monotonic() + START_SECONDS, False
+        while not started:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
             time.sleep(0.2)
+            with suppress(OSError):
+                urllib.request.urlopen(f"{lab.url}/api/status?token={lab.token}", timeout=5).close()
+                started = True
         yield lab
     finally:  # the session that was started here: make, JupyterLab and its kernels
         for sign in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(server.pid, sign)
                 server.wait(15)
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5):
-            return True
-    except OSError:
-        return False
 
 
 @contextmanager
@@ -264,34 +259,22 @@ class Visit:
         assert (self.error_outputs(), self.errors, self.hosts) == ([], [], {HOST})
 
     def error_outputs(self) -> list[str]:
-        return [
-            f"cell {number}: {output['ename']}: {output['evalue']}"
-            for number, cell in enumerate(self.cells(), 1)
-            for output in cell.get("outputs", [])
-            if output["output_type"] == "error"
-        ]
+        outputs = [(n, o) for n, c in enumerate(self.cells(), 1) for o in c.get("outputs", [])]
+        errors = [(n, o) for n, o in outputs if o["output_type"] == "error"]
+        return [f"cell {number}: {o['ename']}: {o['evalue']}" for number, o in errors]
 
     def not_run(self) -> list[dict]:
         return [c for c in self.cells() if c["cell_type"] == "code" and not c["execution_count"]]
 
-    def widget_cells(self) -> list[int]:
-        """The cells (from 0) that show widgets."""
-        outputs = {index: cell.get("outputs", []) for index, cell in enumerate(self.cells())}
-        return [
-            i
-            for i, found in outputs.items()
-            if any(WIDGET_VIEW in o.get("data", {}) for o in found)
-        ]
-
     def panel_cells(self) -> list[int]:
         """The cells (from 0) that show a panel: among the widgets, those with a picture."""
-
-        def has_panel(index: int) -> bool:
-            self.show_cell(index)
-            self.cell(index).locator(".jupyter-widgets").first.wait_for()
-            return bool(self.cell(index).locator(".posenc-panel").count())
-
-        return [index for index in self.widget_cells() if has_panel(index)]
+        found = []
+        for index, cell in enumerate(self.cells()):
+            if any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", [])):
+                self.show_cell(index)
+                self.cell(index).locator(".jupyter-widgets").first.wait_for()
+                found += [index] * bool(self.cell(index).locator(".posenc-panel").count())
+        return found
 
     def cell(self, index: int) -> Locator:
         return self.page.locator(f".jp-Cell[data-windowed-list-index='{index}']:visible")
