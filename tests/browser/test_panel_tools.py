@@ -157,26 +157,30 @@ def test_the_page_subtracts_as_the_library_does(visit):
     tools = Tools(visit, keyboard=True)
     tools.press("Pin")
     tools.row.get_by_text("Pinned: ").wait_for()
-    tools.fields.last.fill("3")  # the first position
-    tools.changes(lambda: tools.fields.last.press("Enter"))
+    moved = {"start": 3, "base": 100.0}  # the same positions, with other numbers in column 2
+    tools.changes(lambda: visit.ask("None", f"panel.set(**{moved})"))
     tools.changes(lambda: tools.press("Difference"))
     live, old = (
-        explorers.sinusoidal_explorer(dim=16, length=30, start=start).views[0] for start in (3, 0)
+        explorers.sinusoidal_explorer(dim=16, length=30, **settings).views[0]
+        for settings in (moved, {})
     )
     expected = difference(live, old)
     readout = tools.panel.locator(".posenc-readout").first
     tools.canvas.focus()
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight"):
+        visit.page.keyboard.press(key)
     for row in range(30):
-        visit.page.keyboard.press("ArrowDown")
-        if 1 < row < 26:  # the last rows have nothing to be compared with
+        if row:
+            visit.page.keyboard.press("ArrowDown")
+        if 2 < row < 26:  # the last rows have nothing to be compared with
             continue
         visit.page.wait_for_function(
             "([e, text]) => e.textContent.startsWith(text)",
-            arg=[readout.element_handle(), f"position {row + 3}, dimension 0: "],
+            arg=[readout.element_handle(), f"position {row + 3}, dimension 2: "],
         )
         said = re.findall(r"(?:pinned|live) (−?[\d.]+|none)", readout.inner_text())
         shown = [np.nan if v == "none" else float(v.replace("−", "-")) for v in said]
-        both = live.values[row, 0], old.values[row + 3, 0] if row + 3 < 30 else np.nan
+        both = live.values[row, 2], old.values[row + 3, 2] if row + 3 < 30 else np.nan
         np.testing.assert_allclose(
-            shown, [expected.values[row, 0], *both], atol=2e-4, err_msg=readout.inner_text()
+            shown, [expected.values[row, 2], *both], atol=2e-4, err_msg=readout.inner_text()
         )
