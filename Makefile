@@ -100,7 +100,7 @@ test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again 
 
 test-browser: $(TEST_TOOLS)  ## every notebook and panel in JupyterLab and Chromium
 	$(TITLE) 'Notebooks and panels in a real browser'
-	$(PY) -m pytest tests/browser -m 'browser and not long' -n $(JOBS) --dist worksteal
+	$(PY) -m pytest tests/browser -m 'browser and not long' -n $(JOBS) --dist loadfile
 
 # Apart from `make test`: several minutes of moving every control of every panel.
 test-panels: $(TEST_TOOLS)  ## every control of every panel over all that it allows, in Chromium (long)
