@@ -15,7 +15,6 @@ from posenc_lib import (
     grid_coordinates,
     make_encoding,
 )
-from tests.reference import randomise, tokens
 from tests.reference_rope import axial_rope_loop
 from tests.test_rope import both_layouts, normal
 
@@ -32,13 +31,6 @@ def test_coordinates_are_those_of_numpy(shape, dtype):
     found = grid_coordinates(cells, shape)
     assert torch.equal(found, torch.from_numpy(expected))
     assert torch.equal(grid_coordinates(cells.flip(0)[None], tuple(shape)), found.flip(0)[None])
-
-
-def test_other_columns_are_another_grid():
-    cells = torch.tensor([5, 6, 7])
-    assert grid_coordinates(cells, (3, 3)).tolist() == [[1, 2], [2, 0], [2, 1]]
-    assert torch.equal(grid_coordinates(cells, (3, 3)), grid_coordinates(cells, (9, 3)))
-    assert grid_coordinates(cells, (2, 4)).tolist() == [[1, 1], [1, 2], [1, 3]]
 
 
 @pytest.mark.bad_input
@@ -134,20 +126,6 @@ def test_scores_know_the_differences_of_row_and_column_only(layout, rows, column
     assert min(gaps) > 1e-9, "two differences are not told apart"
 
 
-def test_the_end_of_a_row_is_not_beside_the_start_of_the_next():
-    """What RoPE over the flat number gets wrong: cells 2 and 3 of a (2, 3) grid are far apart."""
-    x = normal(1, 1, 1, 8).expand(1, 1, 6, 8)
-
-    def score(rope, i, j):
-        cells = torch.arange(6)
-        return float((rope.at_query(x, cells) @ rope.at_key(x, cells).mT)[0, 0, i, j])
-
-    flat, axial = RotaryEncoding(8, base=100.0), AxialRotary(8, (2, 3))
-    assert score(flat, 2, 3) == pytest.approx(score(flat, 0, 1))
-    assert abs(score(axial, 2, 3) - score(axial, 0, 1)) > 0.1
-    assert score(axial, 0, 3) == pytest.approx(score(axial, 2, 5))  # straight down, in any column
-
-
 def test_three_axes_norms_and_the_first_cell():
     rope, cells = AxialRotary(12, (2, 3, 4)), torch.arange(24)
     x = normal(2, 2, 24, 12)
@@ -160,23 +138,6 @@ def test_three_axes_norms_and_the_first_cell():
     batched = rope.at_query(x, rows)
     assert torch.equal(batched[0], found[0])
     assert torch.equal(batched[1], rope.at_query(x.flip(-2), cells)[1].flip(-2))
-
-
-@both_layouts
-@pytest.mark.unchecked
-def test_compiled_and_exported_attention_gives_the_same_numbers(layout):
-    layer = MultiHeadAttention(16, 2, encoding=AxialRotary(8, (2, 3), layout=layout))
-    layer, x = randomise(layer, seed=0), tokens(2, 6, 16, dtype=torch.float32)
-    expected = layer(x)
-    compiled = torch.compile(layer, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(x), expected)
-    torch.testing.assert_close(torch.export.export(layer, (x,)).module()(x), expected)
-
-
-def test_nothing_is_stored_and_the_repr_says_all():
-    rope = AxialRotary(8, [2, 3])
-    assert not rope.state_dict()
-    assert repr(rope) == "AxialRotary(head_dim=8, shape=(2, 3), base=100, layout='interleaved')"
 
 
 @pytest.mark.bad_input

@@ -53,14 +53,6 @@ def test_a_bar_is_judged_by_its_number(path, good, bad, bar):
         assert found == [verdict]
 
 
-def test_a_panel_that_was_not_measured_reaches_nothing():
-    results = copy.deepcopy(RESULTS)
-    for place in ("settings", "slow"):
-        results[place].pop("page", None)
-    page = [said for text, said in verdicts(results).items() if "in the page" in text]
-    assert page == ["not measured"] * 4
-
-
 def test_the_slow_link_delays_each_way_and_keeps_the_order():
     """At least the delay: how much more is the machine's affair."""
     sent = b"".join(n.to_bytes(4, "big") for n in range(50_000))
