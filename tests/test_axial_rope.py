@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posenc_lib import (
@@ -15,7 +15,6 @@ from posenc_lib import (
     grid_coordinates,
     make_encoding,
 )
-from tests.reference_rope import axial_rope_loop
 from tests.test_rope import both_layouts, normal
 
 shapes = st.lists(st.integers(1, 5), min_size=1, max_size=4)
@@ -85,18 +84,6 @@ def test_coordinates_refuse(cells, shape, error):
 # Axial RoPE
 
 
-@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.floats(1.5, 1e5))
-def test_it_is_rope_for_each_axis(pairs, rows, columns, base):
-    rope = AxialRotary(4 * pairs, (rows, columns), base=base)
-    x = normal(1, 2, rows * columns, 4 * pairs)
-    found = rope.at_query(x, torch.arange(rows * columns))
-    assert torch.equal(found, rope.at_key(x, torch.arange(rows * columns)))
-    at = [divmod(cell, columns) for cell in range(rows * columns)]
-    for h in range(2):
-        expected = axial_rope_loop(x[0, h], *zip(*at, strict=True), base=base)
-        torch.testing.assert_close(found[0, h], expected, rtol=0, atol=1e-12)
-
-
 @both_layouts
 def test_one_axis_is_plain_rope_and_the_layouts_are_one_function(layout):
     x, positions = normal(1, 2, 5, 8), torch.arange(5) + 4
@@ -109,6 +96,7 @@ def test_one_axis_is_plain_rope_and_the_layouts_are_one_function(layout):
 
 
 @both_layouts
+@settings(max_examples=15)
 @given(rows=st.integers(2, 5), columns=st.integers(2, 5))
 def test_scores_know_the_differences_of_row_and_column_only(layout, rows, columns):
     rope, cells = AxialRotary(8, (rows, columns), layout=layout), torch.arange(rows * columns)

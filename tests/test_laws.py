@@ -318,7 +318,7 @@ def test_a_stack_and_its_fused_attention_compile():
     x = tokens(2, 7, DIM, dtype=torch.float32)
     compiled = torch.compile(stack, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x), stack(x), rtol=1e-5, atol=1e-6)
-    exported = torch.export.export(stack, (x,)).module()
+    exported = torch.export.export(stack, (x,), strict=True).module()
     torch.testing.assert_close(exported(x), stack(x), rtol=1e-5, atol=1e-6)
 
 

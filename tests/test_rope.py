@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import forward_ad
 
@@ -49,6 +49,7 @@ def test_two_pairs_turned_by_hand():
     torch.testing.assert_close(longer, torch.tensor([[-20.0, 10.0, 3.0, 4.0]]))
 
 
+@settings(max_examples=30)
 @given(
     sizes, sizes, sizes, st.integers(2, 9), st.integers(1, 4), st.sampled_from(LAYOUTS),
     st.floats(1.5, 1e6), st.booleans(),
@@ -192,6 +193,7 @@ def test_the_order_puts_pairs_where_the_other_layout_looks(pairs, rest):
     assert torch.equal(x[:, order][:, order.argsort()], x)
 
 
+@settings(max_examples=15)
 @given(st.integers(1, 3), st.sampled_from([(8, None), (8, 4), (5, 2)]), st.sampled_from(LAYOUTS))
 def test_a_trained_layer_runs_with_the_other_layout_and_not_without_the_change(heads, dims, to):
     head_dim, rotary_dim = dims

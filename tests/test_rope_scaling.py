@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posenc_lib import (
@@ -64,6 +64,7 @@ def test_pi_is_rope_at_divided_positions_and_makes_no_new_angle(count, factor, b
 # NTK
 
 
+@settings(max_examples=25)
 @given(pairs, factors, bases)
 def test_ntk_keeps_the_fastest_pair_and_divides_the_slowest_by_exactly_the_factor(
     count, factor, base
@@ -76,6 +77,7 @@ def test_ntk_keeps_the_fastest_pair_and_divides_the_slowest_by_exactly_the_facto
         torch.testing.assert_close(share.diff(), torch.full_like(share[1:], 1 / (count - 1)))
 
 
+@settings(max_examples=25)
 @given(pairs, factors, bases)
 def test_ntk_is_rope_at_the_larger_base(count, factor, base):
     """The textbook form, base' = base s^(d / (d - 2)), is the same function."""
@@ -96,6 +98,7 @@ def test_ntk_worked_by_hand():
 # Dynamic NTK
 
 
+@settings(max_examples=25)
 @given(st.integers(1, 50), st.integers(1, 400), st.floats(1.0, 8.0))
 def test_dynamic_ntk_is_ntk_at_the_factor_of_the_length_and_rope_to_the_last_bit_within_it(
     trained, length, factor
@@ -175,6 +178,7 @@ def test_the_codes_form_stays_between_interpolation_and_rope(count, s, trained, 
     assert (kept.diff() <= 1e-12).all()  # a slower pair is never kept more than a faster one
 
 
+@settings(max_examples=15)
 @given(factors)
 def test_yarn_multiplies_what_it_turns_by_the_magnitude_and_leaves_the_rest(s):
     m = 0.1 * math.log(s) + 1

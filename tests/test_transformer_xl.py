@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posenc_lib import (
@@ -62,6 +62,7 @@ def encoding_of(dim, heads, seed=0, base=10000.0):
 # The pure functions
 
 
+@settings(max_examples=20)
 @given(sizes, sizes, sizes, sizes, sizes)
 def test_the_shift_is_the_double_indexing_and_so_are_its_gradients(
     batch, heads, queries, keys, head_dim
@@ -102,6 +103,7 @@ def test_values_by_hand():
 # The encoding
 
 
+@settings(max_examples=20)
 @given(sizes, sizes, st.integers(0, 9), st.integers(1, 3), st.integers(1, 3), st.booleans())
 def test_any_positions_follow_the_equation(queries, keys, start, heads, pairs, gaps):
     encoding = encoding_of(2 * heads * pairs, heads, seed=queries)
@@ -134,9 +136,6 @@ def test_scores_are_made_in_float32_under_autocast():
     exact = encoding.at_scores(query, query, at, at)
     with torch.autocast("cpu", dtype=torch.float16):
         assert torch.equal(encoding.at_scores(query, query, at, at), exact)
-
-
-# The trap: the shift of the paper in an encoder
 
 
 # Bad input
