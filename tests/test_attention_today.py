@@ -22,7 +22,7 @@ from posenc_lib import (
     padding_mask,
     relative_positions,
 )
-from tests.reference import LargestStorage, randomise, tokens
+from tests.reference import randomise, tokens
 
 FLOOR = torch.finfo(torch.float32).min
 both = pytest.mark.parametrize("run", [lambda *a, **k: attention(*a, **k)[0], attention_output])
@@ -268,13 +268,6 @@ def test_the_way_taken_can_be_seen():
     ]  # fmt: skip
     attention(query, key, value)
     assert len(ways) == 7
-
-
-def test_a_window_over_a_long_text_makes_no_matrix_of_floats():
-    query, key, value = (part.float()[:, :1].repeat(1, 1, 60, 1) for part in heads())
-    with torch.no_grad(), LargestStorage() as made:
-        attention_output(query, key, value, causal=True)
-    assert made.elements < 360 * 360
 
 
 # Bad input

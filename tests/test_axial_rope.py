@@ -53,13 +53,6 @@ def test_a_class_token_before_the_patches_is_not_taken_for_a_patch(name):
         layer(torch.zeros(1, 197, 16))
 
 
-def test_no_cells_and_vmap():
-    assert grid_coordinates(torch.arange(0), (2, 3)).shape == (0, 2)
-    cells = torch.arange(6).reshape(2, 3)
-    found = torch.vmap(lambda row: grid_coordinates(row, (2, 3)))(cells)
-    assert torch.equal(found, grid_coordinates(cells, (2, 3)))
-
-
 @pytest.mark.bad_input
 @pytest.mark.parametrize(
     ("cells", "shape", "error"),

@@ -113,26 +113,6 @@ def test_consecutive_positions_give_the_bias_of_each_pair(queries, keys, q_start
     torch.testing.assert_close(found, bias.by_distance(relative_positions(q, k)).detach())
 
 
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [[0, 1, 2, 3], [7, 8, 9, 10]],  # each row starts elsewhere
-        [[0, 0, 0, 1], [0, 1, 2, 3]],  # padded on the left
-        [[0, 1, 0, 1], [0, 0, 1, 2]],  # packed
-        [[0, 5, 6, 9], [1, 2, 3, 4]],  # gaps in one row
-    ],
-)
-def test_each_batch_row_has_its_own_positions(rows):
-    positions, bias = torch.tensor(rows), Squares()
-    both = scores(bias, positions, positions, batch=2).expand(2, 2, 4, 4)
-    for row, p in enumerate(positions):
-        assert torch.equal(both[row], bias.by_distance(relative_positions(p, p)))
-    shifted = scores(bias, positions + 1, torch.arange(4), batch=2)  # keys are shared
-    for row, p in enumerate(positions):
-        expected = bias.by_distance(relative_positions(p + 1, torch.arange(4)))
-        assert torch.equal(shifted[row], expected)
-
-
 def test_rows_that_count_alike_share_one_matrix():
     positions, bias = torch.arange(50) + torch.tensor([[0], [9], [100]]), Squares()
     assert scores(bias, positions, positions, batch=3).shape == (1, 2, 50, 50)

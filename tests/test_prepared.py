@@ -191,18 +191,6 @@ def test_a_stack_is_its_layers_one_by_one_and_decodes_with_its_caches(name, opti
         torch.testing.assert_close(torch.cat(steps, 1), stack(x))
 
 
-@pytest.mark.parametrize(("name", "times"), [("rope", 1), ("alibi", 1), ("t5", 1), ("shaw", 3)])
-def test_a_stack_prepares_once_for_each_encoding_object(name, times, monkeypatch):
-    stack = TransformerStack(DIM, HEADS, 3, encoding=name, causal=True)
-    kind, made = type(stack.layers[0].attention.encoding), []
-    plain = kind.prepare
-    monkeypatch.setattr(
-        kind, "prepare", lambda self, places: made.append(self) or plain(self, places)
-    )
-    stack(tokens(1, 5, DIM, dtype=torch.float32))
-    assert len(made) == times
-
-
 @pytest.mark.bad_input
 def test_a_stack_refuses_other_caches():
     stack = TransformerStack(8, 2, 3, encoding="rope", causal=True)

@@ -158,13 +158,6 @@ def test_position_0_changes_nothing_and_fractions_turn_by_fractions():
     torch.testing.assert_close(found[0, 0], rope_loop(x[0, 0], [0, 0.5, -2.25]))
 
 
-def test_nothing_is_stored_and_moving_to_half_precision_changes_no_angle():
-    rope, x = RotaryEncoding(8, rotary_dim=4), torch.randn(1, 1, 3, 8)
-    before = rope.at_query(x, torch.arange(3))
-    assert not rope.state_dict()
-    assert torch.equal(rope.half().at_query(x, torch.arange(3)), before)
-
-
 @pytest.mark.parametrize("position", [100_000, 1_000_000, 2**25])  # float32 is even past 2**24
 @both_layouts
 def test_far_positions_are_right_to_one_rounding(layout, position):

@@ -41,17 +41,6 @@ def test_each_pair_is_rope_times_its_factor(layout, rotary_dim):
         torch.testing.assert_close(ratio[..., feature], expected)
 
 
-def test_the_past_fades_and_the_future_grows_which_is_why_it_is_causal():
-    xpos, x = XposRotary(2, base=1e300), torch.ones(1, 1, 1, 2).double()
-    zero = torch.tensor([0])
-    still = torch.zeros(2, dtype=torch.float64)  # no rotation: the fading alone
-    xpos.frequencies = lambda: still[:1]
-    by_distance = [float(scores(xpos, x, x, zero, zero + j)) for j in (-1024, -512, 0, 512, 1024)]
-    assert by_distance == pytest.approx([2 * (2 / 7) ** n for n in (2, 1, 0, -1, -2)])
-    assert XposRotary.causal_only
-    assert not RotaryEncoding.causal_only
-
-
 @pytest.mark.parametrize(
     ("dtype", "reach"),
     [
