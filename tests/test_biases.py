@@ -161,11 +161,15 @@ def test_sandwich_pair_by_pair_is_sandwich_by_distance(n, pairs, start):
     found = bias.by_pair(positions, positions[2:])
     expected = bias.by_distance(relative_positions(positions, positions[2:]))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-9)
-    with LargestStorage() as made:
-        bias.by_pair(positions, positions)
-    assert made.elements == n * 49  # not query * key * dim
     rows = torch.stack((positions, positions * 2))
     torch.testing.assert_close(bias.by_pair(rows, rows)[:, 0], bias.by_pair(positions, positions))
+
+
+def test_sandwich_pair_by_pair_makes_no_query_key_dim():
+    positions = torch.arange(64) * 2
+    with LargestStorage() as made:
+        SandwichBias(2, dim=32).by_pair(positions, positions)
+    assert made.elements == 2 * 64 * 64
 
 
 # All of them

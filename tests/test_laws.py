@@ -145,6 +145,15 @@ def test_a_rotation_keeps_norms(name, start, seed):
 
 
 @every
+@pytest.mark.parametrize("gaps", [1, 3])
+def test_a_layer_weighs_by_the_scores_of_the_doors(name, gaps):
+    """The layer prepares what the doors, called one by one, make of the positions themselves."""
+    layer, x, at = layer_with(name), tokens(2, 7, DIM), torch.arange(7) * gaps + 5
+    scores = logits(layer, x, at).masked_fill(at[None, :] > at[:, None], -torch.inf)
+    torch.testing.assert_close(layer(x, positions=at)[1], scores.softmax(-1))
+
+
+@every
 @few
 @given(
     dtype=st.sampled_from(list(TOLERANCE)), length=st.integers(2, 12), seed=st.integers(0, 9),
