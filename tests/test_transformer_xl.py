@@ -119,12 +119,12 @@ def test_any_positions_follow_the_equation(queries, keys, start, heads, pairs, g
 
 
 def test_both_ways_to_the_same_numbers():
-    """Positions in a row go through the shift, the same ones as a batch through the rotation."""
+    """Whole positions in a row go through the shift, real ones through the rotation."""
     encoding = encoding_of(16, 2)
     query, key = normal(3, 2, 5, 8), normal(3, 2, 9, 8, seed=1)
     at_query, at_key = torch.arange(100_004, 100_009), torch.arange(100_000, 100_009)
     shifted = encoding.at_scores(query, key, at_query, at_key)
-    turned = encoding.at_scores(query, key, at_query.expand(3, -1), at_key.expand(3, -1))
+    turned = encoding.at_scores(query, key, at_query.double(), at_key.double())
     torch.testing.assert_close(shifted, turned, rtol=0, atol=1e-9)  # angles of 1e5, in float64
     small = encoding.at_scores(query, key, at_query - 100_000, at_key - 100_000)
     torch.testing.assert_close(shifted, small, rtol=0, atol=0)  # only the distance enters
