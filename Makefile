@@ -33,7 +33,7 @@ test test-% notebooks notebooks-compare html slides experiments parity binder-ch
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels
+.PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels test-graphs
 .PHONY: notebooks notebooks-compare html slides experiments parity bench bench-core bench-gpu bench-widgets format binder-check wheel-check clean
 
 help:  ## list the targets
@@ -93,6 +93,11 @@ test-library: $(TEST_TOOLS)  ## laws, parity, doctests and notebook lint, with s
 test-bad-input: $(TEST_TOOLS)  ## bad input is refused with errors that help; compiled graphs
 	$(TITLE) 'Bad input and compiled graphs, without shape checks'
 	$(PY) -m pytest tests -n $(JOBS) -m '(bad_input or unchecked) and not every_graph'
+
+# Apart from `make test`: minutes of tracing. Another test traces each of these ways already.
+test-graphs: $(TEST_TOOLS)  ## every encoding and layer compiled and exported (long)
+	$(TITLE) 'Every compiled and exported graph'
+	$(PY) -m pytest tests -n $(JOBS) -m unchecked
 
 test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again (nbval, strict)
 	$(TITLE) 'Notebooks against their stored outputs'
