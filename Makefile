@@ -77,10 +77,11 @@ install-test-tools: $(TEST_TOOLS)  ## the same with what the tests need
 test: $(TEST_TOOLS)  ## run everything: lint, library, bad input, notebooks, browser
 	@$(MAKE) --no-print-directory -j1 test-lint test-library test-bad-input test-notebooks test-browser
 
-test-lint: $(TEST_TOOLS)  ## ruff, and the notebooks are normalised
+test-lint: $(TEST_TOOLS)  ## ruff, mypy, and the notebooks are normalised
 	$(TITLE) 'Lint'
 	$(PY) -m ruff check --no-cache .
 	$(PY) -m ruff format --no-cache --check .
+	$(PY) -m mypy
 	$(PY) -m tests.tools.notebooks --check
 
 test-library: $(TEST_TOOLS)  ## laws, parity, doctests and notebook lint, with shapes checked at run time
@@ -156,6 +157,6 @@ wheel-check:  ## build the package, try it in an empty environment (about 5 minu
 	"$(PYTHON)" -m tests.tools.wheel_check $(if $(CPU),--cpu)
 
 clean:  ## remove .venv and what tools left behind
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

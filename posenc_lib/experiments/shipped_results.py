@@ -121,7 +121,7 @@ def write(name: str, settings: Any, results: Results, folder: Path | None = None
     """
     path = (folder or _folder()) / f"{validation.choice('write', 'name', name, tuple(FULL))}.json"
     path.parent.mkdir(exist_ok=True)
-    head = {"settings": asdict(settings), "versions": current_versions()}
+    head: dict[str, Any] = {"settings": asdict(settings), "versions": current_versions()}
     head["columns"] = list(Record.__dataclass_fields__)
     rows = [[*asdict(record).values()] for record in results]
     for row in rows:

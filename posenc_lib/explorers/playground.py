@@ -110,7 +110,7 @@ def _curves(
     length, causal = len(seen), not seen[0, -1]
     distance = torch.arange(1 - length, 1 if causal else length)
     labels = list(dict.fromkeys(titles))  # one curve where both are the same
-    views = []
+    views: list[View] = []
     for name, parts in (("score", scores), ("weight", weights)):
         means = [
             mean_by_distance(part.masked_fill(~seen, 0.0), seen)[: len(distance)]

@@ -51,7 +51,8 @@ def ntk_base(base: float, factor: float, rotary_dim: int) -> float:
     rotary_frequencies("ntk_base", rotary_dim, base)  # for its checks
     d = validation.size("ntk_base", "rotary_dim", rotary_dim, minimum=4, remedy=_WHY_FOUR)
     factor = validation.real("ntk_base", "factor", factor, at_least=1.0)
-    return base * factor ** (d / (d - 2))
+    raised: float = base * factor ** (d / (d - 2))
+    return raised
 
 
 def ntk_frequencies(

@@ -18,6 +18,7 @@ and every model looks as if it knew order.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,9 +34,14 @@ from posenc_lib.experiments.pictures.digit_models import accuracy
 
 BAG = "bag of words"
 TRAINED = (BAG, "none", "sinusoidal", "learned", "t5", "alibi", "rope")
-OPTIONS = {"learned": {"std": 1.0}, "t5": {"buckets": 16, "max_distance": 24}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "learned": {"std": 1.0},
+    "t5": {"buckets": 16, "max_distance": 24},
+}
 SHORT_WAVES = "sinusoidal, base 10"  # the longest wave is about as long as the text
-VARIANTS = {SHORT_WAVES: ("sinusoidal", {"base": 10.0})}
+VARIANTS: dict[str, tuple[str, dict[str, Any] | None]] = {
+    SHORT_WAVES: ("sinusoidal", {"base": 10.0})
+}
 ACCURACY = "accuracy"
 
 
