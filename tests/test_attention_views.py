@@ -27,7 +27,7 @@ from posenc_lib.explorers.attention_layer import (
     LENGTH,
     attend,
     embeddings,
-    made,
+    encoding_of,
     projections,
 )
 
@@ -64,7 +64,7 @@ def test_the_panel_computes_what_the_layer_does(name, causal):
         pytest.skip("for causal layers only")
     dim, heads, length = 24, 3, 7
     x = embeddings(list("abcabca"), dim)
-    encoding = made(FACTORIES[name], dim, heads, causal=causal, length=length)
+    encoding = encoding_of(FACTORIES[name], dim, heads, causal=causal, length=length)
     layer = MultiHeadAttention(dim, heads, encoding=encoding, causal=causal, bias=False)
     with torch.no_grad():
         for linear, matrix in zip((layer.to_query, layer.to_key), projections(dim), strict=True):
@@ -87,7 +87,7 @@ def test_scale_one_over_a_root_undoes_the_division():
 
 def test_numbers_stay_when_sizes_grow():
     torch.testing.assert_close(embeddings(["a"], 64)[:, :8], embeddings(["a"], 8))
-    small, large = (made("learned", d, 2, causal=False, length=5).weight for d in (16, 32))
+    small, large = (encoding_of("learned", d, 2, causal=False, length=5).weight for d in (16, 32))
     torch.testing.assert_close(small, large[:, :16])
 
 

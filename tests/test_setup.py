@@ -195,7 +195,11 @@ def test_the_notebooks_extra_is_enough_for_every_notebook_and_panel():
         ("matplotlib", "posenc_lib.explorers.sinusoidal_explorer().picture()", "notebooks"),
         ("sklearn", "posenc_lib.explorers.shuffle_explorer()", "experiments"),
         ("joblib", "posenc_lib.experiments.side_by_side(list, [])", "experiments"),
-        ("tqdm", "from posenc_lib.experiments.parts import training; training._counted(1, True)", "experiments"),
+        (
+            "tqdm",
+            "from posenc_lib.experiments.parts import training; training._steps(1, True)",
+            "experiments",
+        ),
     ],
 )
 def test_a_missing_package_is_named_with_the_command_that_brings_it(missing, code, wanted):

@@ -176,11 +176,11 @@ def test_the_accuracies_that_are_drawn():
 def test_the_budget_that_is_drawn():
     found = full_results("order_budget")
     left, right = plots.text.budget(found).axes
-    for number, name in enumerate(found.values("encoding")):
-        places = [found.mean(task="places", encoding=name, at=n) for n in (2, 4, 8)]
+    for number, name in enumerate(found.values("label")):
+        places = [found.mean(task="places", label=name, at=n) for n in (2, 4, 8)]
         line = left.containers[number].lines[0]
         np.testing.assert_allclose(line.get_ydata().astype(float), places)
-        later = found.mean(task="steps", encoding=name, at=2000)
+        later = found.mean(task="steps", label=name, at=2000)
         np.testing.assert_allclose(
             right.containers[number].lines[0].get_xydata(), [[800, places[-1]], [2000, later]]
         )
@@ -304,7 +304,7 @@ def test_orders_that_do_not_exist_are_refused():
 
 def test_a_budget_holds_each_number_of_words_and_of_steps():
     brief = replace(OrderBudgetSettings.small(), training=Training(steps=3), steps=(5,))
-    found = order_budget(replace(brief, tasks=word_budget.TASKS, trained=("rope",)))
+    found = order_budget(replace(brief, tasks=word_budget.TASKS, trained=(("rope", {}),)))
     assert [(r.task, r.at) for r in found] == [("places", 2), ("places", 4), ("steps", 5)]
     assert found.values("encoding") == ["rope"] and found.values("metric") == ["accuracy"]
 
@@ -312,19 +312,20 @@ def test_a_budget_holds_each_number_of_words_and_of_steps():
 def test_every_batch_of_a_budget_has_as_many_words_and_steps_train_the_longest(monkeypatch):
     plans = []
 
-    def noted(plan, task, encoding, seed):
+    def noted(plan, task, encoding, seed, options):
         plans.append((plan.words, plan.training.batch, plan.training.steps))
         return [Record(task, encoding, seed, plan.words, "accuracy", 0.5)]
 
     monkeypatch.setattr(word_order, "one_run", noted)
     full = OrderBudgetSettings()
-    word_budget.one_run(full, "places", "rope", 0)
-    word_budget.one_run(full, "steps", "rope", 0)
+    word_budget.one_run(full, "places", "rope", {}, 0)
+    word_budget.one_run(full, "steps", "rope", {}, 0)
     assert plans == [(2, 128, 800), (4, 64, 800), (8, 32, 800), (8, 32, 2000)]
 
 
-def test_short_waves_are_a_sinusoidal_table_at_base_10():
-    model = word_order.untrained_model(PLAN, "reversed", word_order.SHORT_WAVES, 0)
+def test_a_setting_of_the_budget_reaches_the_encoding():
+    (setting,) = [given for _, given in word_budget.TRAINED if given]
+    model = word_order.untrained_model(PLAN, "reversed", "sinusoidal", 0, options=setting)
     usual = word_order.untrained_model(PLAN, "reversed", "sinusoidal", 0)
     assert (model.at_start.base, usual.at_start.base) == (10.0, 10_000.0)
 

@@ -15,7 +15,7 @@ from posenc_lib.experiments.data import forecast_windows
 from posenc_lib.experiments.data.series_windows import Windows, scale_of
 from posenc_lib.experiments.time_series import baselines, comparison, forecast_steps, leaks
 from posenc_lib.explorers import forecast_explorer
-from posenc_lib.explorers.forecast import ENCODINGS, _trained
+from posenc_lib.explorers.forecast import ENCODINGS, _model_of
 from tests.tools.solutions import folded_solutions
 
 RESULTS = full_results("series")
@@ -32,8 +32,8 @@ def test_every_number_of_the_stored_figure_is_in_its_words():
     words = plots.time_series.stored_errors(RESULTS).alt
     for task in RESULTS.values("task"):
         found = RESULTS.where(task=task, metric="rmse", at=0)
-        for name in found.values("encoding"):
-            assert f"{name} {found.mean(encoding=name):.2f}" in words
+        for name in found.values("label"):
+            assert f"{name} {found.mean(label=name):.2f}" in words
 
 
 def test_the_stock_figure_leaves_out_what_would_dwarf_the_rest():
@@ -175,7 +175,7 @@ def test_the_answers_to_the_questions_of_the_notebook():
     panel.set(encoding="sinusoidal")
     ordered = np.sqrt((panel.views[3].values ** 2).mean(axis=1))
     assert ordered[month == 12].mean() < 0.7 * by_month[12]
-    found = _trained("sp500", "sinusoidal").found
+    found = _model_of("sp500", "sinusoidal", False).found
     moved = found.predicted - found.rows.last
     assert np.sqrt((moved**2).mean()) < 0.25 * np.sqrt(
         ((found.rows.future - found.rows.last) ** 2).mean()

@@ -15,7 +15,7 @@ from posenc_lib.explorers.attention_layer import (
     attend,
     check_head,
     embeddings,
-    made,
+    encoding_of,
     shortened,
 )
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Text, Toggle
@@ -50,6 +50,7 @@ def playground_explorer(**settings: object) -> Panel:
     ) -> list[View]:  # fmt: skip
         check_head(dim, heads, head)
         causal = mask == "causal"
+        options = {"causal": causal, "length": length}
         for name in (first, second):
             if known[name].causal_only and not causal:
                 raise ValueError(f"{known[name].title} knows no future: choose the causal mask.")
@@ -60,8 +61,8 @@ def playground_explorer(**settings: object) -> Panel:
             relative_positions(length, length), before=None, after=0 if causal else None
         )
         found = [
-            attend(x, heads, head, made(n, dim, heads, causal=causal, length=length), mask=seen)
-            for n in (first, second)
+            attend(x, heads, head, encoding_of(name, dim, heads, **options), mask=seen)
+            for name in (first, second)
         ]
         titles = [known[name].title for name in (first, second)]
         scores, weights = zip(*found, strict=True)
