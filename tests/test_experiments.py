@@ -197,11 +197,12 @@ def test_a_changed_future_changes_no_prediction(task, encoding):
 
 def test_with_gaps_the_model_is_given_half_of_the_months():
     rows = windows(measured("el_nino"), "test", history=36, horizon=12)
-    for encoding in forecasting.TRAINED_GAPS:
-        batch = forecast_steps._batch(rows, 1.0, "el_nino_gaps", encoding, np.random.default_rng(0))
+    for encoding, setting in forecasting.TRAINED_GAPS:
+        rng = np.random.default_rng(0)
+        batch = forecast_steps._batch(rows, 1.0, "el_nino_gaps", rng, encoding, **setting)
         assert batch.x.shape[1] == forecast_windows.KEPT
         assert (batch.x[:, -1] == 0).all(), "relative to the last value, which is always known"
-        if encoding.endswith(forecasting.BY_TIME):
+        if setting == {"by_time": True}:
             assert (batch.positions[:, 0] == 0).all()
             assert (batch.positions.diff() > 0).all()
             assert batch.positions.max() == 35
@@ -248,17 +249,13 @@ def test_the_difference_to_the_last_value_is_paired():
 def test_settings_are_chosen_on_validation():
     tried = [
         Record(
-            "el_nino",
-            comparison._choice("rope", rate, dim),
-            0,
-            0,
-            "validation rmse",
-            value,
+            "el_nino", "rope", 0, 0, "validation rmse", value,
+            {"by_time": True, "rate": rate, "dim": dim},
         )
         for rate, dim, value in ((1e-3, 16, 3.0), (1e-3, 32, 1.0), (3e-3, 16, 2.0), (3e-3, 32, 4.0))
-    ]
+    ]  # fmt: skip
     plan = replace(SERIES, rates=(1e-3, 3e-3), dims=(16, 32))
-    best = comparison.chosen(plan, Results(tried), "el_nino", "rope")
+    best = comparison.chosen(plan, Results(tried), "el_nino", "rope", {"by_time": True})
     assert best == {"rate": 1e-3, "dim": 32}
 
 
@@ -268,13 +265,13 @@ def test_series_are_tidy_and_tuned_where_there_is_a_choice():
         comparison.RMSE, comparison.BEYOND, comparison.ERROR
     ]  # fmt: skip
     assert set(found.values("encoding")) == {
-        "last value", "seasonal naive", "ridge", *forecasting.TRAINED
+        "last value", "seasonal naive", "ridge", *dict(forecasting.TRAINED)
     }  # fmt: skip
     assert found.where(metric=comparison.RMSE).values("at") == [1, 12, 0]
     assert found.where(encoding="last value").values("seed") == [None]
     tuned = comparison.tune(replace(SERIES, rates=(1e-3, 1e-2)))
-    assert tuned.values("encoding")[:2] == [
-        "none, rate 0.001, width 16", "none, rate 0.01, width 16"
+    assert tuned.where(encoding="none").values("setting") == [
+        {"rate": 1e-3, "dim": 16}, {"rate": 1e-2, "dim": 16}
     ]  # fmt: skip
     assert tuned.values("metric") == [comparison.VALIDATION]
 
@@ -364,6 +361,7 @@ def test_text_order_and_digits_are_tidy():
         (lambda: train_short.trained_model(LENGTHS, "sum", "rop", 0), "rop"),
         (lambda: forecast(SERIES, "stocks", "rope", 0, rate=1e-2, dim=16), "stocks"),
         (lambda: word_order.labelled("sorted", torch.ones(1, 2), torch.ones(1), None), "sorted"),
+        (lambda: forecast_steps.prepare("co2", forecasting.TIMING, by_time=True), "by_time = True"),
     ],
 )
 def test_bad_settings_are_refused(call, words):

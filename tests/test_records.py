@@ -41,6 +41,31 @@ def test_the_table_shows_mean_and_spread():
     assert one.splitlines()[2] == "| rope | 33.000 |"
 
 
+SETTINGS = Results(
+    Record("text", "rope", seed, 32, "loss", value + seed, setting)
+    for value, setting in ((1.0, {}), (3.0, {"base": 10.0}), (5.0, {"by_time": True, "rate": 1e-3}))
+    for seed in (0, 1)
+)
+
+
+def test_a_setting_is_a_field_and_a_label_says_it_in_words():
+    labels = ["rope", "rope, base 10", "rope, by time, rate 0.001"]
+    assert SETTINGS.values("label") == labels
+    assert SETTINGS.values("setting") == [{}, {"base": 10.0}, {"by_time": True, "rate": 1e-3}]
+    assert SETTINGS.values("encoding") == ["rope"]
+    assert SETTINGS.where(label=labels[1]) == SETTINGS.where(setting={"base": 10.0})
+    assert [SETTINGS.mean(label=label) for label in labels] == [1.5, 3.5, 5.5]
+    rows = SETTINGS.table(rows="label", digits=1).splitlines()[2:]
+    assert rows == [f"| {label} | {SETTINGS.mean(label=label)} ± 0.7 |" for label in labels]
+
+
+@pytest.mark.bad_input
+@pytest.mark.parametrize("ask", [Results.table, Results.mean, Results.spread])
+def test_settings_are_not_mixed_in_silence(ask):
+    with pytest.raises(ValueError, match=r"not \['rope', 'rope, base 10', .*by setting or label"):
+        ask(SETTINGS)
+
+
 @pytest.mark.bad_input
 def test_what_would_mix_is_refused():
     with pytest.raises(ValueError, match=r"where\(task=...\)"):

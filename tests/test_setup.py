@@ -188,7 +188,7 @@ def test_the_notebooks_extra_is_enough_for_every_notebook_and_panel():
         ("joblib", "posenc_lib.experiments.side_by_side(list, [])", "experiments"),
         (
             "tqdm",
-            "from posenc_lib.experiments.parts import training; training._counted(1, True)",
+            "from posenc_lib.experiments.parts import training; training._steps(1, True)",
             "experiments",
         ),
     ],

@@ -31,11 +31,12 @@ def test_no_run_is_missing(name):
     assert set(found.values("task")) == set(plan.tasks)
     for task in plan.tasks:
         trained = plan.trained(task) if name == "series" else plan.trained
-        for encoding in trained:
-            runs = found.where(task=task, encoding=encoding)
-            assert {record.seed for record in runs} == set(plan.seeds), (task, encoding)
+        for entry in trained:
+            encoding, setting = (entry, {}) if isinstance(entry, str) else entry
+            runs = found.where(task=task, encoding=encoding, setting=setting)
+            assert {record.seed for record in runs} == set(plan.seeds), (task, entry)
     assert all(math.isfinite(record.value) for record in found)
-    keys = [(r.task, r.encoding, r.seed, r.at, r.metric) for r in found]
+    keys = [(r.task, r.label, r.seed, r.at, r.metric) for r in found]
     assert len(keys) == len(set(keys))
 
 
@@ -60,16 +61,17 @@ def test_a_baseline_made_again_is_the_one_that_is_stored():
 def test_a_model_trained_again_is_the_one_that_is_stored():
     """Not to the last bit on another machine: sums in another order part ways in training."""
     plan, kept = experiments.SeriesSettings(), full_results("series")
-    choice = comparison.chosen(plan, kept, "sp500", "sinusoidal")
-    for made in comparison.one_run(plan, "sp500", "sinusoidal", 0, **choice):
-        same = kept.where(
-            task="sp500", encoding="sinusoidal", seed=0, at=made.at, metric=made.metric
-        )
+    choice = comparison.chosen(plan, kept, "sp500", "sinusoidal", {})
+    for made in comparison.one_run(plan, "sp500", "sinusoidal", {}, 0, **choice):
+        same = kept.where(task="sp500", label=made.label, seed=0, at=made.at, metric=made.metric)
         if made.metric == comparison.RMSE:
             assert same.mean() == pytest.approx(made.value, rel=0.02), made
 
 
 # Writing
+
+
+SETTING = {"base": 10.0, "by_time": True}
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ class Plan:
 
 
 def toy(plan, *, jobs=None):
-    return Results(Record(task, "rope", 0, 1, "value", plan.factor / 3) for task in plan.tasks)
+    return Results(
+        Record(task, "rope", 0, 1, "value", plan.factor / 3, SETTING) for task in plan.tasks
+    )
 
 
 @pytest.fixture
@@ -99,7 +103,7 @@ def test_what_is_written_is_read_again(tmp_path, monkeypatch, toy_experiment):
     shipped_results.run_full("digits", folder=tmp_path)
     monkeypatch.setattr(shipped_results, "_folder", lambda: tmp_path)
     assert shipped_results.full_results("digits") == Results(
-        Record(task, "rope", 0, 1, "value", 0.333333) for task in ("a", "b")
+        Record(task, "rope", 0, 1, "value", 0.333333, SETTING) for task in ("a", "b")
     )
     assert shipped_results.full_settings("digits")["settings"] == {
         "tasks": ["a", "b"],
@@ -231,8 +235,8 @@ def test_where_nothing_can_be_learned_every_curve_is_flat():
 
 def test_no_model_beats_the_last_value_of_stock_prices_beyond_its_error_bar():
     found = full_results("series").where(task="sp500", at=0)
-    for encoding in experiments.SeriesSettings().trained("sp500"):
-        model = found.where(encoding=encoding)
+    for encoding, setting in experiments.SeriesSettings().trained("sp500"):
+        model = found.where(encoding=encoding, setting=setting)
         gain = -model.mean(metric=comparison.BEYOND)
         error = model.mean(metric=comparison.ERROR)
         assert gain < 2 * error, encoding

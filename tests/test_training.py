@@ -66,7 +66,7 @@ def test_it_learns():
 
 
 def test_the_rate_rises_in_a_line_and_falls_in_a_cosine():
-    plan = Training(steps=200, rate=2.0, warm_up=0.1, left=0.05)
+    plan = Training(steps=200, rate=2.0, warm_up=0.1, final_rate_share=0.05)
     rates = [plan.rate_at(step) for step in range(1, 201)]
     assert rates[:20] == pytest.approx([2.0 * step / 20 for step in range(1, 21)])
     assert rates[109] == pytest.approx(2.0 * (0.05 + 0.95 / 2))  # half way down
@@ -103,7 +103,7 @@ def test_trained_biases_inside_attention_learn_faster():
     assert len(plain) == 1
     model = decoder(encoding="t5")
     others, biases = _groups(model, SHORT)
-    assert (others["times"], biases["times"]) == (1.0, SHORT.bias_times)
+    assert (others["rate_factor"], biases["rate_factor"]) == (1.0, SHORT.bias_rate_factor)
     bias = model.layers[0].attention.encoding.weight
     assert [id(p) for p in biases["params"]] == [id(bias)]  # one object, though two layers share it
     assert len(others["params"]) + 1 == len(list(model.parameters()))

@@ -135,7 +135,7 @@ def _score(turn: Callable[[Tensor, Tensor], Tensor], i: int, j: int) -> Tensor:
     return (turn(query, torch.tensor([i])) * turn(key, torch.tensor([j]))).sum()
 
 
-def _moved(turn: Callable[[Tensor, Tensor], Tensor], by: int) -> bool:
+def _same_after_move(turn: Callable[[Tensor, Tensor], Tensor], by: int) -> bool:
     return all(
         torch.allclose(_score(turn, i, j), _score(turn, i + by, j + by), atol=1e-3)
         for i, j in ((0, 0), (0, 3), (5, 1))
@@ -153,7 +153,7 @@ def _norms(turn: Callable[[Tensor, Tensor], Tensor]) -> bool:
 
 distance_law = Exercise(
     name="my_distance_law",
-    solution=lambda turn: _moved(turn, 100) and _differs(turn),
+    solution=lambda turn: _same_after_move(turn, 100) and _differs(turn),
     cases=_turners,
     mistakes=(
         Mistake(
@@ -166,12 +166,12 @@ distance_law = Exercise(
             "at all. Compare scores: move query and key together.",
         ),
         Mistake(
-            "moved only", lambda turn: _moved(turn, 100),
+            "moved only", lambda turn: _same_after_move(turn, 100),
             "Your law lets through what does not turn at all: nothing changes when everything is "
             "moved, and nothing ever will. Ask also for two distances with different scores.",
         ),
         Mistake(
-            "near only", lambda turn: _moved(turn, 3) and _differs(turn),
+            "near only", lambda turn: _same_after_move(turn, 3) and _differs(turn),
             "Your law lets through the one that stops turning at 20. Move query and key far, by "
             "100 say.",
         ),

@@ -176,7 +176,7 @@ def _averaged(weights: Tensor, table: Tensor, relative: Tensor) -> Tensor:
     return total / count.clamp(min=1) @ table
 
 
-def _attended() -> list[tuple]:
+def _value_cases() -> list[tuple]:
     generator = torch.Generator().manual_seed(0)
     cases = []
     for queries, keys, distance, head_dim in ((2, 3, 1, 2), (5, 7, 2, 3), (24, 24, 2, 16)):
@@ -189,7 +189,7 @@ def _attended() -> list[tuple]:
 values = SmallExercise(
     name="my_values",
     solution=_values,
-    cases=_attended,
+    cases=_value_cases,
     mistakes=(
         Mistake("every pair", _every_pair, _TOO_LARGE),
         Mistake(

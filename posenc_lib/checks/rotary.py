@@ -13,7 +13,7 @@ from posenc_lib.rotary.rotation import rotate
 BASE = 10000.0
 
 
-def _turned(x: Tensor, angle: Tensor, **options) -> Tensor:
+def _turn_by(x: Tensor, angle: Tensor, **options) -> Tensor:
     return rotate(x, angle.double(), **options)
 
 
@@ -28,7 +28,7 @@ def _by_pairs(x: Tensor, first: Tensor, second: Tensor) -> Tensor:
 def _by_column(x: Tensor, positions: Tensor) -> Tensor:
     """i taken from the columns 0, 2, 4 ... instead of the pairs 0, 1, 2 ..."""
     w = BASE ** (-2 * torch.arange(0, x.shape[-1], 2).double() / x.shape[-1])
-    return _turned(x, torch.outer(positions.double(), w))
+    return _turn_by(x, torch.outer(positions.double(), w))
 
 
 def _only_cosines(x: Tensor, positions: Tensor) -> Tensor:
@@ -52,17 +52,17 @@ def _vectors() -> list[tuple]:
 
 turn = Exercise(
     name="my_turn",
-    solution=lambda x, positions: _turned(x, _angle(x, positions)),
+    solution=lambda x, positions: _turn_by(x, _angle(x, positions)),
     cases=_vectors,
     tolerance=1e-4,
     mistakes=(
         Mistake(
-            "halves", lambda x, at: _turned(x, _angle(x, at), layout="half"),
+            "halves", lambda x, at: _turn_by(x, _angle(x, at), layout="half"),
             "You paired feature i with i + head_dim / 2: the half layout. Here neighbours make a "
             "pair: x[..., 0::2] and x[..., 1::2].",
         ),
         Mistake(
-            "clockwise", lambda x, at: _turned(x, -_angle(x, at)),
+            "clockwise", lambda x, at: _turn_by(x, -_angle(x, at)),
             "You turn the wrong way round. The minus sign stands before the sine in the first "
             "line, not in the second.",
         ),
@@ -71,7 +71,7 @@ turn = Exercise(
             "Both lines add. That is no rotation: the first is even * cos - odd * sin.",
         ),
         Mistake(
-            "places ignored", lambda x, at: _turned(x, _angle(x, torch.arange(len(at)))),
+            "places ignored", lambda x, at: _turn_by(x, _angle(x, torch.arange(len(at)))),
             "You counted 0, 1, 2 ... yourself. Use the positions given: they may start anywhere "
             "and repeat.",
         ),
@@ -80,7 +80,7 @@ turn = Exercise(
             "i counts columns in your exponent. It counts pairs: 0, 1, 2 ... head_dim / 2 - 1.",
         ),
         Mistake(
-            "slow first", lambda x, at: _turned(x, _angle(x, at).flip(-1)),
+            "slow first", lambda x, at: _turn_by(x, _angle(x, at).flip(-1)),
             "Your first pair turns slowest. Low index, high frequency: pair 0 turns by 1 radian a "
             "position.",
         ),

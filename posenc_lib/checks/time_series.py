@@ -9,7 +9,7 @@ from posenc_lib.experiments.data.series_windows import Windows, scale_of
 from posenc_lib.experiments.time_series.baselines import seasonal_at
 
 
-def _cut(
+def _rows_and_scale(
     values: np.ndarray,
     history: int,
     horizon: int,
@@ -26,24 +26,25 @@ def _cut(
     return past, future, scale_of(Windows.counted(past, future))
 
 
-def _right(values, end, history, horizon):
-    return _cut(values[:end], history, horizon)
+def _training_rows(values, end, history, horizon):
+    return _rows_and_scale(values[:end], history, horizon)
 
 
 def _crossing(values, end, history, horizon):
-    return _cut(values[: end + horizon], history, horizon)
+    return _rows_and_scale(values[: end + horizon], history, horizon)
 
 
-def _short(values, end, history, horizon):
-    return _cut(values[:end], history, horizon, rows=end - history - horizon)
+def _one_row_short(values, end, history, horizon):
+    return _rows_and_scale(values[:end], history, horizon, rows=end - history - horizon)
 
 
 def _scale_of_all(values, end, history, horizon):
-    return *_right(values, end, history, horizon)[:2], _cut(values, history, horizon)[2]
+    past, future, _ = _training_rows(values, end, history, horizon)
+    return past, future, _rows_and_scale(values, history, horizon)[2]
 
 
 def _scale_of_values(values, end, history, horizon):
-    return *_right(values, end, history, horizon)[:2], values[:end].std()
+    return *_training_rows(values, end, history, horizon)[:2], values[:end].std()
 
 
 def _walks() -> list[tuple]:
@@ -54,12 +55,12 @@ def _walks() -> list[tuple]:
 
 rows = Exercise(
     name="my_rows",
-    solution=_right,
+    solution=_training_rows,
     cases=_walks,
     tolerance=1e-9,
     mistakes=(
         Mistake(
-            "overlap", lambda v, end, n, h: _cut(v[:end], n, h, shift=-1),
+            "overlap", lambda v, end, n, h: _rows_and_scale(v[:end], n, h, shift=-1),
             "Your future begins with the value at the origin, which is known. It begins one step "
             "after the last value of the past.",
         ),
@@ -79,11 +80,11 @@ rows = Exercise(
             "known value, not of the values themselves.",
         ),
         Mistake(
-            "one row short", _short,
+            "one row short", _one_row_short,
             "One row is missing at the end: n values hold n - width + 1 rows.",
         ),
         Mistake(
-            "late", lambda v, end, n, h: _cut(v[:end], n, h, shift=1),
+            "late", lambda v, end, n, h: _rows_and_scale(v[:end], n, h, shift=1),
             "You leave out the first step after the origin: the future begins right behind the "
             "past.",
         ),
@@ -104,11 +105,11 @@ def _one_season(times, values, targets, season):
     return np.array([known.get(t - season, np.nan) for t in targets.tolist()])
 
 
-def _first(times, values, targets, season):
+def _earliest(times, values, targets, season):
     return np.array([values[_same_phase(times, t, season)][0] for t in targets])
 
 
-def _mean(times, values, targets, season):
+def _climate(times, values, targets, season):
     return np.array([values[_same_phase(times, t, season)].mean() for t in targets])
 
 
@@ -149,11 +150,11 @@ seasonal = Exercise(
             "is missing, or the horizon is longer than the season. Go back two, three ...",
         ),
         Mistake(
-            "earliest", _first,
+            "earliest", _earliest,
             "Of the months that fit you took the earliest. The latest is the nearest.",
         ),
         Mistake(
-            "mean", _mean,
+            "mean", _climate,
             "You averaged all months that fit. That is the climate, a fine baseline of its own, "
             "but the seasonal naive method takes the latest alone.",
         ),

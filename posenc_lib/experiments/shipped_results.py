@@ -103,10 +103,10 @@ def run_full(
     plan = settings()
     for task in plan.tasks if tasks is None else tasks:
         validation.choice("run_full", "tasks", task, plan.tasks)
-        if missing and _kept(name, plan, folder).where(task=task):
+        if missing and _still_valid(name, plan, folder).where(task=task):
             continue
         found = function(replace(plan, tasks=(task,)), jobs=jobs)
-        others = [r for r in _kept(name, plan, folder) if r.task != task]
+        others = [r for r in _still_valid(name, plan, folder) if r.task != task]
         order = sorted((*others, *found), key=lambda record: plan.tasks.index(record.task))
         write(name, plan, Results(order), folder)
     return (folder or _folder()) / f"{name}.json"
@@ -123,9 +123,10 @@ def write(name: str, settings: Any, results: Results, folder: Path | None = None
     path.parent.mkdir(exist_ok=True)
     head: dict[str, Any] = {"settings": asdict(settings), "versions": current_versions()}
     head["columns"] = list(Record.__dataclass_fields__)
+    value = head["columns"].index("value")
     rows = [[*asdict(record).values()] for record in results]
     for row in rows:
-        row[-1] = float(f"{row[-1]:.6g}")
+        row[value] = float(f"{row[value]:.6g}")
     lines = ",\n".join(json.dumps(row) for row in rows)
     text = json.dumps(head, indent=1)[:-2] + ',\n "rows": [\n' + lines + "\n]}\n"
     content = text.encode()
@@ -143,8 +144,8 @@ def current_versions() -> dict[str, str]:
     return {"python": platform.python_version()} | found
 
 
-def _kept(name: str, settings: Any, folder: Path | None) -> Results:
-    """What is stored already, if the same settings and versions made it."""
+def _still_valid(name: str, settings: Any, folder: Path | None) -> Results:
+    """What is stored already and was made by the same settings and versions."""
     try:
         stored = _stored(name, folder)
     except OSError:  # not there, or not as it was written

@@ -20,7 +20,7 @@ from posenc_lib.explorers.attention_layer import (
     attend,
     check_head,
     embeddings,
-    made,
+    encoding_of,
     shortened,
 )
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, Text
@@ -49,7 +49,7 @@ def attention_explorer(
     >>> panel.views[0].values.shape
     (7, 7)
     """
-    own = _checked(encodings or {})
+    own = _own_encodings(encodings or {})
     titles = {name: entry.title for name, entry in registry().items()} | {n: n for n in own}
 
     @torch.no_grad()
@@ -59,8 +59,8 @@ def attention_explorer(
     ) -> list[View]:  # fmt: skip
         check_head(dim, heads, head)
         tokens = (sentence.split() * length)[:length]
-        x, seen = embeddings(tokens, dim), _seen(mask, length)
-        chosen = made(
+        x, seen = embeddings(tokens, dim), _mask_of(mask, length)
+        chosen = encoding_of(
             own.get(encoding, encoding), dim, heads, causal=mask == "causal", length=length
         )
         scores, weights = attend(x, heads, head, chosen, mask=seen, scale=scale)
@@ -113,7 +113,7 @@ def keys_used(weights: Float[Tensor, "query key"]) -> Float[Tensor, " query"]:
     return torch.special.entr(weights).sum(-1).exp()
 
 
-def _checked(encodings: Mapping[str, Any]) -> dict[str, Any]:
+def _own_encodings(encodings: Mapping[str, Any]) -> dict[str, Any]:
     """The reader's own encodings; a name that is taken or a thing that is none is refused."""
     known = registry()
     taken = {*known, *(entry.title for entry in known.values())}
@@ -132,7 +132,7 @@ def _checked(encodings: Mapping[str, Any]) -> dict[str, Any]:
     return dict(encodings)
 
 
-def _seen(mask: str, length: int) -> Bool[Tensor, "{length} {length}"]:
+def _mask_of(mask: str, length: int) -> Bool[Tensor, "{length} {length}"]:
     before = WINDOW if mask == "window" else None
     after = {"none": None, "causal": 0, "window": WINDOW}[mask]
     return band_mask(relative_positions(length, length), before=before, after=after)

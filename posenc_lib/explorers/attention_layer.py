@@ -99,7 +99,7 @@ def attend(
 
 
 @torch.random.fork_rng(devices=[])
-def made(
+def encoding_of(
     encoding: Factory | PositionEncoding | str, dim: int, heads: int, *, causal: bool, length: int
 ) -> PositionEncoding:
     """The encoding of a factory or of a name in the registry, from one seed that is not the
@@ -110,7 +110,7 @@ def made(
     Raises TypeError when a factory returns something else, ValueError where the encoding is for
     causal layers only.
 
-    >>> made("nezha", 8, 2, causal=False, length=5).head_dim
+    >>> encoding_of("nezha", 8, 2, causal=False, length=5).head_dim
     4
     """
     torch.manual_seed(0)

@@ -13,7 +13,6 @@ from posenc_lib.experiments.data.series_windows import Windows
 from posenc_lib.experiments.parts.training_settings import Training
 from posenc_lib.experiments.time_series import baselines
 from posenc_lib.experiments.time_series.forecast_steps import (
-    BY_TIME,
     TIMING,
     Forecast,
     build,
@@ -26,7 +25,10 @@ from posenc_lib.explorers.panel import Choice, Panel, Slider, Toggle
 from posenc_lib.plots.time_series import BASELINES, TITLES, UNITS, forecast_curves
 from posenc_lib.plots.views import Curves, Heatmap, View
 
-ENCODINGS = ("none", "sinusoidal", "sinusoidal" + BY_TIME, TIMING)
+ENCODINGS = {  # what the reader chooses: encoding, and whether its positions are by time
+    "none": ("none", False), "sinusoidal": ("sinusoidal", False),
+    "sinusoidal, by time": ("sinusoidal", True), TIMING: (TIMING, False),
+}  # fmt: skip
 QUICK = Training(steps=120, batch=32, rate=1e-2, every=20, patience=3)
 PAST, FUTURE, MODEL, *GUESSES = range(3 + len(BASELINES))  # the colours, the same in both views
 WHOLE = 100  # the origin is a share of the test part, in per cent, as the series differ in length
@@ -60,7 +62,7 @@ def forecast_explorer(**settings: object) -> Panel:
             Toggle(
                 "gaps", False, label="half of the months missing", needs=("series", ("el_nino",))
             ),
-            Choice("encoding", "sinusoidal", ENCODINGS),
+            Choice("encoding", "sinusoidal", tuple(ENCODINGS)),
             Choice("baseline", "last value", BASELINES),
             Slider("origin", 50, 0, WHOLE, label="origin (% of test)"),
         ],
@@ -71,7 +73,7 @@ def forecast_explorer(**settings: object) -> Panel:
 
 
 @dataclass(frozen=True)
-class _Trained:
+class _Model:
     """What one small model said on the test part, and where it looked."""
 
     found: Forecast
@@ -79,8 +81,8 @@ class _Trained:
 
 
 @lru_cache(maxsize=32)
-def _trained(task: str, encoding: str) -> _Trained:
-    prepared = prepare(task, encoding)
+def _model_of(task: str, encoding: str, by_time: bool) -> _Model:
+    prepared = prepare(task, encoding, by_time=by_time)
     model = build(prepared)
     fit(model, prepared, QUICK)
     batch, rows = prepared.batches["test"], prepared.rows["test"]
@@ -88,7 +90,7 @@ def _trained(task: str, encoding: str) -> _Trained:
     spread = np.full((*weights.shape[:2], rows.past.shape[1]), np.nan, dtype=np.float32)
     places = _known_places(task)
     np.put_along_axis(spread, np.broadcast_to(places[:, None], weights.shape), weights, axis=2)
-    return _Trained(predicted(model, prepared), spread)
+    return _Model(predicted(model, prepared), spread)
 
 
 @lru_cache(maxsize=8)
@@ -119,7 +121,7 @@ def _baselines(task: str) -> tuple[Windows, dict[str, NDArray[np.float64]]]:
 
 def _views(series: str, gaps: bool, encoding: str, baseline: str, origin: int) -> list[View]:
     task = "el_nino_gaps" if gaps and series == "el_nino" else series
-    model, (rows, guesses) = _trained(task, encoding), _baselines(task)
+    model, (rows, guesses) = _model_of(task, *ENCODINGS[encoding]), _baselines(task)
     row = round(origin / WHOLE * (len(rows) - 1))
     step = "trading days" if series == "sp500" else "months"
     shown = {encoding: model.found.predicted, baseline: guesses[baseline]}

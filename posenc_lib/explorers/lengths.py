@@ -123,7 +123,7 @@ def _model(encoding: str) -> TinyTransformer:
     """The trained model; for a scaling, the RoPE model with its angles made for the longest row."""
     if encoding not in SCALED:
         return short_model(encoding)
-    return scaled_model(short_model("rope"), SHORT, encoding, float(max(SHORT.times)))
+    return scaled_model(short_model("rope"), SHORT, encoding, float(max(SHORT.length_multiples)))
 
 
 def attention_weights(

@@ -114,7 +114,7 @@ class Panel(Tools, ipywidgets.VBox):
                 "its explorer, and settings that its line of code can hold."
             )
         first = {name: control.value for name, control in declared.items()}
-        first |= self._checked(first | dict(settings or {}))
+        first |= self._plain_values(first | dict(settings or {}))
         views = self._views_of(first)
         self._widgets = {name: control.widget() for name, control in declared.items()}
         fields = {name: control.field() for name, control in declared.items()}
@@ -138,10 +138,10 @@ class Panel(Tools, ipywidgets.VBox):
         self._put(first)
         self._show(first, views)
         for widget in self._widgets.values():
-            widget.observe(self._moved, names="value")
+            widget.observe(self._on_move, names="value")
         for field in self._fields.values():
-            field.observe(self._typed, names="value")
-        self._canvas.on_msg(self._pressed)
+            field.observe(self._on_typing, names="value")
+        self._canvas.on_msg(self._on_press)
 
     # --- driven from code ---------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class Panel(Tools, ipywidgets.VBox):
             TypeError, ValueError: As on construction; nothing has changed then.
         """
         with self._lock:
-            wanted = self._settings | self._checked(settings)
+            wanted = self._settings | self._plain_values(settings)
             views = self._views_of(wanted, settings)
             self._put(wanted)
             self._show(wanted, views)
@@ -160,7 +160,7 @@ class Panel(Tools, ipywidgets.VBox):
     def _follow(self, settings: Mapping[str, Any]) -> None:
         """Go where the page has gone on its own; its controls tell of themselves."""
         with self._lock:
-            wanted = self._settings | self._checked(settings)
+            wanted = self._settings | self._plain_values(settings)
             if wanted != self._settings:
                 self._show(wanted, None)
 
@@ -177,13 +177,13 @@ class Panel(Tools, ipywidgets.VBox):
     @property
     def views(self) -> list[View]:
         """The live heat maps and curves, with their arrays; what is pinned is not among them."""
-        return list(self._computed())
+        return list(self._live_views())
 
     @property
     def alt(self) -> str:
         """The picture in words: title, settings, what is pinned, what is drawn."""
         pinned = f" Pinned to compare with: {listed(self._pin.settings)}." if self._pin else ""
-        drawn = " ".join(drawn.alt for drawn in self._drawn())
+        drawn = " ".join(drawn.alt for drawn in self._views_with_pin())
         return f"{self._title} with {listed(self._settings)}.{pinned} {drawn}"
 
     @property
@@ -213,7 +213,7 @@ class Panel(Tools, ipywidgets.VBox):
         title = textwrap.fill(f"{self._title}: {listed(self._settings)}", 90)
         if self._pin:
             title += "\n" + textwrap.fill(f"Pinned: {listed(self._pin.settings)}", 90)
-        drawn = self._drawn()
+        drawn = self._views_with_pin()
         return views_figure(
             [one.view for one in drawn],
             alt=self.alt,
@@ -323,7 +323,7 @@ class Panel(Tools, ipywidgets.VBox):
         known = ", ".join(self._declared)
         return f"Panel {self._title!r}: it has no control {name!r}; it has {known}.{hint}"
 
-    def _checked(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def _plain_values(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The settings as plain values, or an exception that says which one is wrong and why."""
         clean = {}
         for name, value in settings.items():
@@ -362,13 +362,13 @@ class Panel(Tools, ipywidgets.VBox):
                 )
         return list(views)
 
-    def _computed(self) -> list[View]:
+    def _live_views(self) -> list[View]:
         """The views of the settings. Where the page computes them too, only when asked for."""
         if self._views is None:
             self._views = self._views_of(self._settings)
         return self._views
 
-    def _moved(self, change: Any) -> None:
+    def _on_move(self, change: Any) -> None:
         """A control was moved by hand."""
         with self._lock:
             if self._quiet:
@@ -393,7 +393,7 @@ class Panel(Tools, ipywidgets.VBox):
         self._snaps[name] = waiting[waiting.index(step) + 1 :]
         return True
 
-    def _typed(self, change: Any) -> None:
+    def _on_typing(self, change: Any) -> None:
         """A number was typed beside a slider: it is taken exactly, or refused."""
         with self._lock:
             if not self._quiet and not self._in_page:  # there the page says what it made of it
@@ -424,7 +424,7 @@ class Panel(Tools, ipywidgets.VBox):
         tried = [self._wanted | {name: value}, self._settings | {name: value}]
         for wanted in tried if tried[0] != tried[1] else tried[:1]:
             try:
-                self._checked(wanted)
+                self._plain_values(wanted)
                 views = None if self._in_page else self._views_of(wanted, {name: value})
             except Exception as error:
                 refused = error

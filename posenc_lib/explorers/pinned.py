@@ -87,8 +87,8 @@ def difference(live: Heatmap, pinned: Heatmap) -> Heatmap:
            [ 4.]])
     """
     values = np.full(live.values.shape, np.nan)
-    rows, old_rows = _shared(live.row_start, pinned.row_start, live, pinned, 0)
-    columns, old_columns = _shared(live.column_start, pinned.column_start, live, pinned, 1)
+    rows, old_rows = _overlap(live.row_start, pinned.row_start, live, pinned, 0)
+    columns, old_columns = _overlap(live.column_start, pinned.column_start, live, pinned, 1)
     values[rows, columns] = live.values[rows, columns]
     values[rows, columns] -= pinned.values[old_rows, old_columns]
     most = float(np.fmax.reduce(np.abs(values), axis=None))
@@ -103,7 +103,7 @@ def difference(live: Heatmap, pinned: Heatmap) -> Heatmap:
     )
 
 
-def _shared(
+def _overlap(
     start: int, old_start: int, live: Heatmap, pinned: Heatmap, axis: int
 ) -> tuple[slice, slice]:
     """The numbers that both have along an axis, as slices into each; empty where there are none."""

@@ -15,7 +15,7 @@ from posenc_lib.explorers.attention_layer import (
     attend,
     check_head,
     embeddings,
-    made,
+    encoding_of,
     shortened,
 )
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Text, Toggle
@@ -59,10 +59,8 @@ def playground_explorer(**settings: object) -> Panel:
         seen = band_mask(
             relative_positions(length, length), before=None, after=0 if causal else None
         )
-        found = [
-            attend(x, heads, head, made(n, dim, heads, causal=causal, length=length), mask=seen)
-            for n in (first, second)
-        ]
+        made = [encoding_of(n, dim, heads, causal=causal, length=length) for n in (first, second)]
+        found = [attend(x, heads, head, encoding, mask=seen) for encoding in made]
         titles = [known[name].title for name in (first, second)]
         scores, weights = zip(*found, strict=True)
         return _maps(titles, scores, seen, tokens) + _curves(titles, scores, weights, seen)

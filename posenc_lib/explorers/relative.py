@@ -103,7 +103,7 @@ def _views(
         return bias_views(form, head, relative, distance)
     if form in TABLES:
         return _scores(form, relative, distance, clip, dim, same_query)
-    matrix, curve = (_made(form, tensor, clip) for tensor in (relative, distance[None]))
+    matrix, curve = (_form_matrix(form, tensor, clip) for tensor in (relative, distance[None]))
     name = {"raw": "key minus query", "clipped": f"clipped at {clip}", "band": f"within {clip}"}
     far = max(float(distance.abs().max()), 1.0)  # one colour scale, however far K is moved
     found, pairs = np.unique(matrix[np.isfinite(matrix)], return_counts=True)
@@ -123,7 +123,7 @@ def _views(
     ]  # fmt: skip
 
 
-def _made(form: str, relative: torch.Tensor, clip: int) -> np.ndarray:
+def _form_matrix(form: str, relative: torch.Tensor, clip: int) -> np.ndarray:
     if form == "clipped":
         relative = clip_relative(relative, clip)
     made = relative.double()

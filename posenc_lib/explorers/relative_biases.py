@@ -63,7 +63,7 @@ def _t5(causal: bool, relative: Tensor, distance: Tensor) -> list[View]:
     last = BUCKETS - 1
     return [
         Heatmap(
-            name, _masked(bucket, relative, causal), "query", "key", "bucket", (0, last),
+            name, _without_future(bucket, relative, causal), "query", "key", "bucket", (0, last),
             "sequential", square=True,
         ),
         Curves(
@@ -85,7 +85,7 @@ def _alibi(causal: bool, head: int, relative: Tensor, distance: Tensor) -> list[
     return [
         Heatmap(
             f"{name}, head {head} (slope {SLOPES[head]}): bias",
-            _masked(alibi.by_distance(relative)[head], relative, causal),
+            _without_future(alibi.by_distance(relative)[head], relative, causal),
             "query", "key", "bias", (min(float(curves.min()), -0.5), 0.0),  # for every head
             "sequential", square=True,
         ),
@@ -97,5 +97,5 @@ def _alibi(causal: bool, head: int, relative: Tensor, distance: Tensor) -> list[
     ]  # fmt: skip
 
 
-def _masked(values: Tensor, relative: Tensor, causal: bool) -> Tensor:
+def _without_future(values: Tensor, relative: Tensor, causal: bool) -> Tensor:
     return values.double().masked_fill(relative > 0, math.nan) if causal else values

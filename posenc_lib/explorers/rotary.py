@@ -85,16 +85,16 @@ def _views(
     shown = {PLAIN: plain}
     if scaling != "none":
         title = next(title for title, name in SCALINGS.items() if name == scaling)
-        made = _scaled(scaling, head_dim, float(factor), trained, base, pair_layout)
+        made = _rope_with(scaling, head_dim, float(factor), trained, base, pair_layout)
         shown = {title: made, PLAIN: plain}
     return [
-        *_turned(shown, length, start, pair),
+        *_pair_views(shown, length, start, pair),
         _scores(shown, length),
         _wavelengths(shown, trained),
     ]
 
 
-def _scaled(
+def _rope_with(
     scaling: str, head_dim: int, factor: float, trained: int, base: float, layout: str
 ) -> RotaryEncoding:
     options: dict[str, Any] = {"base": base, "layout": layout}
@@ -106,7 +106,7 @@ def _scaled(
     return cls(head_dim, factor, trained_length=trained, **options)
 
 
-def _turned(
+def _pair_views(
     shown: dict[str, RotaryEncoding], length: int, start: int, pair: int
 ) -> tuple[View, View]:
     """The turned vector as a map, and two of its features as curves."""
@@ -142,7 +142,7 @@ def _scores(shown: dict[str, RotaryEncoding], length: int) -> Curves:
     """q turned against k by distance: all ones, one Gaussian draw, the RMS of many draws."""
     rope, plain = next(iter(shown.values())), shown[PLAIN]
     distance = torch.arange(length)
-    gaussian = _by_distance(rope, *_gaussian(rope.head_dim // 2), distance)
+    gaussian = _by_distance(rope, *_gaussian_products(rope.head_dim // 2), distance)
     ones = torch.full((1, rope.head_dim // 2), 2.0), torch.zeros(1, rope.head_dim // 2)
     curves = {
         "constant q = k": _by_distance(rope, *ones, distance)[0],
@@ -167,16 +167,16 @@ def _by_distance(rope: RotaryEncoding, along: Tensor, across: Tensor, distance: 
     return total * rope.magnitude**2 / math.sqrt(rope.head_dim)
 
 
-def _gaussian(pairs: int) -> tuple[Tensor, Tensor]:
+def _gaussian_products(pairs: int) -> tuple[Tensor, Tensor]:
     """Dot product and cross product of each pair of k and q: (draws, pairs) each."""
-    q, k = _drawn()[:, :, :pairs].unbind()
+    q, k = _query_key_draws()[:, :, :pairs].unbind()
     along = (q * k).sum(-1)
     across = q[..., 1] * k[..., 0] - q[..., 0] * k[..., 1]
     return along, across
 
 
 @lru_cache(maxsize=1)
-def _drawn() -> Tensor:
+def _query_key_draws() -> Tensor:
     """q and k by pairs, at full size: a larger head_dim keeps the pairs that were there."""
     drawn = np.random.default_rng(0).standard_normal((2, DRAWS, WIDEST // 2, 2))
     return torch.from_numpy(drawn)

@@ -24,7 +24,7 @@ class Tools:
     _first: dict[str, Any]
     _settings: dict[str, Any]
     set: Callable[..., None]
-    _computed: Callable[[], list[View]]
+    _live_views: Callable[[], list[View]]
     _follow: Callable[[Mapping[str, Any]], None]
     _refuse: Callable[[Mapping[str, Any], Exception], None]
     _in_page: bool
@@ -44,7 +44,7 @@ class Tools:
         Its curves stay behind the live ones, thin and dashed; `heatmaps` says what the heat maps
         show. The numbers go to the page once, not with every move.
         """
-        settings, views = dict(self._settings), list(self._computed())
+        settings, views = dict(self._settings), list(self._live_views())
         self._pin = Pin(settings, views)
         if self._in_page:
             self._canvas.pin_at(settings, listed(settings))
@@ -109,13 +109,13 @@ class Tools:
         """
         return code_line(self._explorer, self._settings, self._own)
 
-    def _drawn(self) -> list[Drawn]:
+    def _views_with_pin(self) -> list[Drawn]:
         """The views as they are drawn, with what is pinned."""
         if self._pin is None:
-            return [Drawn(view) for view in self._computed()]
-        return beside(self._computed(), self._pin.views, self.heatmaps)
+            return [Drawn(view) for view in self._live_views()]
+        return beside(self._live_views(), self._pin.views, self.heatmaps)
 
-    def _pressed(self, _: Canvas, content: Any, __: Any = None) -> None:
+    def _on_press(self, _: Canvas, content: Any, __: Any = None) -> None:
         """A button of the toolbar was pressed; the other buttons are the page's own business.
 
         A page that computes its own picture says which settings it means: what its controls have

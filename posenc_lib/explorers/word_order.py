@@ -42,7 +42,7 @@ def word_order_explorer(
     >>> panel.views[0].values.shape
     (4, 4)
     """
-    readers = _small() if models is None else _checked(models)
+    readers = _small() if models is None else _own_readers(models)
     known = {name: entry.title for name, entry in encodings().items()} | {"none": "none"}
     titles = {name: known.get(name, name) for name in readers}
     heads = next(iter(readers.values())).layers[0].attention.heads
@@ -119,7 +119,7 @@ def _small() -> dict[str, TinyTransformer]:
     return {name: model for name, model in found.items() if isinstance(model, TinyTransformer)}
 
 
-def _checked(models: Mapping[str, TinyTransformer]) -> dict[str, TinyTransformer]:
+def _own_readers(models: Mapping[str, TinyTransformer]) -> dict[str, TinyTransformer]:
     if not models:
         raise ValueError("word_order_explorer: models is empty. Pass at least one, by its name.")
     for name, model in models.items():

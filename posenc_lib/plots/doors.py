@@ -76,7 +76,7 @@ def three_doors(highlight: int | Enum | None = None) -> TeachingFigure:
     >>> three_doors(highlight=2).alt[-52:]
     'Door 2, applied to queries and keys, is highlighted.'
     """
-    chosen = _chosen(highlight)
+    chosen = _door_number(highlight)
     alt = "An attention layer: embeddings, W_q, W_k and W_v, scores, softmax, weighted sum, W_o. "
     alt += "Position enters at three doors: " + "; ".join(
         f"{number}, {sign.title}: {sign.encodings}".replace("\n", ", ")
@@ -104,7 +104,7 @@ def three_doors(highlight: int | Enum | None = None) -> TeachingFigure:
     return figure
 
 
-def _chosen(highlight: object) -> int | None:
+def _door_number(highlight: object) -> int | None:
     if highlight is None or (not isinstance(highlight, bool) and highlight in DOORS):
         return highlight
     for number, sign in DOORS.items():

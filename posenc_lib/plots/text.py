@@ -109,27 +109,27 @@ def budget(results: Results, *, usual: int = 800) -> TeachingFigure:
     >>> budget(full_results("order_budget")).alt[:33]
     'Test accuracy, real or reversed. '
     """
-    places, names = results.where(task="places"), results.values("encoding")
+    places, names = results.where(task="places"), results.values("label")
     longest = max(places.values("at"))
     steps = results.where(task="steps")
     told = "; ".join(
         f"{TITLES.get(name, name)} "
-        + ", ".join(f"{places.mean(encoding=name, at=n):.2f}" for n in places.values("at"))
+        + ", ".join(f"{places.mean(label=name, at=n):.2f}" for n in places.values("at"))
         + ", then "
-        + ", ".join(f"{steps.mean(encoding=name, at=n):.2f}" for n in steps.values("at"))
+        + ", ".join(f"{steps.mean(label=name, at=n):.2f}" for n in steps.values("at"))
         for name in names
     )
     figure = TeachingFigure(
-        f"Test accuracy, real or reversed. For {_listed(places)} words after {usual} steps, then "
-        f"for {longest} words after {_listed(steps)} steps: {told}.",
+        f"Test accuracy, real or reversed. For {_numbers(places)} words after {usual} steps, then "
+        f"for {longest} words after {_numbers(steps)} steps: {told}.",
         (10.0, 4.8),
     )
     with teaching_style():
         left, right = figure.subplots(1, 2, sharey=True)
         for number, name in enumerate(names):
-            here = places.where(encoding=name)
+            here = places.where(label=name)
             more = [(usual, here.where(at=longest))]
-            more += [(at, steps.where(encoding=name, at=at)) for at in steps.values("at")]
+            more += [(at, steps.where(label=name, at=at)) for at in steps.values("at")]
             for axes, line in (
                 (left, [(at, here.where(at=at)) for at in here.values("at")]),
                 (right, more),
@@ -151,7 +151,7 @@ def budget(results: Results, *, usual: int = 800) -> TeachingFigure:
     return settled(figure)
 
 
-def _listed(results: Results) -> str:
+def _numbers(results: Results) -> str:
     return ", ".join(str(at) for at in results.values("at"))
 
 

@@ -153,8 +153,8 @@ def stored_errors(results: Results) -> TeachingFigure:
     told = []
     for task in found.values("task"):
         values = ", ".join(
-            f"{name} {found.mean(task=task, encoding=name):.2f}"
-            for name in found.where(task=task).values("encoding")
+            f"{name} {found.mean(task=task, label=name):.2f}"
+            for name in found.where(task=task).values("label")
         )
         told.append(f"{TITLES[task]} ({UNITS[task]}): {values}")
     figure = TeachingFigure(
@@ -164,9 +164,9 @@ def stored_errors(results: Results) -> TeachingFigure:
     )
     with teaching_style():
         for axes, task in zip(figure.subplots(2, 2).flat, found.values("task"), strict=True):
-            names = found.where(task=task).values("encoding")
+            names = found.where(task=task).values("label")
             for place, name in enumerate(names):
-                one = found.where(task=task, encoding=name)
+                one = found.where(task=task, label=name)
                 baseline = name in BASELINES
                 axes.errorbar(
                     one.mean(), place, xerr=None if baseline else one.spread(), capsize=4,
@@ -192,11 +192,11 @@ def against_last_value(results: Results, task: str = "sp500") -> TeachingFigure:
     """
     found = results.where(task=task, at=0)
     names = [
-        name for name in found.values("encoding") if name not in ("last value", "seasonal naive")
-        and found.where(encoding=name, metric=BEYOND)
+        name for name in found.where(metric=BEYOND).values("label")
+        if name not in ("last value", "seasonal naive")
     ]  # fmt: skip
     size = {
-        name: [found.mean(encoding=name, metric=metric) for metric in (BEYOND, ERROR)]
+        name: [found.mean(label=name, metric=metric) for metric in (BEYOND, ERROR)]
         for name in names
     }
     told = ", ".join(f"{name} {d:.3f} ± {e:.3f}" for name, (d, e) in size.items())

@@ -230,7 +230,7 @@ class Curves:
                     f"{where}: limits must be above 0 on a logarithmic axis, but they are {limits}."
                 )
         else:
-            limits = _fitted(_extremes(ys), self.log_y)
+            limits = _limits_around(_extremes(ys), self.log_y)
         found = {"x": x, "ys": ys, "labels": labels, "limits": limits, "styles": styles}
         for argument, value in found.items():
             object.__setattr__(self, argument, value)
@@ -310,7 +310,7 @@ def _wide(low: float, high: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _fitted(extremes: tuple[float, float] | None, log: bool) -> tuple[float, float]:
+def _limits_around(extremes: tuple[float, float] | None, log: bool) -> tuple[float, float]:
     """Axis limits with a little air above and below."""
     low, high = extremes or ((1.0, 10.0) if log else (0.0, 1.0))
     if log:

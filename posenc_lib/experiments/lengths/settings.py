@@ -36,7 +36,7 @@ class ExtrapolationSettings:
     )  # fmt: skip
     seeds: tuple[int, ...] = (0, 1, 2)
     length: int = 32
-    times: tuple[int, ...] = (1, 2, 4, 8)
+    length_multiples: tuple[int, ...] = (1, 2, 4, 8)
     scored: int = 16_384  # characters of text, the same at every length
     scored_drawn: int = 8_192  # tokens of the other tasks
     dim: int = 64
@@ -57,7 +57,7 @@ class ExtrapolationSettings:
     @property
     def longest(self) -> int:
         """The longest row that is read, in tokens."""
-        return self.length * max(self.times)
+        return self.length * max(self.length_multiples)
 
     @classmethod
     def small(cls) -> ExtrapolationSettings:

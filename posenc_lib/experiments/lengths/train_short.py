@@ -69,17 +69,17 @@ def one_run(
     "validation". Raises like `extrapolation`."""
     model = trained_model(settings, task, encoding, seed)
     records = []
-    for times in settings.times:
-        length = settings.length * times
+    for multiple in settings.length_multiples:
+        length = settings.length * multiple
         batch = scored_batch(settings, task, split, length)
-        for name, variant in _variants(model, settings, encoding, times):
-            reads: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {"": plain}
+        for name, variant in _variants(model, settings, encoding, multiple):
+            reads: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {LOSS: plain}
             if task == "text" and name == encoding:
-                reads |= {", window": windowed, ", sliding": sliding}
-            for read, how in reads.items():
-                loss, accuracy = scores(*how(variant, batch, name, settings))
-                records.append(Record(task, name, seed, length, LOSS + read, loss))
-                if not read:
+                reads |= {WINDOW: windowed, SLIDING: sliding}
+            for metric, read in reads.items():
+                loss, accuracy = scores(*read(variant, batch, name, settings))
+                records.append(Record(task, name, seed, length, metric, loss))
+                if metric == LOSS:
                     records.append(Record(task, name, seed, length, ACCURACY, accuracy))
     return records
 
@@ -148,13 +148,13 @@ def encoding_options(encoding: str) -> tuple[str, dict[str, Any]]:
 
 
 def _variants(
-    model: TinyTransformer, settings: ExtrapolationSettings, encoding: str, times: int
+    model: TinyTransformer, settings: ExtrapolationSettings, encoding: str, multiple: int
 ) -> list[tuple[str, TinyTransformer]]:
     """The model itself and, for RoPE, the same weights with scaled angles."""
     found = [(encoding, model)]
     if encoding != "rope":
         return found
-    factor = float(times)
+    factor = float(multiple)
     return found + [(name, scaled_model(model, settings, name, factor)) for name in SCALED]
 
 

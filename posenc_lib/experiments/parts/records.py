@@ -1,4 +1,4 @@
-"""Tidy results: one record a number, with the task, encoding, seed and place it belongs to.
+"""Tidy results: one record a number, with the task, encoding, setting and seed it belongs to.
 
     mean = sum(v_s) / n,     spread = sqrt(sum((v_s - mean)^2) / (n - 1)),     s the seeds
 
@@ -9,11 +9,13 @@ test set, which all seeds share.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from posenc_lib.base import validation
+
+Variant = tuple[str, Mapping[str, Any]]  # an encoding and its setting
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Record:
 
     `task` is the data and the question, `encoding` the name, `seed` that of the run (None for a
     baseline, which has none), `at` a length in tokens or a horizon in steps, `metric` what is
-    measured and in which unit, `value` the number.
+    measured and in which unit, `value` the number, `setting` what sets this run apart from others
+    with the same encoding, as JSON can hold it.
 
     >>> Record("text", "alibi", 0, 32, "loss in nats", 1.9).value
     1.9
@@ -34,6 +37,32 @@ class Record:
     at: int
     metric: str
     value: float
+    setting: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def label(self) -> str:
+        """Encoding and setting in words.
+
+        >>> Record("co2", "rope", 0, 12, "rmse", 0.8, {"by_time": True, "rate": 0.01}).label
+        'rope, by time, rate 0.01'
+        """
+        return label_of(self.encoding, self.setting)
+
+
+def label_of(encoding: str, setting: Mapping[str, Any]) -> str:
+    """An encoding with its setting in words; what is True is named without its value.
+
+    >>> label_of("sinusoidal", {"base": 10.0}), label_of("rope", {})
+    ('sinusoidal, base 10', 'rope')
+    """
+    told = [
+        name.replace("_", " ") + ("" if value is True else f" {str(value).removesuffix('.0')}")
+        for name, value in setting.items()
+    ]
+    return ", ".join([encoding, *told])
+
+
+FIELDS = (*Record.__dataclass_fields__, "label")  # what `where`, `values` and `table` take
 
 
 class Results(Sequence[Record]):
@@ -72,25 +101,33 @@ class Results(Sequence[Record]):
         return isinstance(other, Results) and self.records == other.records
 
     def where(self, **fields: Any) -> Results:
-        """The records with these fields, such as `where(task="text", at=32)`.
+        """The records with these fields, such as `where(task="text", at=32)`, or this `label`.
 
         Raises TypeError for a field that records do not have.
         """
-        unknown = set(fields) - set(Record.__dataclass_fields__)
+        unknown = set(fields) - set(FIELDS)
         if unknown:
             raise validation.refuse(
                 TypeError, "Results.where", "fields", sorted(unknown),
-                f"fields among {list(Record.__dataclass_fields__)}", "Check the spelling.",
+                f"fields among {list(FIELDS)}", "Check the spelling.",
             )  # fmt: skip
         wanted = fields.items()
         return Results(r for r in self if all(getattr(r, k) == v for k, v in wanted))
 
     def values(self, field: str) -> list[Any]:
-        """The different values of a field, in the order in which they come."""
-        return list(dict.fromkeys(getattr(record, field) for record in self))
+        """The different values of a field, or the labels, in the order in which they come."""
+        found: list[Any] = []
+        for record in self:
+            value = getattr(record, field)
+            if value not in found:  # a setting cannot be hashed
+                found.append(value)
+        return found
 
     def mean(self, **fields: Any) -> float:
-        """The mean value of the records with these fields; ValueError where there are none."""
+        """The mean value of the records with these fields.
+
+        Raises ValueError where there are none, and where one encoding comes in several settings.
+        """
         return statistics.fmean(self._numbers(fields))
 
     def spread(self, **fields: Any) -> float:
@@ -99,25 +136,34 @@ class Results(Sequence[Record]):
         return statistics.stdev(numbers) if len(numbers) > 1 else 0.0
 
     def _numbers(self, fields: dict[str, Any]) -> list[float]:
-        numbers = [record.value for record in self.where(**fields)]
-        if not numbers:
+        found = self.where(**fields)
+        if not found:
             raise validation.refuse(
                 ValueError, "Results", "fields", fields, "fields of at least one record",
                 "values() lists what there is.",
             )  # fmt: skip
-        return numbers
+        if len(labels := found.values("label")) > len(found.values("encoding")):
+            raise validation.refuse(
+                ValueError, "Results", "fields", fields,
+                f"one setting of each encoding, not {labels}", "Filter by setting or label.",
+            )  # fmt: skip
+        return [record.value for record in found]
 
     def table(self, rows: str = "encoding", columns: str = "at", digits: int = 3) -> str:
         """A markdown table of mean ± spread, for results that are filtered to one task and metric.
 
-        Raises ValueError where a cell would mix tasks or metrics.
+        With `rows="label"`, each setting of an encoding has a row.
+
+        Raises ValueError where a cell would mix tasks, metrics or settings.
         """
-        mixed = {"task", "metric", "at", "encoding"} - {rows, columns}
-        for field in sorted(mixed):
-            if len(self.values(field)) > 1:
+        told_apart = {rows, columns}
+        if "label" in told_apart:
+            told_apart |= {"encoding"}
+        for name in sorted({"task", "metric", "at", "encoding"} - told_apart):
+            if len(self.values(name)) > 1:
                 raise validation.refuse(
-                    ValueError, "Results.table", field, self.values(field), "one of them",
-                    f"Filter first: where({field}=...).",
+                    ValueError, "Results.table", name, self.values(name), "one of them",
+                    f"Filter first: where({name}=...).",
                 )  # fmt: skip
         heads = self.values(columns)
         lines = [f"| {rows} | " + " | ".join(str(h) for h in heads) + " |"]

@@ -101,9 +101,9 @@ def train(
     looks: list[Look] = []
     best, kept, weights, recent = math.inf, settings.steps, None, []
     step = 0
-    for step in _counted(settings.steps, progress):
+    for step in _steps(settings.steps, progress):
         for group in optimiser.param_groups:
-            group["lr"] = settings.rate_at(step) * group["times"]
+            group["lr"] = settings.rate_at(step) * group["rate_factor"]
         model.train()
         batch = draw(generator, settings.batch)
         value = loss(predict(model, batch), batch.target)
@@ -142,7 +142,7 @@ def predict(model: nn.Module, batch: Batch, **options: Any) -> Tensor:
 
 
 def _groups(model: nn.Module, settings: Training) -> list[dict[str, Any]]:
-    """The parameters, those of encodings inside attention apart, each with its multiple."""
+    """The parameters, those of encodings inside attention apart, each with its factor."""
     inside = {
         id(parameter)
         for layer in model.modules()
@@ -151,11 +151,11 @@ def _groups(model: nn.Module, settings: Training) -> list[dict[str, Any]]:
     }
     biases = [p for p in model.parameters() if id(p) in inside]
     others = [p for p in model.parameters() if id(p) not in inside]
-    groups = [(others, 1.0), (biases, settings.bias_times)]
-    return [{"params": part, "times": times} for part, times in groups if part]
+    groups = [(others, 1.0), (biases, settings.bias_rate_factor)]
+    return [{"params": part, "rate_factor": factor} for part, factor in groups if part]
 
 
-def _counted(steps: int, progress: bool) -> Any:
+def _steps(steps: int, progress: bool) -> Any:
     """1 .. steps, behind a bar if asked for."""
     counted = range(1, steps + 1)
     if not validation.flag("train", "progress", progress):

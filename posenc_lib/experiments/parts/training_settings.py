@@ -44,9 +44,10 @@ class Training:
     """The settings of a run: steps, batch rows, learning rate and the rest of the recipe.
 
     - `steps`, `batch`: optimiser steps, and rows in each batch.
-    - `rate`: the peak learning rate; `warm_up` and `left` are shares of the steps and of the rate.
-    - `bias_times`: the trained numbers of an encoding inside attention (a bias of T5, a slope of
-      KERPLE) learn at this multiple of the rate. AdamW moves every number by about the rate at
+    - `rate`: the peak learning rate; `warm_up`: the share of the steps that lead up to it;
+      `final_rate_share`: the share of it that is left at the end.
+    - `bias_rate_factor`: the trained numbers of an encoding inside attention (a bias of T5, a slope
+      of KERPLE) learn at this multiple of the rate. AdamW moves every number by about the rate at
       each step, and a bias has to travel several units where a weight travels a tenth.
     - `decay`, `betas`: of AdamW; `clip`: the largest norm of the gradient.
     - `every`: steps between two looks; `patience`: looks without improvement before the run stops
@@ -61,11 +62,11 @@ class Training:
     steps: int = 400
     batch: int = 32
     rate: float = 3e-3
-    bias_times: float = 10.0
+    bias_rate_factor: float = 10.0
     decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.98)
     warm_up: float = 0.05
-    left: float = 0.05
+    final_rate_share: float = 0.05
     clip: float = 1.0
     every: int = 50
     patience: int | None = None
@@ -73,9 +74,9 @@ class Training:
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "every"):
             validation.size("Training", name, getattr(self, name))
-        for name in ("rate", "clip", "bias_times"):
+        for name in ("rate", "clip", "bias_rate_factor"):
             validation.real("Training", name, getattr(self, name), above=0.0)
-        for name in ("warm_up", "left"):
+        for name in ("warm_up", "final_rate_share"):
             validation.probability("Training", name, getattr(self, name))
         validation.real("Training", "decay", self.decay, at_least=0.0)
         if self.patience is not None:
@@ -87,7 +88,8 @@ class Training:
         if step <= warm:
             return self.rate * step / warm
         done = (step - warm) / max(1, self.steps - warm)
-        return self.rate * (self.left + (1 - self.left) * (1 + math.cos(math.pi * done)) / 2)
+        share = self.final_rate_share
+        return self.rate * (share + (1 - share) * (1 + math.cos(math.pi * done)) / 2)
 
 
 class Look(NamedTuple):

@@ -5,7 +5,7 @@
 
 With two words there is one pair of places, and an encoding of single places has no more to learn
 than one of distances. With eight words there are seven pairs of neighbours: a distance is one fact,
-places are seven. "sinusoidal, base 10" has waves as short as the text: rows of neighbours differ.
+places are seven. A sinusoid of base 10 has waves as short as the text: rows of neighbours differ.
 
 Source: the comparison is our own; the table is that of Vaswani et al. 2017, section 3.5.
 
@@ -14,16 +14,21 @@ The trap: an explanation that was never tried. Here each one is a run that could
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from posenc_lib.base import validation
-from posenc_lib.experiments.parts.parallel import every_run, side_by_side
-from posenc_lib.experiments.parts.records import Record, Results
+from posenc_lib.experiments.parts.parallel import side_by_side
+from posenc_lib.experiments.parts.records import Record, Results, Variant
 from posenc_lib.experiments.parts.training_settings import Training
 from posenc_lib.experiments.text import word_order
 
 TASKS = ("places", "steps")
-TRAINED = ("sinusoidal", word_order.SHORT_WAVES, "learned", "t5", "rope")
+# The settings are options of the encoding, instead of those of `text_order`.
+TRAINED: tuple[Variant, ...] = (
+    ("sinusoidal", {}), ("sinusoidal", {"base": 10.0}), ("learned", {}), ("t5", {}), ("rope", {}),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class OrderBudgetSettings:
     """
 
     tasks: tuple[str, ...] = TASKS
-    trained: tuple[str, ...] = TRAINED
+    trained: tuple[Variant, ...] = TRAINED
     seeds: tuple[int, ...] = (0, 1, 2)
     words: tuple[int, ...] = (2, 4, 8)
     steps: tuple[int, ...] = (2000,)
@@ -66,8 +71,8 @@ class OrderBudgetSettings:
     def small(cls) -> OrderBudgetSettings:
         """Two lengths and one seed, in a few seconds."""
         return cls(
-            tasks=("places",), trained=("learned", "rope"), seeds=(0,), words=(2, 4), dim=32,
-            training=Training(steps=150, rate=1e-2),
+            tasks=("places",), trained=(("learned", {}), ("rope", {})), seeds=(0,), words=(2, 4),
+            dim=32, training=Training(steps=150, rate=1e-2),
         )  # fmt: skip
 
 
@@ -81,10 +86,21 @@ def order_budget(
     Source: our own; the encodings are those of `text_order`.
     """
     settings = OrderBudgetSettings() if settings is None else settings
-    return side_by_side(one_run, every_run(settings), jobs=jobs)
+    calls = [
+        {
+            "settings": settings, "task": task, "encoding": encoding, "setting": setting,
+            "seed": seed,
+        }
+        for task in settings.tasks
+        for encoding, setting in settings.trained
+        for seed in settings.seeds
+    ]  # fmt: skip
+    return side_by_side(one_run, calls, jobs=jobs)
 
 
-def one_run(settings: OrderBudgetSettings, task: str, encoding: str, seed: int) -> list[Record]:
+def one_run(
+    settings: OrderBudgetSettings, task: str, encoding: str, setting: Mapping[str, Any], seed: int
+) -> list[Record]:
     """The test accuracies of one encoding and seed, at each number of words or of steps."""
     made = []
     longest, usual = max(settings.words), settings.training.steps
@@ -96,6 +112,6 @@ def one_run(settings: OrderBudgetSettings, task: str, encoding: str, seed: int) 
             words=words, dim=settings.dim, heads=settings.heads, layers=settings.layers,
             training=replace(settings.training, steps=steps, batch=settings.tokens // words),
         )  # fmt: skip
-        (found,) = word_order.one_run(plan, "reversed", encoding, seed)
+        (found,) = word_order.one_run(plan, "reversed", encoding, seed, options=setting or None)
         made.append(replace(found, task=task, at=at))
     return made

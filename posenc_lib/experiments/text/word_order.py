@@ -17,6 +17,7 @@ and every model looks as if it knew order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,10 +38,6 @@ TRAINED = (BAG, "none", "sinusoidal", "learned", "t5", "alibi", "rope")
 OPTIONS: dict[str, dict[str, Any]] = {
     "learned": {"std": 1.0},
     "t5": {"buckets": 16, "max_distance": 24},
-}
-SHORT_WAVES = "sinusoidal, base 10"  # the longest wave is about as long as the text
-VARIANTS: dict[str, tuple[str, dict[str, Any] | None]] = {
-    SHORT_WAVES: ("sinusoidal", {"base": 10.0})
 }
 ACCURACY = "accuracy"
 
@@ -90,13 +87,17 @@ def text_order(settings: TextOrderSettings | None = None, *, jobs: int | None = 
 
 
 def one_run(
-    settings: TextOrderSettings, task: str, encoding: str, seed: int, split: str = "test"
-) -> list[Record]:
-    """Train one model; its accuracy on "test" or, to choose settings, "validation"."""
-    model, _ = trained_model(settings, task, encoding, seed)
+    settings: TextOrderSettings, task: str, encoding: str, seed: int, split: str = "test",
+    *, options: Mapping[str, Any] | None = None,
+) -> list[Record]:  # fmt: skip
+    """Train one model; its accuracy on "test" or, to choose settings, "validation".
+
+    `options` of the encoding replace those of `OPTIONS` and are the setting of the record.
+    """
+    model, _ = trained_model(settings, task, encoding, seed, options=options)
     batch = scored_batch(settings, task, split)
     right = accuracy(model, batch.x, batch.target)
-    return [Record(task, encoding, seed, settings.words, ACCURACY, right)]
+    return [Record(task, encoding, seed, settings.words, ACCURACY, right, options or {})]
 
 
 class BagOfWords(nn.Module):
@@ -119,8 +120,13 @@ class BagOfWords(nn.Module):
         return self.out(self.norm(self.embed(x.sort(-1).values).mean(1)))
 
 
-def untrained_model(settings: TextOrderSettings, task: str, encoding: str, seed: int) -> nn.Module:
+def untrained_model(
+    settings: TextOrderSettings, task: str, encoding: str, seed: int,
+    *, options: Mapping[str, Any] | None = None,
+) -> nn.Module:  # fmt: skip
     """An encoder, or the bag of words, for a task: weights drawn, nothing learned.
+
+    `options` go to the encoding; those of the experiment (`OPTIONS`) unless given.
 
     Raises ValueError for another task or encoding.
 
@@ -131,28 +137,31 @@ def untrained_model(settings: TextOrderSettings, task: str, encoding: str, seed:
     validation.choice("untrained_model", "task", task, TASKS)
     outputs = len(TOPICS) if task == "topic" else 2
     vocabulary = settings.vocabulary + 1  # the last one stands for all rarer words
-    name, options = VARIANTS.get(encoding, (encoding, OPTIONS.get(encoding)))
+    options = OPTIONS.get(encoding) if options is None else options
 
     def build() -> nn.Module:
         if encoding == BAG:
             return BagOfWords(vocabulary, settings.dim, outputs)
         return TinyTransformer(
             vocabulary=vocabulary, outputs=outputs, dim=settings.dim, heads=settings.heads,
-            layers=settings.layers, encoding=name, length=settings.words, options=options,
-            read_out="mean",
+            layers=settings.layers, encoding=encoding, length=settings.words,
+            options=None if options is None else dict(options), read_out="mean",
         )  # fmt: skip
 
     return seeded(build, seed).eval()
 
 
 def trained_model(
-    settings: TextOrderSettings, task: str, encoding: str, seed: int, progress: bool = False
-) -> tuple[nn.Module, History]:
+    settings: TextOrderSettings, task: str, encoding: str, seed: int, progress: bool = False,
+    *, options: Mapping[str, Any] | None = None,
+) -> tuple[nn.Module, History]:  # fmt: skip
     """An encoder, or the bag of words, trained on the training part of a task.
+
+    `options` are those of `untrained_model`.
 
     Raises ValueError for another task or encoding.
     """
-    model = untrained_model(settings, task, encoding, seed)
+    model = untrained_model(settings, task, encoding, seed, options=options)
     windows, labels = word_windows(task, "train", settings.words, settings.vocabulary)
 
     def draw(generator: torch.Generator, rows: int) -> Batch:

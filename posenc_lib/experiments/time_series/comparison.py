@@ -15,6 +15,7 @@ The trap: a single lucky seed that beats the last value on prices by less than i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def series(settings: SeriesSettings | None = None, *, jobs: int | None = None) -
 
     Metrics: "rmse" at horizon 1, the last horizon and 0 for all of them together; "mse minus last
     value" with "standard error of the difference" for all together (negative: better than the
-    last value); "validation rmse" of each choice, its `encoding` followed by rate and width.
+    last value); "validation rmse" of each choice, with `rate` and `dim` in its setting.
 
     Raises like `side_by_side`.
 
@@ -47,11 +48,11 @@ def series(settings: SeriesSettings | None = None, *, jobs: int | None = None) -
     tried = tune(settings, jobs=jobs) if choices > 1 else Results()
     calls = [
         {
-            "settings": settings, "task": task, "encoding": encoding, "seed": seed,
-            **chosen(settings, tried, task, encoding),
+            "settings": settings, "task": task, "encoding": encoding, "setting": setting,
+            "seed": seed, **chosen(settings, tried, task, encoding, setting),
         }
         for task in settings.tasks
-        for encoding in settings.trained(task)
+        for encoding, setting in settings.trained(task)
         for seed in settings.seeds
     ]  # fmt: skip
     simple = Results(r for task in settings.tasks for r in baseline_records(task))
@@ -65,39 +66,47 @@ def tune(settings: SeriesSettings, *, jobs: int | None = None) -> Results:
     """
     calls = [
         {
-            "settings": settings, "task": task, "encoding": encoding, "seed": settings.seeds[0],
-            "rate": rate, "dim": dim,
+            "settings": settings, "task": task, "encoding": encoding,
+            "setting": {**setting, "rate": rate, "dim": dim}, "seed": settings.seeds[0],
         }
         for task in settings.tasks
-        for encoding in settings.trained(task)
+        for encoding, setting in settings.trained(task)
         for rate in settings.rates
         for dim in settings.dims
     ]  # fmt: skip
-    return side_by_side(_tried, calls, jobs=jobs)
+    return side_by_side(validation_run, calls, jobs=jobs)
 
 
-def chosen(settings: SeriesSettings, tried: Results, task: str, encoding: str) -> dict[str, Any]:
+def chosen(
+    settings: SeriesSettings, tried: Results, task: str, encoding: str, setting: Mapping[str, Any]
+) -> dict[str, Any]:
     """The rate and width with the lowest validation error, or the only ones there are.
 
     Raises ValueError where there are several and none was tried.
     """
     if len(settings.rates) == len(settings.dims) == 1:
         return {"rate": settings.rates[0], "dim": settings.dims[0]}
-    error = {
-        (rate, dim): tried.mean(task=task, encoding=_choice(encoding, rate, dim))
-        for rate in settings.rates
-        for dim in settings.dims
-    }
-    rate, dim = min(error, key=error.__getitem__)
-    return {"rate": rate, "dim": dim}
+    choices = [{"rate": rate, "dim": dim} for rate in settings.rates for dim in settings.dims]
+    here = tried.where(task=task, encoding=encoding)
+    return min(choices, key=lambda choice: here.mean(setting={**setting, **choice}))
 
 
 def one_run(
-    settings: SeriesSettings, task: str, encoding: str, seed: int, rate: float, dim: int
-) -> list[Record]:
+    settings: SeriesSettings, task: str, encoding: str, setting: Mapping[str, Any], seed: int,
+    *, rate: float, dim: int,
+) -> list[Record]:  # fmt: skip
     """Train one model with these choices and measure it on the test part."""
-    found = forecast(settings, task, encoding, seed, rate=rate, dim=dim)
-    return _records(task, encoding, seed, found)
+    found = forecast(settings, task, encoding, seed, rate=rate, dim=dim, **setting)
+    return _records(task, encoding, seed, found, setting)
+
+
+def validation_run(
+    settings: SeriesSettings, task: str, encoding: str, setting: Mapping[str, Any], seed: int
+) -> list[Record]:
+    """Train one model and measure it on the validation part; the setting has rate and dim too."""
+    found = forecast(settings, task, encoding, seed, part="validation", **setting)
+    error = baselines.rmse(found.predicted, found.rows.future)
+    return [Record(task, encoding, seed, 0, VALIDATION, error, setting)]
 
 
 def baseline_records(task: str) -> list[Record]:
@@ -117,16 +126,19 @@ def baseline_records(task: str) -> list[Record]:
     ]
 
 
-def _records(task: str, name: str, seed: int | None, found: Forecast) -> list[Record]:
+def _records(
+    task: str, name: str, seed: int | None, found: Forecast,
+    setting: Mapping[str, Any] | None = None,
+) -> list[Record]:  # fmt: skip
     """RMSE at the first, the last and all horizons, and the difference to the last value."""
     true, horizon = found.rows.future, found.rows.future.shape[1]
-    records = []
+    measured = []
     for at, columns in ((1, slice(1)), (horizon, slice(-1, None)), (0, slice(None))):
         error = baselines.rmse(found.predicted[:, columns], true[:, columns])
-        records.append(Record(task, name, seed, at, RMSE, error))
+        measured.append((at, RMSE, error))
     difference, error = compared(found, baselines.last_value(found.rows))
-    records.append(Record(task, name, seed, 0, BEYOND, difference))
-    return [*records, Record(task, name, seed, 0, ERROR, error)]
+    measured += [(0, BEYOND, difference), (0, ERROR, error)]
+    return [Record(task, name, seed, *number, setting or {}) for number in measured]
 
 
 def compared(
@@ -163,15 +175,3 @@ def verdict(found: Forecast, reference: Float64[np.ndarray, "rows horizon"]) -> 
     if abs(difference) <= 2 * error:
         return "draw"
     return "better" if difference < 0 else "worse"
-
-
-def _tried(
-    settings: SeriesSettings, task: str, encoding: str, seed: int, rate: float, dim: int
-) -> list[Record]:
-    found = forecast(settings, task, encoding, seed, rate=rate, dim=dim, part="validation")
-    error = baselines.rmse(found.predicted, found.rows.future)
-    return [Record(task, _choice(encoding, rate, dim), seed, 0, VALIDATION, error)]
-
-
-def _choice(encoding: str, rate: float, dim: int) -> str:
-    return f"{encoding}, rate {rate:g}, width {dim}"

@@ -30,7 +30,6 @@ from posenc_lib.experiments.parts.training import predict, seeded, train
 from posenc_lib.experiments.parts.training_settings import Batch, History, Training
 from posenc_lib.experiments.parts.transformer import TinyTransformer
 
-BY_TIME = ", by time"  # the positions are steps of time since the first of the window
 TIMING = "calendar"  # sines and cosines of the year, at the moment itself; of the week for days
 OPTIONS: dict[str, dict[str, Any]] = {
     "sinusoidal": {"base": 100.0}, "rope": {"base": 100.0}, "learned": {"std": 0.5}
@@ -71,23 +70,32 @@ class Prepared:
         return self.rows["train"].future.shape[1]
 
 
-def prepare(task: str, encoding: str, data: Measured | None = None) -> Prepared:
+def prepare(
+    task: str, encoding: str, *, by_time: bool = False, data: Measured | None = None
+) -> Prepared:
     """Cut windows inside each part, scale them by the training part, give them positions.
 
-    `encoding` is a name of the registry, one followed by ", by time", or "calendar". `data`
-    replaces the measured values, for a test that changes the future.
+    `encoding` is a name of the registry or "calendar", which takes the moments themselves. For the
+    others positions are places in the row or, `by_time`, steps of time since the first of them.
+    `data` replaces the measured values, for a test that changes the future.
 
-    Raises ValueError for another task.
+    Raises ValueError for another task and for the calendar by time, TypeError for a flag that is
+    none.
 
-    >>> ready = prepare("el_nino_gaps", "sinusoidal, by time")
+    >>> ready = prepare("el_nino_gaps", "sinusoidal", by_time=True)
     >>> ready.batches["test"].x.shape, ready.batches["test"].positions.shape
     (torch.Size([99, 18, 1]), torch.Size([99, 18]))
     """
     validation.choice("prepare", "task", task, tuple(SHAPES))
+    if validation.flag("prepare", "by_time", by_time) and encoding == TIMING:
+        raise validation.refuse(
+            ValueError, "prepare", "by_time", by_time, f"False for {TIMING!r}",
+            "The calendar takes the moments themselves.",
+        )  # fmt: skip
     _, rows = rows_of(task, data, fill=False)
     scale = scale_of(rows["train"])
     batches = {
-        name: _batch(some, scale, task, encoding, np.random.default_rng(number))
+        name: _batch(some, scale, task, np.random.default_rng(number), encoding, by_time)
         for number, (name, some) in enumerate(rows.items())
     }
     return Prepared(rows, scale, batches, task, encoding)
@@ -103,7 +111,7 @@ def build(
     >>> build(prepare("sp500", "rope"), dim=16)(torch.zeros(3, 32, 1)).shape
     torch.Size([3, 5])
     """
-    name, task = prepared.encoding.removesuffix(BY_TIME), prepared.task
+    name, task = prepared.encoding, prepared.task
     sizes: dict[str, Any] = {
         "features": 1, "outputs": prepared.horizon, "dim": dim, "heads": heads,
         "layers": layers, "read_out": "last",
@@ -185,8 +193,9 @@ def _calendar(task: str, dim: int) -> TimingEncoding:
 
 
 def _batch(
-    rows: Windows, scale: float, task: str, encoding: str, generator: np.random.Generator
-) -> Batch:
+    rows: Windows, scale: float, task: str, generator: np.random.Generator,
+    encoding: str, by_time: bool = False,
+) -> Batch:  # fmt: skip
     """The rows relative to their last value, over the scale of the training part."""
     past, times = rows.past, rows.past_times
     if task.endswith("gaps"):
@@ -195,13 +204,13 @@ def _batch(
         times = np.take_along_axis(times, kept, axis=1)
     x = torch.from_numpy((past - rows.last) / scale).float()[..., None]
     y = torch.from_numpy((rows.future - rows.last) / scale).float()
-    return Batch(x, y, _positions(torch.from_numpy(times.copy()), encoding))
+    return Batch(x, y, _positions(torch.from_numpy(times.copy()), encoding, by_time))
 
 
-def _positions(times: Tensor, encoding: str) -> Tensor:
+def _positions(times: Tensor, encoding: str, by_time: bool) -> Tensor:
     """Places in the row, time since its beginning, or the moments themselves."""
     if encoding == TIMING:
         return times
-    if encoding.endswith(BY_TIME):
+    if by_time:
         return times - times[:, :1]
     return torch.arange(times.shape[1])

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from posenc_lib.base import validation
 from posenc_lib.experiments.data.forecast_windows import SHAPES
 from posenc_lib.experiments.data.measured_series import Measured
+from posenc_lib.experiments.parts.records import Variant
 from posenc_lib.experiments.parts.training_settings import Training
 from posenc_lib.experiments.time_series.forecast_steps import (
-    BY_TIME,
     TIMING,
     Forecast,
     build,
@@ -28,8 +28,12 @@ from posenc_lib.experiments.time_series.forecast_steps import (
     prepare,
 )
 
-TRAINED = ("none", "sinusoidal", "learned", "rope")
-TRAINED_GAPS = ("none", "sinusoidal", "sinusoidal" + BY_TIME, "rope" + BY_TIME, TIMING)
+# The settings are what `prepare` takes beside the encoding.
+TRAINED: tuple[Variant, ...] = (("none", {}), ("sinusoidal", {}), ("learned", {}), ("rope", {}))
+TRAINED_GAPS: tuple[Variant, ...] = (
+    ("none", {}), ("sinusoidal", {}), ("sinusoidal", {"by_time": True}),
+    ("rope", {"by_time": True}), (TIMING, {}),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ class SeriesSettings:
         for size in ("heads", "layers"):
             validation.size("SeriesSettings", size, getattr(self, size))
 
-    def trained(self, task: str) -> tuple[str, ...]:
-        """The encodings that are trained on a series."""
+    def trained(self, task: str) -> tuple[Variant, ...]:
+        """The encodings that are trained on a series, each with its setting."""
         return TRAINED_GAPS if task.endswith("gaps") else TRAINED
 
     @classmethod
@@ -79,17 +83,18 @@ def forecast(
     *,
     rate: float,
     dim: int,
+    by_time: bool = False,
     part: str = "test",
     data: Measured | None = None,
     progress: bool = False,
 ) -> Forecast:
     """Train on the first part, stop early on the second, predict `part`.
 
-    `data` replaces the measured values, for a test that changes the future.
+    `by_time` and `data` are those of `prepare`.
 
-    Raises ValueError for another series, encoding or part.
+    Raises ValueError for another series, encoding or part, and like `prepare`.
     """
-    prepared = prepare(task, encoding, data)
+    prepared = prepare(task, encoding, by_time=by_time, data=data)
     model = build(prepared, dim=dim, heads=settings.heads, layers=settings.layers, seed=seed)
     fit(model, prepared, replace(settings.training, rate=rate), seed=seed, progress=progress)
     return predicted(model, prepared, part)

@@ -43,7 +43,7 @@ def dealt_out(values: Values, history: int, horizon: int) -> tuple[Windows, Wind
     rows = _rows(values, history, horizon)
     order = np.random.default_rng(0).permutation(len(rows))
     border = round(TRAINED * len(rows))
-    return _picked(rows, order[:border]), _picked(rows, order[border:])
+    return _rows_at(rows, order[:border]), _rows_at(rows, order[border:])
 
 
 def scaled_by_all(values: Values, history: int, horizon: int) -> tuple[Windows, Windows]:
@@ -86,5 +86,5 @@ def _rows(values: Values, history: int, horizon: int) -> Windows:
     return Windows.counted(rows[:, :history], rows[:, history:])
 
 
-def _picked(rows: Windows, which: np.ndarray) -> Windows:
+def _rows_at(rows: Windows, which: np.ndarray) -> Windows:
     return Windows.counted(rows.past[which], rows.future[which])
