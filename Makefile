@@ -8,6 +8,7 @@ LAB_ROOT ?= $(CURDIR)
 BINDER_ARGS ?=
 BENCH_ARGS ?=
 EXPERIMENTS ?=
+MUTANTS ?=
 
 # With PY=/path/to/python nothing is installed: the environment is then yours to keep.
 ifeq ($(subst ",,$(PY)),.venv/bin/python)
@@ -28,13 +29,13 @@ PIP := $(PY) -m pip install --disable-pip-version-check
 TITLE = @printf '\n== %s ==\n'
 
 # One thread each: at these sizes two threads on a busy machine are slower, and sums keep one order.
-test test-% notebooks notebooks-compare html slides experiments parity binder-check: export OMP_NUM_THREADS = 1
-test test-% notebooks notebooks-compare html slides experiments parity binder-check: export MKL_NUM_THREADS = 1
+test test-% notebooks notebooks-compare html slides experiments parity mutants binder-check: export OMP_NUM_THREADS = 1
+test test-% notebooks notebooks-compare html slides experiments parity mutants binder-check: export MKL_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels test-graphs
-.PHONY: notebooks notebooks-compare html slides experiments parity bench bench-core bench-gpu bench-widgets format binder-check wheel-check clean
+.PHONY: notebooks notebooks-compare html slides experiments parity mutants bench bench-core bench-gpu bench-widgets format binder-check wheel-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -133,6 +134,10 @@ experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write thei
 
 parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the table
 	$(PY) -m tests.parity.table
+
+# MUTANTS="7 rope" tries those alone, MUTANTS=--browser those that need Chromium.
+mutants: $(TEST_TOOLS)  ## apply deliberate faults to a copy, one at a time; a test has to fail
+	$(PY) -m tools.mutants --jobs $(JOBS) $(MUTANTS)
 
 bench: $(TEST_TOOLS)  ## time encodings beside their peers, write benchmarks/README.md
 	$(PY) -m benchmarks $(BENCH_ARGS)

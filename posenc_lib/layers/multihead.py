@@ -151,7 +151,7 @@ class MultiHeadAttention(nn.Module):
         query = self._split(self.to_query(x))  # (batch, heads, query, head_dim)
         key, value = self._split(self.to_key(context)), self._split(self.to_value(context))
         query = self._door("at_query", query, at_query)  # door 2
-        key, value, kept = self._turned(key, value, at_new, cache)
+        key, value, kept = self._keys_and_values(key, value, at_new, cache)
 
         masks = Masks(places, *self._masks(mask, padding, query, key))
         bias, masks = self._bias(query, key, prepared, masks)  # door 3
@@ -345,7 +345,7 @@ class MultiHeadAttention(nn.Module):
             )  # fmt: skip
         return encoding
 
-    def _turned(
+    def _keys_and_values(
         self, key: Tensor, value: Tensor, at_new: object, cache: KeyValueCache | None
     ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
         """All keys, turned, and values; and what the cache is to keep of them (door 2)."""

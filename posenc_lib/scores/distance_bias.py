@@ -60,10 +60,10 @@ class PreparedBias:
     def numbers(self) -> Float[Tensor, "#heads ..."]:
         """f_h of the n + m - 1 distances of positions in a row, of every pair for any others."""
         if self._numbers is None:
-            self._numbers = self._made()
+            self._numbers = self._compute()
         return self._numbers
 
-    def _made(self) -> Tensor:
+    def _compute(self) -> Tensor:
         places = self.places
         row = places.row if self.in_row else None
         if row is not None:

@@ -217,7 +217,7 @@ class TransformerXLRelative(PositionEncoding):
         content = product(self.u[:, None], key) * scale  # (batch, heads, 1, key)
         query_v = (query.to(wide(query, self.v)) + self.v[:, None]) * scale  # q_i + v
         if prepared.vectors is None:
-            return content + self._turned(query_v, places.query, places.key)
+            return content + self._scores_by_turning(query_v, places.query, places.key)
         return content + skew(product(query_v, prepared.vectors))
 
     def _places(self, query: Tensor, key: Tensor, at: Any, keys_at: Any) -> Places:
@@ -229,7 +229,9 @@ class TransformerXLRelative(PositionEncoding):
             )  # fmt: skip
         return Places.given(at, keys_at, keys_at)
 
-    def _turned(self, query_v: Tensor, query_positions: Tensor, key_positions: Tensor) -> Tensor:
+    def _scores_by_turning(
+        self, query_v: Tensor, query_positions: Tensor, key_positions: Tensor
+    ) -> Tensor:
         """(q_i + v) . W r_(i-j) for any positions: what query i wants, turned back by i."""
         weight = weights_of(self.to_vectors)[0].unflatten(0, (self.heads, self.head_dim))
         wanted = product(query_v, weight.transpose(-1, -2))  # W^T (q_i + v), (..., query, dim)
