@@ -304,9 +304,13 @@ def test_orders_that_do_not_exist_are_refused():
 
 def test_a_budget_holds_each_number_of_words_and_of_steps():
     brief = replace(OrderBudgetSettings.small(), training=Training(steps=3), steps=(5,))
-    found = order_budget(replace(brief, tasks=word_budget.TASKS, trained=(("rope", {}),)))
-    assert [(r.task, r.at) for r in found] == [("places", 2), ("places", 4), ("steps", 5)]
-    assert found.values("encoding") == ["rope"] and found.values("metric") == ["accuracy"]
+    variants = (("rope", {}), ("rope", {"base": 10.0}))
+    both = order_budget(replace(brief, tasks=word_budget.TASKS, trained=variants))
+    assert both.values("label") == ["rope", "rope, base 10"]
+    for label in both.values("label"):
+        found = both.where(label=label)
+        assert [(r.task, r.at) for r in found] == [("places", 2), ("places", 4), ("steps", 5)]
+    assert both.values("encoding") == ["rope"] and both.values("metric") == ["accuracy"]
 
 
 def test_every_batch_of_a_budget_has_as_many_words_and_steps_train_the_longest(monkeypatch):
