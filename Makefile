@@ -10,9 +10,18 @@ BENCH_ARGS ?=
 EXPERIMENTS ?=
 
 # With PY=/path/to/python nothing is installed: the environment is then yours to keep.
-ifeq ($(PY),.venv/bin/python)
+ifeq ($(subst ",,$(PY)),.venv/bin/python)
 RUN_TIME := .venv/posenc-run-time
 TEST_TOOLS := .venv/posenc-test-tools
+endif
+
+# Quoted once for every recipe: the path may hold spaces. Without those of a make that called this.
+override PY := "$(subst ",,$(PY))"
+
+# Jupyter, matplotlib and IPython want a home folder that can be written.
+ifneq ($(shell [ -w "$$HOME" ] && echo yes),yes)
+export HOME := $(shell mktemp -d)
+$(info make: there is no home folder that can be written; $(HOME) stands in for it)
 endif
 
 PIP := $(PY) -m pip install --disable-pip-version-check
@@ -24,7 +33,7 @@ test test-% notebooks notebooks-compare html slides experiments parity binder-ch
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels
+.PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels test-graphs
 .PHONY: notebooks notebooks-compare html slides experiments parity bench bench-core bench-gpu bench-widgets format binder-check wheel-check clean
 
 help:  ## list the targets
@@ -52,6 +61,8 @@ install-test-tools: $(TEST_TOOLS)  ## the same with what the tests need
 	  echo "make: '$(PYTHON)' was not found. Name a Python 3.11 or newer: make lab PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "make: posenc needs Python 3.11 or newer; '$(PYTHON)' is $$("$(PYTHON)" -V 2>&1). Name another: make lab PYTHON=python3.12" >&2; exit 1; }
+	@[ -w . ] || { \
+	  echo "make: this folder cannot be written. Name an environment that is there: make lab PY=/path/to/python" >&2; exit 1; }
 	@echo "Installing into .venv (the first time only; a few minutes, mostly torch)"
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
 	$(if $(CPU),sh binder/install-torch-cpu .venv/bin/python)
@@ -66,10 +77,11 @@ install-test-tools: $(TEST_TOOLS)  ## the same with what the tests need
 test: $(TEST_TOOLS)  ## run everything: lint, library, bad input, notebooks, browser
 	@$(MAKE) --no-print-directory -j1 test-lint test-library test-bad-input test-notebooks test-browser
 
-test-lint: $(TEST_TOOLS)  ## ruff, and the notebooks are normalised
+test-lint: $(TEST_TOOLS)  ## ruff, mypy, and the notebooks are normalised
 	$(TITLE) 'Lint'
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
+	$(PY) -m ruff check --no-cache .
+	$(PY) -m ruff format --no-cache --check .
+	$(PY) -m mypy
 	$(PY) -m tests.tools.notebooks --check
 
 test-library: $(TEST_TOOLS)  ## laws, parity, doctests and notebook lint, with shapes checked at run time
@@ -83,13 +95,18 @@ test-bad-input: $(TEST_TOOLS)  ## bad input is refused with errors that help; co
 	$(TITLE) 'Bad input and compiled graphs, without shape checks'
 	$(PY) -m pytest tests -n $(JOBS) -m '(bad_input or unchecked) and not every_graph'
 
+# Apart from `make test`: minutes of tracing. Another test traces each of these ways already.
+test-graphs: $(TEST_TOOLS)  ## every encoding and layer compiled and exported (long)
+	$(TITLE) 'Every compiled and exported graph'
+	$(PY) -m pytest tests -n $(JOBS) -m unchecked
+
 test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again (nbval, strict)
 	$(TITLE) 'Notebooks against their stored outputs'
 	$(PY) -m pytest notebooks --nbval --nbval-current-env -p no:cacheprovider -n $(JOBS) --dist loadfile
 
 test-browser: $(TEST_TOOLS)  ## every notebook and panel in JupyterLab and Chromium
 	$(TITLE) 'Notebooks and panels in a real browser'
-	$(PY) -m pytest tests/browser -m 'browser and not long' -n $(JOBS) --dist worksteal
+	$(PY) -m pytest tests/browser -m 'browser and not long' -n $(JOBS) --dist loadfile
 
 # Apart from `make test`: several minutes of moving every control of every panel.
 test-panels: $(TEST_TOOLS)  ## every control of every panel over all that it allows, in Chromium (long)
@@ -140,6 +157,6 @@ wheel-check:  ## build the package, try it in an empty environment (about 5 minu
 	"$(PYTHON)" -m tests.tools.wheel_check $(if $(CPU),--cpu)
 
 clean:  ## remove .venv and what tools left behind
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

@@ -42,13 +42,3 @@ def axial_rope_loop(x, rows, columns, *, base=100.0):
     by_row = rope_loop(x[:, :half], rows, base=base)
     by_column = rope_loop(x[:, half:], columns, base=base)
     return torch.cat((by_row, by_column), -1)
-
-
-def usual_half_precision(x, positions, base=10000.0):
-    """The code found everywhere (half layout): float32 angles, tables cast to the dtype of x."""
-    d = x.shape[-1]
-    frequency = 1.0 / (base ** (torch.arange(0, d, 2).float() / d))
-    angle = positions.float()[:, None] * frequency
-    cos, sin = (torch.cat((f(angle), f(angle)), -1).to(x.dtype) for f in (torch.cos, torch.sin))
-    first, second = x.chunk(2, -1)
-    return x * cos + torch.cat((-second, first), -1) * sin

@@ -1,15 +1,21 @@
-"""Laws of scaled dot-product attention, and parity with PyTorch's own."""
+"""Laws of scaled dot-product and multi-head attention, and parity with PyTorch's own."""
 
 import math
 
 import pytest
 import torch
-from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional as F
 
-from posenc_lib import attention, band_mask, causal_mask, padding_mask, relative_positions
-from tests.reference import tokens
+from posenc_lib import (
+    MultiHeadAttention,
+    attention,
+    attention_output,
+    causal_mask,
+    padding_mask,
+)
+from tests.reference import randomise, tokens
 
 sizes = st.integers(1, 6)
 
@@ -17,63 +23,37 @@ sizes = st.integers(1, 6)
 # attention: the formula
 
 
-@given(st.integers(1, 3), sizes, sizes, sizes, st.integers(0, 5), st.booleans(), st.integers(0, 9))
-def test_it_is_the_double_loop(batch, queries, keys, head_dim, value_dim, shut, seed):
-    q, k = tokens(batch, queries, head_dim, seed), tokens(batch, keys, head_dim, seed + 1)
-    v = tokens(batch, keys, value_dim, seed + 2)
-    bias = tokens(batch, queries, keys, seed + 3)
-    mask = tokens(batch, queries, keys, seed + 4) > (0.5 if shut else -9)
-    output, weights = attention(q, k, v, bias=bias, mask=mask)
-    for b in range(batch):
-        for i in range(queries):
-            seen = [j for j in range(keys) if mask[b, i, j]]
-            score = {j: q[b, i] @ k[b, j] / math.sqrt(head_dim) + bias[b, i, j] for j in seen}
-            total = sum(s.exp() for s in score.values())
-            for j in range(keys):
-                expected = score[j].exp() / total if j in seen else torch.tensor(0.0).double()
-                torch.testing.assert_close(weights[b, i, j], expected)
-    torch.testing.assert_close(output, weights @ v)
-
-
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("options", ["plain", "mask", "causal", "bias", "scale"])
-@pytest.mark.parametrize("shape", [(2, 3, 5, 8), (4, 6, 3), (7, 2)])
-def test_it_agrees_with_pytorch(dtype, options, shape):
+@pytest.mark.parametrize("shape", [(2, 3, 5, 8), (4, 6, 3), (7, 2), (2, 1, 3, 4, 8)])
+def test_it_agrees_with_pytorch_with_the_weights_and_without(dtype, shape):
     q, k, v = torch.randn(3, *shape, generator=torch.manual_seed(0)).to(dtype)
-    length = shape[-2]
+    length, eps = shape[-2], torch.finfo(dtype).eps
     mask = torch.rand(*shape[:-1], length, generator=torch.manual_seed(1)) > 0.4
     mask = mask | torch.eye(length).bool()
     bias = torch.randn(length, length, generator=torch.manual_seed(2)).to(dtype)
-    ours, theirs = {
-        "plain": ({}, {}),
-        "mask": ({"mask": mask}, {"attn_mask": mask}),
-        "causal": ({"causal": True}, {"is_causal": True}),
-        "bias": ({"bias": bias}, {"attn_mask": bias}),
-        "scale": ({"scale": 1.0}, {"scale": 1.0}),
-    }[options]
-    output, weights = attention(q, k, v, **ours)
-    assert output.dtype == weights.dtype == dtype
-    expected = F.scaled_dot_product_attention(q, k, v, **theirs)
-    eps = torch.finfo(dtype).eps
     half = {"rtol": 0, "atol": 4 * eps} if dtype.itemsize == 2 else {}  # both round on the way
-    torch.testing.assert_close(output, expected, **half)
-    rows = weights.double().sum(-1)
-    torch.testing.assert_close(rows, torch.ones_like(rows), rtol=0, atol=length * eps)
-
-
-def test_float16_scores_do_not_overflow():
-    q = torch.full((1, 3, 64), 200.0).half()  # q.k = 2,560,000; float16 ends at 65,504
-    v = tokens(1, 3, 2, dtype=torch.float32).half()
-    output, weights = attention(q, q, v)
-    torch.testing.assert_close(weights, torch.full((1, 3, 3), 1 / 3).half())
-    torch.testing.assert_close(output, F.scaled_dot_product_attention(q, q, v))
+    for ours, theirs in (
+        ({}, {}),
+        ({"mask": mask}, {"attn_mask": mask}),
+        ({"causal": True}, {"is_causal": True}),
+        ({"bias": bias}, {"attn_mask": bias}),
+        ({"scale": 1.0}, {"scale": 1.0}),
+    ):
+        output, weights = attention(q, k, v, **ours)
+        assert output.dtype == weights.dtype == dtype
+        expected = F.scaled_dot_product_attention(q, k, v, **theirs)
+        torch.testing.assert_close(output, expected, **half)
+        torch.testing.assert_close(attention_output(q, k, v, **ours), expected, **half)
+        rows = weights.double().sum(-1)
+        torch.testing.assert_close(rows, torch.ones_like(rows), rtol=0, atol=length * eps)
 
 
 def test_large_scores_do_not_overflow():
+    q = torch.full((1, 3, 64), 200.0).half()  # q.k = 2,560,000; float16 ends at 65,504
+    torch.testing.assert_close(attention(q, q, q)[1], torch.full((1, 3, 3), 1 / 3).half())
+    torch.testing.assert_close(attention_output(q, q, q), q)
     q = torch.tensor([[1e4], [-1e4]])
-    output, weights = attention(q, q, torch.eye(2))
-    assert torch.equal(weights, torch.eye(2))
-    assert torch.equal(output, torch.eye(2))
+    assert torch.equal(attention(q, q, torch.eye(2))[1], torch.eye(2))
 
 
 def test_gradients_agree_with_finite_differences():
@@ -88,15 +68,9 @@ def test_gradients_agree_with_finite_differences():
 # attention: masks
 
 
-def test_a_bias_of_minus_infinity_is_a_mask():
-    q = tokens()
-    mask = torch.rand(7, 7, generator=torch.manual_seed(0)) > 0.4
-    bias = torch.zeros(7, 7, dtype=torch.float64).masked_fill(~mask, -math.inf)
-    torch.testing.assert_close(attention(q, q, q, bias=bias), attention(q, q, q, mask=mask))
-
-
 @pytest.mark.parametrize("how", ["mask", "bias", "padding", "causal"])
-def test_a_row_that_may_see_nothing_gives_zeros_and_finite_gradients(how):
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_row_that_may_see_nothing_gives_zeros_and_finite_gradients(how, fused):
     queries = 5 if how == "causal" else 3  # five queries at the end of three keys: two see none
     q, k, v = tokens(2, queries), tokens(2, 3, seed=1), tokens(2, 3, seed=2)
     for operand in (q, k, v):
@@ -112,6 +86,8 @@ def test_a_row_that_may_see_nothing_gives_zeros_and_finite_gradients(how):
         "causal": {"causal": True},
     }[how]
     output, weights = attention(q, k, v, **options)
+    if fused:
+        output = attention_output(q, k, v, **options)
     dead = {"padding": (1,), "causal": (slice(None), slice(2))}.get(how, (slice(None), 1))
     assert not weights[dead].any()
     assert not output[dead].any()
@@ -136,29 +112,6 @@ def test_a_row_of_hugely_negative_biases_never_gives_nan(value):
     assert weights.isfinite().all()
 
 
-def test_pytorch_gives_nan_where_a_plain_softmax_sees_nothing():
-    assert torch.full((3,), -math.inf).softmax(0).isnan().all()  # why the law above is needed
-
-
-@given(sizes, sizes)
-def test_causal_aligns_the_ends(queries, keys):
-    q, k = tokens(1, queries), tokens(1, keys, seed=1)
-    weights = attention(q, k, k, causal=True)[1][0]
-    for i in range(queries):
-        for j in range(keys):
-            assert (weights[i, j] > 0) == (j <= i + keys - queries)
-
-
-def test_masks_combine_by_and():
-    q = tokens(2, 6)
-    padding, band = padding_mask([6, 4], 6), band_mask(relative_positions(6, 6), before=2, after=2)
-    bias = torch.zeros(6, 6, dtype=torch.float64)
-    bias[:, 1] = -math.inf
-    found = attention(q, q, q, mask=band, causal=True, padding=padding, bias=bias)[1]
-    expected = band & causal_mask(6, 6) & padding[:, None] & (torch.arange(6) != 1)
-    assert torch.equal(found > 0, expected)
-
-
 @pytest.mark.parametrize("heads", [(), (3,), (3, 2)])
 def test_padding_belongs_to_the_first_axis(heads):
     q = torch.randn(2, *heads, 5, 4, generator=torch.manual_seed(0))
@@ -166,3 +119,55 @@ def test_padding_belongs_to_the_first_axis(heads):
     assert (weights[0] > 0).all()
     seen = torch.tensor([True, True, False, False, False])
     assert torch.equal(weights[1] > 0, seen.expand(*heads, 5, 5))
+
+
+# Heads
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("cross", "masked"),
+    [(False, "none"), (False, "causal"), (False, "padding"), (False, "both"), (True, "padding")],
+)
+def test_multi_head_attention_agrees_with_pytorch(bias, cross, masked):
+    theirs = randomise(nn.MultiheadAttention(16, 4, bias=bias, batch_first=True), seed=0).double()
+    ours = MultiHeadAttention(16, 4, bias=bias, causal=masked in ("causal", "both")).double()
+    state = {"to_output." + name: value for name, value in theirs.out_proj.named_parameters()}
+    for kind in ("weight", "bias") if bias else ("weight",):
+        parts = getattr(theirs, f"in_proj_{kind}").chunk(3)
+        for name, part in zip(("to_query", "to_key", "to_value"), parts, strict=True):
+            state[f"{name}.{kind}"] = part
+    ours.load_state_dict(state)
+    x, context = tokens(3, 6), tokens(3, 6, seed=1) if cross else None
+    keys = x if context is None else context
+    padding = padding_mask([6, 4, 1], 6) if masked in ("padding", "both") else None
+    expected = theirs(
+        x, keys, keys, average_attn_weights=False,
+        key_padding_mask=None if padding is None else ~padding,  # PyTorch: True shuts out
+        attn_mask=~causal_mask(6, 6) if ours.causal else None,
+    )  # fmt: skip
+    torch.testing.assert_close(ours(x, context, padding=padding), expected)
+
+
+def test_dropout_acts_on_the_output_and_leaves_the_weights_whole():
+    layer, x = randomise(MultiHeadAttention(16, 4, dropout=0.5), 0).double(), tokens(8, 20)
+    output, weights = layer(x)
+    assert (output == 0).double().mean().item() == pytest.approx(0.5, abs=0.04)  # 2,560 entries
+    torch.testing.assert_close(weights.sum(-1), torch.ones(8, 4, 20, dtype=torch.float64))
+    assert not (layer.eval()(x)[0] == 0).any()
+
+
+@pytest.mark.parametrize("length", [1, 4, 50])
+def test_a_causal_mask_alone_lets_position_t_output_one_over_t(length):
+    layer = MultiHeadAttention(2, 1, causal=True, bias=False).double()
+    with torch.no_grad():
+        layer.to_key.weight.copy_(torch.tensor([[1.0, 0], [1, 0]]))  # reads the constant
+        layer.to_value.weight.copy_(torch.tensor([[0.0, 1], [0, 0]]))  # reads the flag
+        layer.to_output.weight.copy_(torch.eye(2))
+    x = torch.zeros(1, length, 2, dtype=torch.float64)
+    x[0, :, 0] = 1  # a constant
+    x[0, 0, 1] = 1  # a flag on the first token
+    output = layer(x)[0][0, :, 0]
+    torch.testing.assert_close(output, 1 / torch.arange(1, length + 1).double())
+    layer.causal = False
+    torch.testing.assert_close(layer(x)[0][0, :, 0], torch.full_like(output, 1 / length))

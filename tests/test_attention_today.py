@@ -22,7 +22,7 @@ from posenc_lib import (
     padding_mask,
     relative_positions,
 )
-from tests.reference import LargestStorage, randomise, tokens
+from tests.reference import randomise, tokens
 
 FLOOR = torch.finfo(torch.float32).min
 both = pytest.mark.parametrize("run", [lambda *a, **k: attention(*a, **k)[0], attention_output])
@@ -57,42 +57,38 @@ def by_hand(query, key, value, allowed, bias=None, scale=None, sink=None):
 
 
 @both
-@pytest.mark.parametrize("kv_heads", [1, 2, 4])
 @given(
     queries=st.integers(1, 6), keys=st.integers(1, 6), causal=st.booleans(),
     window=st.none() | st.integers(1, 4), with_sink=st.booleans(), padded=st.booleans(),
-    biased=st.sampled_from(["", "tensor", "alibi"]), seed=st.integers(0, 9),
+    biased=st.sampled_from(["", "tensor", "row", "alibi", "t5", "kerple"]),
+    seed=st.integers(0, 9), kv_heads=st.sampled_from([1, 2, 4]), masked=st.booleans(),
 )  # fmt: skip
 def test_every_combination_is_the_softmax_over_what_is_seen(
-    run, kv_heads, queries, keys, causal, window, with_sink, padded, biased, seed
+    run, queries, keys, causal, window, with_sink, padded, biased, seed, kv_heads, masked
 ):
     query, key, value = heads(queries, keys, kv_heads=kv_heads, seed=seed)
     given = {"causal": causal, "window": window, "scale": 0.7}
     relative = relative_positions(queries, keys, offset=keys - queries)
     before = None if window is None else window - 1
     allowed = band_mask(relative, before=before, after=0 if causal else before)
+    if masked:
+        given["mask"] = torch.rand(2, 1, queries, keys, generator=torch.manual_seed(seed)) > 0.4
+        allowed = allowed & given["mask"]
     bias = None
     if with_sink:
         given["sink"] = torch.linspace(-1, 2, 4).double()
     if padded:
         given["padding"] = padding_mask([keys, max(0, keys - 2)], keys)
         allowed = allowed & given["padding"][:, None, None]
-    if biased == "tensor":
-        bias = given["bias"] = torch.randn(4, queries, keys, dtype=torch.float64)
-    elif biased == "alibi":
-        given["bias"] = AlibiBias(4, causal=False)
+    if biased in ("tensor", "row"):
+        rows = queries if biased == "tensor" else 1
+        bias = given["bias"] = torch.randn(4, rows, keys, dtype=torch.float64)
+    elif biased:  # one that is no matrix
+        kinds = {"alibi": AlibiBias(4, causal=False), "t5": T5Bias(4), "kerple": KerpleLogBias(4)}
+        given["bias"] = randomise(kinds[biased], 2).double()
         bias = given["bias"].by_distance(relative)
     expected = by_hand(query, key, value, allowed, bias=bias, scale=0.7, sink=given.get("sink"))
     torch.testing.assert_close(run(query, key, value, **given), expected)
-
-
-def test_a_sink_takes_its_share():
-    query, key, value = heads()
-    _, weights = attention(query, key, value, sink=torch.tensor([0.0, 1.0, -1.0, 50.0]).double())
-    total = weights.sum(-1)
-    assert (total < 1).all() and (total[:, 3] < 1e-12).all()
-    _, plain = attention(query, key, value)
-    torch.testing.assert_close(weights / total[..., None], plain)
 
 
 @pytest.mark.parametrize("kv_heads", [1, 2, 4])
@@ -124,7 +120,7 @@ def test_sizes_and_scale_of_a_head_are_free():
     torch.testing.assert_close(layer(x)[0], layer.to_output(layer._merge(output)))
 
 
-@pytest.mark.parametrize("name", ["rope", "alibi", "shaw", "cope", "transformer_xl"])
+@pytest.mark.parametrize("name", ["rope", "alibi", "shaw", "cope"])
 @pytest.mark.parametrize("need_weights", [True, False])
 def test_a_window_and_a_sink_in_a_layer(name, need_weights):
     options = {"encoding": name, "causal": True}
@@ -176,50 +172,38 @@ def hidden_ways():
 
 @both
 @pytest.mark.parametrize("way", hidden_ways()[0])
-@pytest.mark.parametrize("poison", [math.nan, math.inf, -math.inf, 3e38])
 @pytest.mark.parametrize("of", ["key", "value"])
-@pytest.mark.parametrize("causal", [False, True])
-def test_what_nobody_sees_may_be_anything(run, way, poison, of, causal):
+def test_what_nobody_sees_may_be_anything_and_reaches_no_gradient(run, way, of):
     given, real = hidden_ways()
-    given = given[way] | {"causal": causal}
-    query, key, value = heads(dtype=torch.float32)
-    clean = run(query, key, value, **given)
-    bad = {"key": key, "value": value}
-    bad[of] = bad[of].clone()
-    bad[of][:, :, ~real] = poison
-    got = run(query, bad["key"], bad["value"], **given)
-    torch.testing.assert_close(got, clean)
+    for causal, poison in itertools.product((False, True), (math.nan, math.inf, -math.inf, 3e38)):
+        query, key, value = heads(dtype=torch.float32)
+        clean = run(query, key, value, **given[way], causal=causal)
+        (key if of == "key" else value)[:, :, ~real] = poison
+        parts = [part.requires_grad_() for part in (query, key, value)]
+        got = run(*parts, **given[way], causal=causal)
+        torch.testing.assert_close(got, clean)
+        if not math.isfinite(poison):
+            got.square().sum().backward()
+            assert all(part.grad.isfinite().all() for part in parts)
 
 
 @both
 @pytest.mark.parametrize("given", [{"causal": True}, {"causal": True, "window": 2}, {"window": 2},
                                    {"causal": True, "bias": AlibiBias(4)}])  # fmt: skip
 @pytest.mark.parametrize("of", ["key", "value"])
-@pytest.mark.parametrize("keys", [6, 9])
-def test_only_the_rows_that_see_a_broken_token_are_broken(run, given, of, keys):
-    query, key, value = heads(6, keys, dtype=torch.float32)
-    clean = run(query, key, value, **given)
-    (key if of == "key" else value)[:, 2, 4, 3] = math.nan
-    got = run(query, key, value, **given)
+def test_only_the_rows_that_see_a_broken_token_are_broken(run, given, of):
     window = given.get("window")
     before = None if window is None else window - 1
-    after = 0 if "causal" in given else before
-    sees = band_mask(relative_positions(6, keys, offset=keys - 6), before=before, after=after)[:, 4]
-    assert 0 < sees.sum() < 6
-    torch.testing.assert_close(got[:, :, ~sees], clean[:, :, ~sees])
-    assert got[:, 2, sees].isnan().any(-1).all()
-
-
-@both
-@pytest.mark.parametrize("way", hidden_ways()[0])
-@pytest.mark.parametrize("of", ["key", "value"])
-def test_what_nobody_sees_reaches_no_gradient(run, way, of):
-    given, real = hidden_ways()
-    query, key, value = heads(dtype=torch.float32)
-    (key if of == "key" else value)[:, :, ~real] = math.nan
-    parts = [part.requires_grad_() for part in (query, key, value)]
-    run(*parts, **given[way]).square().sum().backward()
-    assert all(part.grad.isfinite().all() for part in parts)
+    for keys in (6, 9):
+        query, key, value = heads(6, keys, dtype=torch.float32)
+        clean = run(query, key, value, **given)
+        (key if of == "key" else value)[:, 2, 4, 3] = math.nan
+        got = run(query, key, value, **given)
+        relative = relative_positions(6, keys, offset=keys - 6)
+        sees = band_mask(relative, before=before, after=0 if "causal" in given else before)[:, 4]
+        assert 0 < sees.sum() < 6
+        torch.testing.assert_close(got[:, :, ~sees], clean[:, :, ~sees])
+        assert got[:, 2, sees].isnan().any(-1).all()
 
 
 @both
@@ -233,14 +217,6 @@ def test_a_distance_bias_that_shuts_out_hides_what_is_broken(run):
     output = run(query, key, value, bias=Near())
     assert output[:, :, :4].isfinite().all() and output[:, :, 4:].isnan().any(-1).all()
     assert run(query[:, :, :0], key, value, bias=Near()).shape == (2, 4, 0, 8)
-
-
-def test_under_autocast_both_ways_answer_in_the_dtype_they_were_given():
-    query, key, value = heads(dtype=torch.float32)
-    with torch.autocast("cpu", torch.bfloat16):
-        output, weights = attention(query, key, value, causal=True)
-        torch.testing.assert_close(attention_output(query, key, value, causal=True), output)
-    assert output.dtype == weights.dtype == torch.float32
 
 
 @both
@@ -263,40 +239,15 @@ def test_a_broken_token_breaks_no_other_row_of_the_batch(run, way, of):
     assert got[0, 2:].isnan().any(-1).all()
 
 
-@both
-def test_a_dead_row_is_zero_and_so_is_its_gradient(run):
-    query, key, value = (part.requires_grad_() for part in heads())
-    mask = torch.ones(6, 6, dtype=torch.bool)
-    mask[3] = False
-    bias = torch.zeros(4, 6, 6, dtype=torch.float64)
-    bias[:, 4] = -math.inf
-    for shut in ({"mask": mask}, {"bias": bias}, {"mask": mask, "bias": bias, "causal": True}):
-        output = run(query, key, value, **shut)
-        dead = 3 if "mask" in shut else 4
-        assert torch.equal(output[:, :, dead], torch.zeros_like(output[:, :, dead]))
-        gradients = torch.autograd.grad(output.square().sum(), (query, key, value))
-        assert all(gradient.isfinite().all() for gradient in gradients)
-        assert (gradients[0][:, :, dead] == 0).all()
+# The ways
 
 
-# A bias that is no matrix
-
-
-@both
-@pytest.mark.parametrize("causal", [True, False])
-@pytest.mark.parametrize("queries", [1, 4, 6])
-def test_a_distance_bias_may_be_given_itself(run, queries, causal):
-    query, key, value = heads(queries)
-    for bias in (
-        AlibiBias(4, causal=causal),
-        T5Bias(4, bidirectional=not causal),
-        KerpleLogBias(4),
-    ):
-        randomise(bias, 2)
-        at, keys = torch.arange(6 - queries, 6), torch.arange(6)
-        matrix = bias.at_scores(query, key, at, keys)
-        got = run(query, key, value, bias=bias, causal=causal)
-        torch.testing.assert_close(got, run(query, key, value, bias=matrix, causal=causal))
+def test_under_autocast_both_ways_answer_in_the_dtype_they_were_given():
+    query, key, value = heads(dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        output, weights = attention(query, key, value, causal=True)
+        torch.testing.assert_close(attention_output(query, key, value, causal=True), output)
+    assert output.dtype == weights.dtype == torch.float32
 
 
 def test_the_way_taken_can_be_seen():
@@ -317,13 +268,6 @@ def test_the_way_taken_can_be_seen():
     ]  # fmt: skip
     attention(query, key, value)
     assert len(ways) == 7
-
-
-def test_a_window_over_a_long_text_makes_no_matrix_of_floats():
-    query, key, value = (part.float()[:, :1].repeat(1, 1, 60, 1) for part in heads())
-    with torch.no_grad(), LargestStorage() as made:
-        attention_output(query, key, value, causal=True)
-    assert made.elements < 360 * 360
 
 
 # Bad input

@@ -211,6 +211,7 @@ REFUSED = [  # the call, the error, and how its message begins: the function and
     (lambda: MultiHeadAttention(8, 2, encoding=sine, length=3), V, "MultiHeadAttention: length"),
     (lambda: full_cache().append(q[..., :1, :], q[..., :1, :], at[:1]), V,
      "KeyValueCache.append: key.shape"),
+    (lambda: KeyValueCache().append(q, q[..., :1, :], at), V, "KeyValueCache.append: value.shape"),
     (lambda: full_cache().crop(4), V, "KeyValueCache.crop: length"),
     (lambda: full_cache().reorder(torch.tensor([0, 2])), IX, "KeyValueCache.reorder: rows"),
     (lambda: decoder.replace_encoding(sine), V, "replace_encoding: made"),

@@ -77,9 +77,3 @@ def test_without_the_first_commit_it_says_so(monkeypatch):
     monkeypatch.setattr(editions, "COMMIT", "0" * 40)
     with pytest.raises(SystemExit, match="full clone"), editions.first_edition():
         pass
-
-
-def test_without_git_it_says_so(monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(SystemExit, match="git, which was not found"), editions.first_edition():
-        pass

@@ -12,11 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posenc_lib.base import shipped
 from posenc_lib.experiments import measured, windows
 from posenc_lib.experiments.data import digit_images, prose, sequences, word_windows
 from posenc_lib.experiments.data.measured_series import NAMES
-from posenc_lib.experiments.data.series_windows import scale_of
 from posenc_lib.experiments.parts.training_settings import IGNORED
 from posenc_lib.experiments.text import word_order
 
@@ -42,13 +40,6 @@ def test_a_topic_is_in_one_split_and_a_paragraph_too():
     assert len(found) == len(set(found))
 
 
-def test_topics_repeat_each_other_which_is_why_paragraphs_are_dealt_out():
-    found = [set(prose._new(topic, set())) for topic in pydoc_topics().values()]
-    everything = set.union(*found)
-    repeated = {p for p in everything if sum(p in topic for topic in found) > 1}
-    assert 0.2 < len(repeated) / len(everything) < 0.25  # "one paragraph in five"
-
-
 def test_hardly_a_stretch_of_60_characters_is_in_training_and_test():
 
     def stretches(split):
@@ -67,18 +58,6 @@ def test_characters_are_the_text():
     printable = "".join(c if c == "\n" or 32 <= ord(c) < 127 else "?" for c in text)
     assert back == printable
     assert 0 <= numbers.min() <= numbers.max() < prose.VOCABULARY
-
-
-def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "data").mkdir()
-    content = bytearray(prose._content())
-    content[100] ^= 1
-    (tmp_path / "data" / prose.FILE).write_bytes(content)
-    monkeypatch.setattr(shipped, "files", lambda package: tmp_path)
-    prose._splits.cache_clear()
-    with pytest.raises(OSError, match=r"sha256 .* install"):
-        prose.paragraphs("train")
-    prose._splits.cache_clear()
 
 
 # Word windows
@@ -109,12 +88,6 @@ def test_topic_windows_of_the_splits_come_from_other_paragraphs():
     assert not texts[0] & texts[1] | texts[0] & texts[2] | texts[1] & texts[2]
     for part in found:
         assert {label for label, _ in part} == set(range(len(word_windows.TOPICS)))
-
-
-def test_rare_words_share_one_number():
-    rows, _ = word_windows.word_windows("reversed", "train", 8, 50)
-    assert rows.max() == 50
-    assert (rows == 50).double().mean() > 0.2
 
 
 # Sequences
@@ -212,11 +185,6 @@ def test_windows_are_stretches_of_one_part(name):
         ends.append((times.min(), times.max()))
     assert ends[0][1] < ends[1][0]
     assert ends[1][1] < ends[2][0]
-
-
-def test_the_scale_is_that_of_the_training_rows():
-    rows = windows(measured("el_nino"), "train", history=36, horizon=12)
-    assert scale_of(rows) == pytest.approx(np.std(rows.future - rows.past[:, -1:]))
 
 
 @pytest.mark.bad_input

@@ -3,7 +3,6 @@
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
 
 import joblib
@@ -12,9 +11,7 @@ import pytest
 import torch
 
 from posenc_lib import RotaryEncoding
-from posenc_lib import experiments as package
 from posenc_lib.experiments import (
-    FULL,
     ExtrapolationSettings,
     Record,
     Results,
@@ -33,9 +30,9 @@ from posenc_lib.experiments import (
 from posenc_lib.experiments.data import digit_images, forecast_windows, sequences
 from posenc_lib.experiments.lengths import evaluation, settings, train_short
 from posenc_lib.experiments.parts import parallel
-from posenc_lib.experiments.parts.training_settings import IGNORED, Batch
+from posenc_lib.experiments.parts.training_settings import IGNORED
 from posenc_lib.experiments.pictures import digit_models
-from posenc_lib.experiments.text import word_order
+from posenc_lib.experiments.text import word_budget, word_order
 from posenc_lib.experiments.time_series import baselines, comparison, forecast_steps, forecasting
 
 BRIEF = Training(steps=4, batch=8, rate=1e-2, every=2)
@@ -100,6 +97,16 @@ def test_a_uniform_guess_scores_the_floor():
     assert loss == pytest.approx(sequences.NOISE_FLOOR)
 
 
+def test_only_text_has_the_controls():
+    records = train_short.one_run(LENGTHS, "text", "alibi", 0)
+    assert {r.metric for r in records} == {
+        "loss in nats", "accuracy", "loss in nats, window", "loss in nats, sliding"
+    }  # fmt: skip
+    at_32 = {r.metric: r.value for r in records if r.at == 32}
+    assert at_32["loss in nats, window"] == pytest.approx(at_32["loss in nats"], abs=1e-6)
+    assert at_32["loss in nats, sliding"] == pytest.approx(at_32["loss in nats"], abs=1e-6)
+
+
 def test_randomised_positions_are_drawn_and_rise():
     short, long = (evaluation.positions_of(LENGTHS, settings.RANDOMISED, n) for n in (32, 256))
     for positions, n in ((short, 32), (long, 256)):
@@ -133,16 +140,6 @@ def test_extrapolation_is_tidy():
     assert all(math.isfinite(record.value) for record in found)
     keys = [(r.task, r.encoding, r.seed, r.at, r.metric) for r in found]
     assert len(set(keys)) == len(keys) == 2 * 5 * 4 * 2
-
-
-def test_only_text_has_the_controls():
-    records = train_short.one_run(LENGTHS, "text", "alibi", 0)
-    assert {r.metric for r in records} == {
-        "loss in nats", "accuracy", "loss in nats, window", "loss in nats, sliding"
-    }  # fmt: skip
-    at_32 = {r.metric: r.value for r in records if r.at == 32}
-    assert at_32["loss in nats, window"] == pytest.approx(at_32["loss in nats"], abs=1e-6)
-    assert at_32["loss in nats, sliding"] == pytest.approx(at_32["loss in nats"], abs=1e-6)
 
 
 # Order of words, and digits
@@ -196,17 +193,6 @@ def test_a_changed_future_changes_no_prediction(task, encoding):
     assert (first.rows.future[0] != second.rows.future[0]).any()
     assert (first.predicted[0] == second.predicted[0]).all()
     assert (first.predicted[-1] != second.predicted[-1]).any()  # the last row saw other values
-
-
-def test_a_changed_past_changes_the_prediction():
-    data = measured("el_nino")
-    changed = data.values.copy()
-    changed[round(len(data) * 0.8) + 35] += 5.0  # the last known value of the first test row
-    first, second = (
-        forecast(SERIES, "el_nino", "rope", 0, rate=1e-2, dim=16, data=some)
-        for some in (data, replace(data, values=changed))
-    )
-    assert (first.predicted[0] != second.predicted[0]).any()
 
 
 def test_with_gaps_the_model_is_given_half_of_the_months():
@@ -298,79 +284,30 @@ def test_the_number_of_jobs_changes_no_result():
     assert extrapolation(plan, jobs=1) == extrapolation(plan, jobs=2)
 
 
-def test_the_number_of_threads_comes_back():
+def test_one_thread_is_each_python_threads_own_and_its_number_comes_back():
     torch.set_num_threads(2)
-    seen = []
+    seen, both = {}, threading.Barrier(2, timeout=60)
 
-    def look(seed):
-        seen.append(torch.get_num_threads())
-        return []
-
-    side_by_side(look, [{"seed": 0}])
-    assert seen == [1]
-    assert torch.get_num_threads() == 2
-    with pytest.raises(RuntimeError), parallel.one_thread():
-        raise RuntimeError
-    assert torch.get_num_threads() == 2
-
-
-def test_one_thread_holds_for_the_python_thread_that_enters_alone():
-    own, order = {"first": 3, "second": 4, "third": None}, ("first", "second", "third")
-    steps = threading.Barrier(len(own) + 1, timeout=60)
-    seen = {name: [] for name in own}
-
-    def pause():
-        steps.wait()  # main looks at new threads here, while nobody enters or leaves
-        steps.wait()
-
-    def visit(name):
-        if own[name] and torch.get_num_threads():  # torch forgets what is set before the first look
-            torch.set_num_threads(own[name])
-        pause()
-        seen[name].append(torch.get_num_threads())
-        pause()
-        with ExitStack() as visits:
-            for turn in order:  # they enter one after the other
-                if turn == name:
-                    visits.enter_context(parallel.one_thread())
-                    visits.enter_context(parallel.one_thread())  # once more, inside
-                pause()
-            seen[name].append(torch.get_num_threads())
-            for turn in order:  # and leave in the same order, so that their visits overlap
-                if turn == name:
-                    visits.close()
-                    seen[name].append(torch.get_num_threads())
-                pause()
-        seen[name].append(torch.get_num_threads())
-
-    def in_a_new_thread():
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(torch.get_num_threads).result()
-
-    threads = [threading.Thread(target=visit, args=(name,)) for name in own]
-    for thread in threads:
-        thread.start()
-    fresh = []
-    for step in range(2 * len(own) + 2):
-        steps.wait()
-        if step == 0:
-            torch.set_num_threads(2)
-        fresh.append(in_a_new_thread())
-        steps.wait()
-    for thread in threads:
-        thread.join()
-    assert torch.get_num_threads() == in_a_new_thread() == 2
-    assert set(fresh) == {2}
-    assert seen == {"first": [3, 1, 3, 3], "second": [4, 1, 4, 4], "third": [2, 1, 2, 2]}
-
-
-def test_one_thread_gives_its_number_back_after_an_error_inside_another():
-    torch.set_num_threads(2)
-    with parallel.one_thread():
-        with pytest.raises(RuntimeError), parallel.one_thread():
+    def visit(own):
+        torch.get_num_threads()  # torch forgets what is set before the first look
+        torch.set_num_threads(own)
+        with pytest.raises(RuntimeError), parallel.one_thread(), parallel.one_thread():
+            both.wait()  # both are inside
+            inside = torch.get_num_threads()
+            both.wait()
             raise RuntimeError
-        assert torch.get_num_threads() == 1
+        seen[own] = inside, torch.get_num_threads()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(visit, (3, 4)))
+    assert seen == {3: (1, 3), 4: (1, 4)}
     assert torch.get_num_threads() == 2
+    torch.set_num_threads(2)  # new threads start with what was set last, 3 or 4
+    with parallel.one_thread(), ThreadPoolExecutor(1) as fresh:
+        assert fresh.submit(torch.get_num_threads).result() == 2
+    looked = []
+    side_by_side(lambda seed: looked.append(torch.get_num_threads()) or [], [{"seed": 0}])
+    assert looked == [1] and torch.get_num_threads() == 2
 
 
 CLUSTERS = {
@@ -398,11 +335,18 @@ def test_the_same_call_spreads_over_a_dask_cluster(kind):
     assert log > 0, "nothing went through the cluster"
 
 
-def test_small_versions_are_small():
-    for name, plan in FULL.items():
-        small, full = getattr(package, plan).small(), getattr(package, plan)()
-        assert len(small.seeds) == 1, name
-        assert len(full.seeds) >= 3, name
+def test_a_setting_of_the_budget_reaches_the_encoding_and_its_record():
+    plan = word_budget.OrderBudgetSettings(words=(2, 4), steps=(1,), training=BRIEF)
+    for encoding, setting in word_budget.TRAINED[:2]:
+        records = word_budget.one_run(plan, "places", encoding, setting, 0)
+        assert [(r.at, r.encoding, r.setting) for r in records] == [
+            (2, encoding, setting), (4, encoding, setting)
+        ]  # fmt: skip
+        options = setting or None
+        model = word_order.untrained_model(
+            TextOrderSettings(), "topic", encoding, 0, options=options
+        )
+        assert model.at_start.base == setting.get("base", 10_000.0)
 
 
 def test_text_order_and_digits_are_tidy():
@@ -437,7 +381,3 @@ def test_text_order_and_digits_are_tidy():
 def test_bad_settings_are_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
-
-
-def test_a_batch_without_positions_says_so():
-    assert Batch(torch.ones(1, 1), torch.ones(1)).positions is None

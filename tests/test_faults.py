@@ -20,28 +20,6 @@ def test_the_law_fails_for_the_fault_and_holds_for_the_mended_form(exhibit):
     assert exhibit.law(exhibit.right) is True  # a plain bool, and no error behind it
 
 
-@each_exhibit
-def test_an_exhibit_shows_the_fault_its_law_and_what_the_law_says(exhibit):
-    shown = repr(exhibit)
-    assert shown.startswith(f"# {exhibit.__module__.replace('.', '/')}.py\ndef {exhibit.__name__}(")
-    assert f"\ndef {exhibit.law.__name__}(" in shown
-    assert shown.endswith(f"# {exhibit.verdict}")
-    assert '"""' not in shown and "@" not in shown.replace(" @ ", "")  # no docstring, no decorator
-    assert exhibit._repr_markdown_() == f"```python\n{shown}\n```"
-
-
-@each_exhibit
-def test_a_placard_says_what_is_wrong_what_is_right_and_which_test_catches_it(exhibit):
-    text = exhibit.__doc__
-    assert text.startswith("Wrong: ") and "Right: " in text
-    assert f"`{exhibit.law.__name__}`" in text and exhibit.law.__doc__
-
-
-def test_the_museum_is_complete():
-    assert len(EXHIBITS) == 21
-    assert all(name == exhibit.__name__ for name, exhibit in EXHIBITS.items())
-
-
 def test_an_error_counts_as_a_failure_and_is_named():
     def breaks(x):
         raise IndexError("past the end")
@@ -49,12 +27,6 @@ def test_an_error_counts_as_a_failure_and_is_named():
     exhibit = Exhibit(breaks, right=abs, law=lambda f: f(-1) == 1)
     assert not exhibit.holds(exhibit.fault) and exhibit.holds(abs)
     assert "IndexError for this fault, True for" in exhibit.verdict
-
-
-def test_a_fault_of_the_law_itself_is_not_hidden():
-    exhibit = Exhibit(abs, right=abs, law=lambda f: f.no_such_name)
-    with pytest.raises(AttributeError):
-        exhibit.holds(abs)
 
 
 # ------------------------------------------- faults that look right where their authors looked
@@ -113,21 +85,6 @@ def test_the_shifts_that_are_drawn():
     assert (wrong[~lower] <= 0).all() and "of the 15 pairs above it 15 are wrong" in figure.alt
 
 
-def test_half_precision_is_drawn_against_the_true_cosine():
-    curves = plots.museum.cosine_columns(range(1900, 2048), 64, 2)
-    truth = np.cos(np.arange(1900, 2048) * 10000.0 ** (-2 * 2 / 64))
-    right, wrong = curves.values()
-    assert np.abs(right - truth).max() < 5e-4
-    assert np.abs(wrong - truth).max() > 0.5
-    assert plots.museum.half_precision().alt.endswith("Farthest apart: 0.72.")
-
-
-def test_cosines_of_half_precision_angles_are_off_by_0_78():
-    half, positions = faults.absolute.half_precision_angles, torch.arange(2048)
-    apart = (half(positions, 64).double() - half.right(positions, 64).double()).abs().max()
-    assert abs(float(apart) - 0.78) < 0.005
-
-
 # ------------------------------------------------------------- answers and solutions of notebook 11
 
 
@@ -169,13 +126,6 @@ def test_the_folded_solutions_pass_their_checks():
         assert checks.museum.distance_law(names["my_distance_law"]).correct
 
 
-def test_a_law_that_raises_is_told_by_name():
-    def law(encode):
-        raise ZeroDivisionError("by hand")
-
-    assert "my_law(<sinusoidal, right>) raised" in checks.museum.order_law(law).message
-
-
 # --------------------------------------------------------- "nearly all return the right shapes"
 
 
@@ -185,34 +135,25 @@ def _layer():
     return MultiHeadAttention(16, 2, encoding=RotaryEncoding(8), causal=True)
 
 
+row, five = torch.ones(5, 8), torch.arange(5)
 TRIED = {  # a call that an author may have looked at
-    "added_to_the_batch": lambda: (torch.zeros(5, 5, 8),),
-    "column_as_pair": lambda: (7, 8),
-    "odd_dim_forgotten": lambda: (7, 8),
-    "half_precision_angles": lambda: (torch.arange(9), 8),
-    "wrapped_look_up": lambda: (torch.eye(8), torch.arange(8)),
-    "multiplied_timescale": lambda: (torch.arange(5), 8),
-    "no_extra_axis": lambda: (4, 4),
-    "sign_swapped": lambda: (3, 4),
-    "square_weight": lambda: (torch.zeros(4, 4), torch.ones),
-    "causal_shift": lambda: (torch.randn(4, 7),),
-    "one_formula_for_all": lambda: (12,),
-    "shortcut_both_ways": lambda: (6, 0.5),
-    "divided_bias": lambda: (torch.ones(3, 8), torch.ones(4, 8), torch.ones(3, 4)),
-    "two_sided_buckets": lambda: (torch.arange(-9, 1),),
-    "mixed_layouts": lambda: (torch.ones(5, 8), torch.arange(5)),
-    "turned_by_the_head": lambda: (torch.ones(1, 2, 5, 8),),
-    "values_turned": lambda: (torch.ones(5, 8), torch.arange(5)),
-    "yarn_reversed": lambda: (64, 4.0, 2048),
-    "decoded_at_zero": lambda: (_layer(), torch.ones(1, 5, 16)),
-}
+    "added_to_the_batch": (torch.zeros(5, 5, 8),), "column_as_pair": (7, 8),
+    "odd_dim_forgotten": (7, 8), "half_precision_angles": (five, 8),
+    "wrapped_look_up": (torch.eye(8), five), "multiplied_timescale": (five, 8),
+    "no_extra_axis": (4, 4), "sign_swapped": (3, 4), "one_formula_for_all": (12,),
+    "square_weight": (torch.zeros(4, 4), torch.ones), "causal_shift": (torch.randn(4, 7),),
+    "shortcut_both_ways": (6, 0.5), "divided_bias": (row[:3], row[:4], torch.ones(3, 4)),
+    "two_sided_buckets": (torch.arange(-9, 1),), "mixed_layouts": (row, five),
+    "turned_by_the_head": (torch.ones(1, 2, 5, 8),), "values_turned": (row, five),
+    "yarn_reversed": (64, 4.0, 2048), "decoded_at_zero": (_layer(), torch.ones(1, 5, 16)),
+}  # fmt: skip
 
 
 def test_a_shape_test_stops_hardly_any_of_them():
     """All 19 that return an array run on such a case, and 18 return the right shape."""
     assert set(EXHIBITS) - set(TRIED) == {"forgetful_cache", "written_beforehand"}
     shapes = {
-        name: [tuple(f(*call()).shape) for f in (EXHIBITS[name].fault, EXHIBITS[name].right)]
+        name: [tuple(f(*call).shape) for f in (EXHIBITS[name].fault, EXHIBITS[name].right)]
         for name, call in TRIED.items()
     }
     assert [name for name, (wrong, right) in shapes.items() if wrong != right] == ["no_extra_axis"]

@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 from posenc_lib import (
     CopeBias,
     FireBias,
-    MultiHeadAttention,
     Places,
     attention,
     causal_mask,
     cope_positions,
     fire_input,
 )
-from tests.reference import LargestStorage, randomise, tokens
+from tests.reference import LargestStorage, randomise
 
 sizes = st.integers(1, 6)
 
@@ -27,22 +26,6 @@ def fire_scores(fire, query_positions, key_positions, dtype=torch.float64):
     query = torch.zeros(1, fire.heads, query_positions.shape[-1], 4, dtype=dtype)
     key = torch.zeros(1, fire.heads, key_positions.shape[-1], 4, dtype=dtype)
     return fire.at_scores(query, key, query_positions, key_positions)
-
-
-def fire_loop(fire, query_positions, key_positions):
-    """The paper's equation, one number at a time, for keys that are not after the query."""
-    c, threshold = fire.c.item(), fire.threshold.item()
-    w1, b1 = fire.inner.weight[:, 0].tolist(), fire.inner.bias.tolist()
-    w2, b2 = fire.outer.weight.tolist(), fire.outer.bias.tolist()
-    result = torch.zeros(fire.heads, len(query_positions), len(key_positions)).double()
-    for row, i in enumerate(query_positions):
-        for column, j in enumerate(key_positions):
-            x = math.log(1 + c * max(i - j, 0)) / math.log(1 + c * max(i, threshold))
-            hidden = [max(0.0, w * x + b) for w, b in zip(w1, b1, strict=True)]
-            for h in range(fire.heads):
-                total = sum(w * y for w, y in zip(w2[h], hidden, strict=True))
-                result[h, row, column] = total + b2[h]
-    return result
 
 
 # FIRE: the input
@@ -70,15 +53,6 @@ def test_fire_input_lies_between_0_and_1_and_grows_with_distance(i, j, c, thresh
 # FIRE: the bias
 
 
-@given(sizes, st.integers(0, 30), st.sampled_from([0.5, 8.0, 512.0]), st.booleans())
-def test_fire_is_the_double_loop_of_the_paper(queries, start, threshold, gaps):
-    fire = randomise(FireBias(3, hidden=5, threshold=threshold), seed=queries).double()
-    positions = torch.arange(queries + 3) * (2 if gaps else 1) + start
-    found = fire_scores(fire, positions[3:], positions)
-    expected = fire_loop(fire, positions[3:].tolist(), positions.tolist())
-    torch.testing.assert_close(found, expected)
-
-
 def test_fire_depends_on_distance_up_to_the_threshold_and_not_past_it():
     fire = randomise(FireBias(2, threshold=16.0), seed=0).double()
     fire.log_threshold.data.zero_()
@@ -102,95 +76,40 @@ def test_the_short_way_by_distance_and_the_way_by_pair_agree():
     assert not fire.follows_diagonals(Places(positions + 100, positions))
 
 
+def scores_by_parameters(encoding, query, key, positions):
+    """at_scores as a function of the parameters, for gradcheck."""
+
+    class Scores(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encoding = encoding
+
+        def forward(self, query, key):
+            return self.encoding.at_scores(query, key, positions, positions)
+
+    module = Scores()
+    names = [name for name, _ in module.named_parameters()]
+
+    def run(query, key, *values):
+        given_ = dict(zip(names, values, strict=True))
+        return torch.func.functional_call(module, given_, (query, key))
+
+    return run, (query, key, *module.parameters())
+
+
 def test_c_and_threshold_start_as_given_stay_positive_and_are_trained():
-    torch.manual_seed(0)
-    fire = FireBias(2, c=0.3, threshold=5.0)
+    fire, positions = FireBias(2, c=0.3, threshold=5.0), torch.arange(9)
     assert (fire.c.item(), fire.threshold.item()) == (0.3, 5.0)
-    positions = torch.arange(9)
-    optimiser = torch.optim.SGD([fire.log_c, fire.log_threshold], lr=100.0)
-    for step in range(5):
-        optimiser.zero_grad()
-        fire_scores(fire, positions, positions).pow(2).sum().backward()
-        assert step or (fire.log_c.grad != 0 and fire.log_threshold.grad != 0)
+    with torch.no_grad():
         for parameter in (fire.log_c, fire.log_threshold):
-            parameter.grad.clamp_(-0.02, 0.02)
-        optimiser.step()
-    assert fire.c > 0 and fire.threshold > 0 and fire.c.item() != 0.3
+            parameter -= 100.0  # a step that is far too large
+    assert fire.c > 0 and fire.threshold > 0
     double = randomise(FireBias(2, hidden=3, threshold=4.0), seed=0).double()
-    inputs = tuple(double.parameters())
-
-    def by_parameters(*values):
-        names = [name for name, _ in double.named_parameters()]
-        arguments = (torch.zeros(1, 2, 9, 4).double(),) * 2 + (positions,) * 2
-        given = dict(zip(names, values, strict=True))
-        return torch.func.functional_call(_Scores(double), _prefixed(given), arguments)
-
-    assert torch.autograd.gradcheck(by_parameters, inputs)
-
-
-class _Scores(torch.nn.Module):
-    """Makes at_scores the forward method."""
-
-    def __init__(self, encoding):
-        super().__init__()
-        self.encoding = encoding
-
-    def forward(self, *arguments):
-        return self.encoding.at_scores(*arguments)
-
-
-def _prefixed(parameters):
-    return {f"encoding.{name}": value for name, value in parameters.items()}
-
-
-def test_fire_at_position_100000_in_half_precision():
-    fire = randomise(FireBias(2), seed=0)
-    positions = torch.tensor([0, 5, 99_999, 100_000])
-    exact = fire_scores(randomise(FireBias(2), seed=0).double(), positions, positions)
-    for dtype in (torch.bfloat16, torch.float16, torch.float32):
-        found = fire_scores(fire, positions, positions, dtype)
-        assert found.dtype == torch.float32
-        torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=1e-5)
-    halves = fire_scores(fire.half(), positions, positions, torch.float16)
-    assert halves.dtype == torch.float32 and torch.isfinite(halves).all()
+    query = torch.zeros(1, 2, 9, 4).double()
+    assert torch.autograd.gradcheck(*scores_by_parameters(double, query, query, positions))
 
 
 # CoPE: counting
-
-
-def cope_loop(query, key, table, query_positions, key_positions):
-    """Section 4 of the paper for one head, one number at a time: (query, key) of q_i . e[p_ij]."""
-    head_dim, last = query.shape[1], len(table) - 1
-    counts = torch.zeros(len(query), len(key)).double()
-    bias = torch.zeros(len(query), len(key)).double()
-    for i, own in enumerate(query_positions):
-        for j in range(len(key)):
-            for k in range(j, len(key)):
-                if key_positions[k] <= own:
-                    counts[i, j] += torch.sigmoid(query[i] @ key[k] / math.sqrt(head_dim))
-            p = min(float(counts[i, j]), last)
-            low, high = math.floor(p), math.ceil(p)
-            vector = (p - low) * table[high] + (1 - p + low) * table[low]
-            bias[i, j] = query[i] @ vector
-    return counts, bias
-
-
-@given(sizes, st.integers(0, 4), st.integers(1, 5), st.integers(0, 50))
-def test_cope_is_the_triple_loop_of_the_paper(queries, earlier, last, start):
-    cope = randomise(CopeBias(4, last), seed=last).double()
-    keys = queries + earlier
-    q, k = torch.randn(2, 2, queries, 4).double(), torch.randn(2, 2, keys, 4).double()
-    positions = torch.arange(keys) * 2 + start
-    scores = q @ k.transpose(-1, -2) / 2
-    counts = cope_positions(scores, positions[earlier:], positions)
-    found = cope.at_scores(q, k, positions[earlier:], positions)
-    for b in range(2):
-        for h in range(2):
-            expected = cope_loop(
-                q[b, h], k[b, h], cope.table, positions[earlier:].tolist(), positions.tolist()
-            )
-            torch.testing.assert_close(counts[b, h], expected[0])
-            torch.testing.assert_close(found[b, h].detach(), expected[1].detach())
 
 
 def test_cope_worked_by_hand():
@@ -210,29 +129,6 @@ def test_open_gates_count_tokens_and_closed_ones_count_none():
         [1, 0, 0], [2, 1, 0], [3, 2, 1]
     ]  # fmt: skip
     assert cope_positions(-scores, positions, positions).max() < 1e-20
-
-
-def test_a_future_key_changes_nothing_for_the_past():
-    cope = randomise(CopeBias(4, 3), seed=0).double()
-    q, k = torch.randn(2, 1, 2, 6, 4, dtype=torch.float64)
-    positions = torch.arange(6)
-    before = cope.at_scores(q, k, positions, positions)
-    k[..., 4:, :] += 10
-    after = cope.at_scores(q, k, positions, positions)
-    assert torch.equal(before[..., :4, :4], after[..., :4, :4])
-    assert (before[..., 5, :4] - after[..., 5, :4]).abs().max() > 1e-3
-
-
-def test_token_by_token_with_all_keys_equals_the_full_pass():
-    cope = randomise(CopeBias(4, 3), seed=0).double()
-    q, k = torch.randn(2, 1, 2, 7, 4, dtype=torch.float64)
-    positions = torch.arange(7) + 3
-    full = cope.at_scores(q, k, positions, positions)
-    for t in range(7):
-        step = cope.at_scores(
-            q[..., t : t + 1, :], k[..., : t + 1, :], positions[t : t + 1], positions[: t + 1]
-        )
-        torch.testing.assert_close(step[..., 0, :], full[..., t, : t + 1])
 
 
 @pytest.mark.parametrize("pads", [[0, 0], [1, 1], [-5, -4]])
@@ -263,25 +159,16 @@ def test_packed_texts_do_not_count_each_other(batched):
         torch.testing.assert_close(packed[..., part, :], alone)
 
 
-def test_cope_starts_at_zero_and_still_learns():
-    cope = CopeBias(4, 3)
-    assert cope.table.shape == (4, 4) and cope.table.eq(0).all()
-    assert CopeBias(64, 64, std=0.5).table.std().item() == pytest.approx(0.5, rel=0.1)
-    layer = MultiHeadAttention(8, 2, encoding=cope, causal=True)
-    layer(torch.randn(2, 9, 8))[0].pow(2).sum().backward()
-    assert (cope.table.grad.abs().sum(-1) > 0).all()
-
-
 def test_gradients_of_cope_reach_the_gates():
     cope = randomise(CopeBias(3, 2), seed=0).double()
-    q, k = torch.randn(2, 1, 1, 4, 3, dtype=torch.float64)
-    q, k, positions = q.requires_grad_(), k.requires_grad_(), torch.arange(4)
-    run = lambda a, b, e: torch.func.functional_call(  # noqa: E731
-        _Scores(cope), {"encoding.table": e}, (a, b, positions, positions)
+    query, key = torch.randn(2, 1, 1, 4, 3, dtype=torch.float64)
+    run, inputs = scores_by_parameters(
+        cope, query.requires_grad_(), key.requires_grad_(), torch.arange(4)
     )
-    assert torch.autograd.gradcheck(run, (q, k, cope.table))
-    run(q, k, cope.table).sum().backward()
-    assert k.grad.abs().sum() > 0
+    assert torch.autograd.gradcheck(run, inputs)
+    run(*inputs).sum().backward()
+    assert key.grad.abs().sum() > 0
+    assert CopeBias(4, 3).table.eq(0).all()
 
 
 def test_cope_is_in_float32_at_least_also_under_autocast():
@@ -298,25 +185,3 @@ def test_cope_is_in_float32_at_least_also_under_autocast():
     assert low.dtype == torch.float32
     same = cope.at_scores(q.bfloat16().float(), k.bfloat16().float(), positions, positions)
     assert torch.equal(low, same)
-
-
-# Both inside attention
-
-
-EACH = [lambda: FireBias(2, threshold=3.0), lambda: FireBias(2), lambda: CopeBias(4, 3)]
-
-
-@pytest.mark.parametrize("make", EACH)
-def test_the_settings_show_the_state_comes_back_and_a_mask_is_needed(make):
-    encoding = randomise(make(), seed=0)
-    assert encoding.causal_only
-    assert "threshold=" in repr(encoding) or "max_position=3" in repr(encoding)
-    again = make()
-    again.load_state_dict(encoding.state_dict())
-    q, k = torch.randn(2, 1, 2, 5, 4)
-    positions = torch.arange(5)
-    found = [e.at_scores(q, k, positions, positions) for e in (encoding, again)]
-    assert torch.equal(*found)
-    layer = MultiHeadAttention(8, 2, encoding=encoding, causal=True).double()
-    layer(tokens(dim=8))[0].pow(2).sum().backward()
-    assert all(p.grad is not None and (p.grad != 0).any() for p in encoding.parameters())

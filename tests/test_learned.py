@@ -3,7 +3,6 @@
 import math
 from fractions import Fraction
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -19,13 +18,6 @@ def test_the_start_is_normal_with_standard_deviation_002():
     assert weight.std().item() == pytest.approx(0.02, rel=0.01)
     # Normal, not uniform: 68.3 % of the entries lie within one standard deviation.
     assert (weight.abs() < 0.02).double().mean().item() == pytest.approx(0.683, abs=0.005)
-
-
-def test_std_is_the_callers_choice_and_another_than_that_of_nn_embedding():
-    torch.manual_seed(0)
-    assert LearnedEncoding(512, 64, std=1.0).weight.std().item() == pytest.approx(1.0, rel=0.02)
-    assert not LearnedEncoding(5, 4, std=0.0).weight.any()
-    assert torch.nn.Embedding(512, 64).weight.std().item() == pytest.approx(1.0, rel=0.02)
 
 
 @given(st.integers(1, 3), st.integers(1, 12), st.integers(1, 6))
@@ -59,33 +51,6 @@ def test_a_position_that_never_occurs_gets_no_gradient_and_keeps_its_noise():
     optimiser.step()
     assert torch.equal(encode.weight[16:], before[16:])
     assert not torch.equal(encode.weight[:16], before[:16])
-
-
-def test_each_position_gathers_the_gradient_of_the_whole_batch():
-    encode = LearnedEncoding(3, 2)
-    upstream = torch.randn(5, 3, 2)
-    encode(torch.zeros(5, 3, 2)).backward(upstream)
-    torch.testing.assert_close(encode.weight.grad, upstream.sum(0))
-
-
-@given(st.integers(1, 9), st.integers(1, 30), st.integers(1, 4))
-def test_extension_is_linear_interpolation_column_by_column(old, new, dim):
-    short = LearnedEncoding(old, dim, std=1.0)
-    table = short.weight.detach().numpy()
-    long = short.extended(new).weight.detach().numpy()
-    read_at = np.linspace(0, old - 1, new) if new > 1 else np.zeros(1)
-    expected = [np.interp(read_at, np.arange(old), table[:, c]) for c in range(dim)]
-    assert long.shape == (new, dim)
-    np.testing.assert_allclose(long, np.array(expected).T, rtol=0, atol=1e-5)
-
-
-@given(st.integers(2, 40), st.integers(2, 90))
-def test_extension_keeps_both_ends_and_the_same_length_keeps_all(old, new):
-    short = LearnedEncoding(old, 3, std=1.0)
-    long = short.extended(new)
-    assert torch.equal(long.weight[0], short.weight[0])
-    torch.testing.assert_close(long.weight[-1], short.weight[-1], rtol=0, atol=1e-4)
-    torch.testing.assert_close(short.extended(old).weight, short.weight, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -140,27 +105,6 @@ def test_from_table_takes_a_copy():
     assert torch.equal(encode.weight, table)
     table.zero_()
     assert encode.weight.any()
-
-
-def test_the_state_dict_is_the_table_and_makes_the_round_trip():
-    source, target = LearnedEncoding(6, 4), LearnedEncoding(6, 4)
-    assert list(source.state_dict()) == ["weight"]
-    target.load_state_dict(source.state_dict())
-    assert torch.equal(source.weight, target.weight)
-    with pytest.raises(RuntimeError, match="size mismatch"):
-        LearnedEncoding(7, 4).load_state_dict(source.state_dict())
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
-def test_the_dtype_of_the_input_is_kept(dtype):
-    assert LearnedEncoding(4, 2)(torch.zeros(1, 3, 2, dtype=dtype)).dtype == dtype
-
-
-@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
-def test_positions_of_either_common_integer_dtype_work(dtype):
-    encode = LearnedEncoding(4, 2)
-    found = encode(torch.zeros(1, 3, 2), torch.tensor([3, 0, 1], dtype=dtype))
-    assert torch.equal(found[0], encode.weight[[3, 0, 1]])
 
 
 def test_dropout_is_off_in_eval():

@@ -28,22 +28,9 @@ def archive(tmp_path):
     return path
 
 
-def test_the_hash_is_written_as_npm_writes_it(tmp_path):
-    empty = tmp_path / "empty"
-    empty.touch()
-    assert npm.integrity(empty) == (
-        "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwv"
-        "Y7kxvUdBeoGlODJ6+SfaPg=="
-    )
-
-
-def test_an_archive_with_the_pinned_hash_is_used(archive, tmp_path):
+def test_only_an_archive_with_the_pinned_hash_is_used(archive, tmp_path):
     pinned = npm.integrity(archive)
     assert npm.fetch("thing", "1.0.0", pinned, tmp_path) == archive
-
-
-def test_a_wrong_hash_is_refused_and_the_archive_deleted(archive, tmp_path):
-    pinned = npm.integrity(archive)
     content = bytearray(archive.read_bytes())
     content[-1] ^= 1
     archive.write_bytes(content)
@@ -56,18 +43,17 @@ def test_only_what_is_listed_is_unpacked(archive, tmp_path):
     npm.unpack(archive, ["dist/*.js"], tmp_path / "out")
     files = [p.relative_to(tmp_path / "out").as_posix() for p in tmp_path.glob("out/**/*.*")]
     assert files == ["dist/a.js"]
-
-
-def test_a_listed_file_that_is_not_there_is_an_error(archive, tmp_path):
     with pytest.raises(SystemExit, match=r"thing-1\.0\.0\.tgz has no lib/\*"):
         npm.unpack(archive, ["dist/*", "lib/*"], tmp_path / "out")
 
 
-def test_every_package_is_pinned_and_no_registry_named():
+def test_every_package_is_pinned_as_npm_does_and_no_registry_named(tmp_path):
     for name, package in npm.PACKAGES.items():
         assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"]), name
         assert len(base64.b64decode(package["integrity"].removeprefix("sha512-"))) == 64, name
     assert "://" not in json.dumps(npm.PACKAGES)
+    (tmp_path / "empty").touch()
+    assert npm.integrity(tmp_path / "empty").startswith("sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/")
 
 
 # ------------------------------------------------------------------------------------- links
@@ -109,13 +95,12 @@ def test_bytes_without_a_place_are_dropped():
 # ------------------------------------------------------------------------------------ slides
 
 
-def png(wide: int, high: int) -> str:
-    head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", wide, high) + bytes(24)
-    return base64.b64encode(head).decode()
-
-
-def code(source: str, *data: dict) -> object:
-    return new_code_cell(source, outputs=[new_output("display_data", data=d) for d in data])
+def code(source: str, *size: int, **data: dict) -> object:
+    """A code cell; with a size it shows a picture."""
+    if size:
+        head = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", *size) + bytes(24)
+        data = {"image/png": base64.b64encode(head).decode(), "text/plain": "x"} | data
+    return new_code_cell(source, outputs=[new_output("display_data", data=data)] if data else [])
 
 
 def slides(*cells) -> list[str]:
@@ -130,20 +115,22 @@ def slides(*cells) -> list[str]:
     return found
 
 
-def test_headings_begin_slides():
-    cell = new_markdown_cell("# A\n\na\n\n## B\n\nb\n\n### C\n\nc\n\n#### D")
-    assert slides(cell) == ["S|# A\n\na", "S|## B\n\nb", "V|### C\n\nc\n\n#### D"]
+FENCED = "## A\n\n```\n# no heading\n\n## nor this\n```\n\n<details>\n\n## folded\n\n</details>"
 
 
-def test_a_heading_alone_keeps_the_next_one():
-    assert slides(new_markdown_cell("## A\n\n### B\n\nb")) == ["S|## A|### B\n\nb"]
-
-
-def test_a_comment_in_a_fence_is_no_heading():
-    source = (
-        "## A\n\n```\n# not a heading\n\n## nor this\n```\n\n<details>\n\n## folded\n\n</details>"
-    )
-    assert slides(new_markdown_cell(source)) == ["S|" + source]
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            "# A\n\na\n\n## B\n\nb\n\n### C\n\nc\n\n#### D",
+            ["S|# A\n\na", "S|## B\n\nb", "V|### C\n\nc\n\n#### D"],
+        ),
+        ("## A\n\n### B\n\nb", ["S|## A|### B\n\nb"]),  # a heading alone keeps the next one
+        (FENCED, [f"S|{FENCED}"]),
+    ],
+)
+def test_headings_begin_slides(source, expected):
+    assert slides(new_markdown_cell(source)) == expected
 
 
 def test_what_does_not_fit_goes_on_below_with_the_heading():
@@ -171,27 +158,22 @@ def test_a_line_that_announces_stays_with_what_follows():
 
 
 def test_code_stays_with_its_output_and_the_picture_makes_room():
-    cell = code("plot()", {"image/png": png(800, 500), "text/plain": "x"})
     text = new_markdown_cell("## A\n\n" + "word " * 40)
-    result = deck.as_deck(new_notebook(cells=[text, cell]))
+    result = deck.as_deck(new_notebook(cells=[text, code("plot()", 800, 500)]))
     assert [c.metadata.slideshow.slide_type for c in result.cells] == ["slide", "-"]
     assert 0.7 * 500 < result.cells[1].metadata.room < 450
-
-
-def test_a_picture_below_long_code_has_a_slide_of_its_own():
-    cell = code("\n".join("x = 1" for _ in range(14)), {"image/png": png(800, 600)})
-    assert slides(new_markdown_cell("## A"), cell) == [f"S|## A|{cell.source}", "V|(A)|PICTURE"]
-
-
-def test_a_live_panel_stays_with_its_short_code():
-    panel = code("panel", {WIDGET_VIEW: {}, "image/png": png(800, 600)})
+    # below long code the picture has a slide of its own, and a live panel has short code
+    long, panel = code("\n".join("x = 1" for _ in range(14)), 800, 600), code("panel", 800, 600)
+    assert slides(new_markdown_cell("## A"), long) == [f"S|## A|{long.source}", "V|(A)|PICTURE"]
+    panel.outputs[0].data[WIDGET_VIEW] = {}
     assert slides(new_markdown_cell("## A\n\na"), panel) == ["S|## A\n\na", "V|(A)|panel"]
 
 
 def test_slideshow_metadata_is_respected():
+    kinds = ["slide", "-", "notes", "fragment"]
     own = [
         new_markdown_cell("## A\n\n## B", metadata={"slideshow": {"slide_type": kind}})
-        for kind in ("slide", "-", "notes", "fragment")
+        for kind in kinds
     ]
-    kinds = [c.metadata.slideshow.slide_type for c in deck.as_deck(new_notebook(cells=own)).cells]
-    assert kinds == ["slide", "-", "notes", "fragment"]
+    made = deck.as_deck(new_notebook(cells=own)).cells
+    assert [c.metadata.slideshow.slide_type for c in made] == kinds

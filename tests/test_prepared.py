@@ -14,10 +14,8 @@ from posenc_lib import (
     KeyValueCache,
     MultiHeadAttention,
     Places,
-    PositionEncoding,
     TransformerStack,
     XposRotary,
-    causal_mask,
     encodings,
     make_encoding,
     relative_positions,
@@ -69,18 +67,6 @@ def test_places_in_a_row_know_what_any_others_find_pair_by_pair(
     assert near.square == (
         causal and (k - q, queries) == (0, keys) and not (hidden & (distances <= 0)).any()
     )
-
-
-def test_what_layers_share_is_made_once_and_masks_are_their_own():
-    places, made = Places(torch.arange(4)), []
-    other = places.masked(True, 2)
-    for each in (places, other, places):
-        each.once("key", lambda: made.append(1) or 7)
-    assert len(made) == 1
-    assert places.seen is None
-    assert torch.equal(other.seen, causal_mask(4, 4) & (relative_positions(4, 4) > -2))
-    assert other.seen is other.seen
-    assert places.masked(False, None) is places
 
 
 @given(sizes, sizes, starts)
@@ -187,45 +173,22 @@ def test_xpos_asks_for_the_dtype_of_the_queries_that_come():
 
 
 @every
-def test_a_stack_is_its_layers_one_by_one(name):
-    if ENTRIES[name].door is Door.EMBEDDINGS:
-        pytest.skip("a layer alone would add it again")
-    stack = TransformerStack(DIM, HEADS, 3, encoding=name, length=LENGTH, causal=True)
+@pytest.mark.parametrize("options", [{}, {"window": 3}])
+def test_a_stack_is_its_layers_one_by_one_and_decodes_with_its_caches(name, options):
+    stack = TransformerStack(DIM, HEADS, 2, encoding=name, length=LENGTH, causal=True, **options)
     stack, x = randomise(stack, 0).double().eval(), tokens(2, 9, DIM)
-    expected = x
-    for layer in stack.layers:
-        expected = layer(expected)
-    torch.testing.assert_close(stack(x), expected)
-    positions = torch.tensor([0, 0, 1, 2, 3, 4, 6, 7, 8])
+    counted, gaps = torch.arange(9), torch.tensor([0, 0, 1, 2, 3, 4, 6, 7, 18])
     padding = torch.tensor([[False] + [True] * 8, [True] * 9])
-    expected = x
-    for layer in stack.layers:
-        expected = layer(expected, positions, padding=padding)
-    torch.testing.assert_close(stack(x, positions, padding=padding), expected)
-
-
-@every
-def test_a_stack_decodes_with_its_caches(name):
-    if not ENTRIES[name].stable:
-        pytest.skip("its answers change as the text grows")
-    stack = TransformerStack(DIM, HEADS, 2, encoding=name, length=LENGTH, causal=True)
-    stack, x = randomise(stack, 0).double().eval(), tokens(2, 9, DIM)
-    caches, steps = stack.new_caches(), []
-    for first, last in [(0, 4), (4, 5), (5, 7), (7, 8), (8, 9)]:
-        steps.append(stack(x[:, first:last], caches=caches))
-    torch.testing.assert_close(torch.cat(steps, 1), stack(x))
-
-
-@pytest.mark.parametrize(("name", "times"), [("rope", 1), ("alibi", 1), ("t5", 1), ("shaw", 3)])
-def test_a_stack_prepares_once_for_each_encoding_object(name, times, monkeypatch):
-    stack = TransformerStack(DIM, HEADS, 3, encoding=name, causal=True)
-    kind, made = type(stack.layers[0].attention.encoding), []
-    plain = kind.prepare
-    monkeypatch.setattr(
-        kind, "prepare", lambda self, places: made.append(self) or plain(self, places)
-    )
-    stack(tokens(1, 5, DIM, dtype=torch.float32))
-    assert len(made) == times
+    for positions, given_ in ((counted, {}), (gaps, {}), (gaps, {"padding": padding})):
+        expected = stack.at_start.at_embeddings(x, positions)  # what is added is added once
+        for layer in stack.layers:
+            expected = layer(expected, positions, **given_)
+        torch.testing.assert_close(stack(x, positions, **given_), expected)
+    if ENTRIES[name].stable:  # the answers of others change as the text grows
+        caches, steps = stack.new_caches(), []
+        for first, last in [(0, 4), (4, 5), (5, 7), (7, 8), (8, 9)]:
+            steps.append(stack(x[:, first:last], caches=caches))
+        torch.testing.assert_close(torch.cat(steps, 1), stack(x))
 
 
 @pytest.mark.bad_input
@@ -253,38 +216,14 @@ def test_what_was_prepared_with_a_context_wants_it_again():
         layer(x, prepared=prepared)
 
 
-@every
-def test_a_window_goes_with_positions_that_are_not_in_a_row(name):
-    causal = {"encoding": name, "length": LENGTH, "causal": True, "window": 3}
-    stack = randomise(TransformerStack(DIM, HEADS, 2, **causal), 0).double().eval()
-    x, positions = tokens(2, 5, DIM), torch.tensor([0, 1, 3, 4, 9])
-    if ENTRIES[name].door is Door.EMBEDDINGS:
-        x = stack.at_start.at_embeddings(x, positions)
-        stack.at_start = stack.layers[0].attention.encoding
-    expected = x
-    for layer in stack.layers:
-        seen, _ = layer.attention(layer.norms[0](expected), positions=positions)
-        expected = expected + seen
-        expected = expected + layer.mlp(layer.norms[1](expected))
-    torch.testing.assert_close(stack(x, positions), expected)
+# A learner's class runs as it is
 
 
 # A learner's class runs as it is
 
 
-class Recency(PositionEncoding):
-    door = Door.SCORES
-
-    def at_scores(self, query, key, query_positions, key_positions):
-        distance = relative_positions(query_positions, key_positions).abs()
-        return -distance.to(query.dtype).unsqueeze(-3)
-
-
-@pytest.mark.parametrize(
-    "encoding", [RotaryInTwentyLines(), Recency()], ids=lambda e: type(e).__name__
-)
-def test_a_class_without_prepare_gets_positions_in_stacks_and_caches(encoding):
-    stack = TransformerStack(16, 2, 2, encoding=encoding, causal=True)
+def test_a_class_without_prepare_gets_positions_in_stacks_and_caches():
+    stack = TransformerStack(16, 2, 2, encoding=RotaryInTwentyLines(), causal=True)
     stack, x = randomise(stack, 0).double().eval(), tokens(2, 7, 16)
     caches = stack.new_caches()
     steps = [stack(x[:, t : t + 1], caches=caches) for t in range(7)]

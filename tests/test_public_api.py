@@ -34,11 +34,6 @@ NO_SOURCE = {  # public names that rest on no paper, each with its reason
 }
 
 
-WITHOUT_ARGUMENTS = (
-    "Door", "PositionEncoding", "NoEncoding", "RegistryEntry", "encodings", "attention_ways",
-)  # fmt: skip
-
-
 def loaded_after(*statements):
     """Which heavy packages a fresh interpreter has loaded after these statements."""
     code = "; ".join([*statements, f"import sys; heavy = {HEAVY}"])
@@ -72,20 +67,6 @@ def test_every_name_resolves_and_dir_lists_it():
         assert name in listed
 
 
-def test_the_names_promised_to_learners_are_there():
-    promised = [
-        "sinusoidal_table", "wavelengths", "shift_rotation", "SinusoidalEncoding",
-        "LearnedEncoding", "BertEmbeddings", "relative_positions", "ShawRelative", "nezha_table",
-        "attention", "MultiHeadAttention", "show_source", "plots", "explorers", "checks",
-    ]  # fmt: skip
-    assert set(promised) <= set(posenc_lib.__all__)
-
-
-def test_a_name_that_does_not_exist_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="sinusoidal_tabel"):
-        posenc_lib.sinusoidal_tabel  # noqa: B018
-
-
 # Documentation
 
 
@@ -99,8 +80,3 @@ def test_every_public_name_shows_an_example(name):
 def test_every_public_name_names_its_source(name):
     has_source = "\nSource: " in inspect.getdoc(PUBLIC[name])
     assert has_source != (name in NO_SOURCE)
-
-
-@pytest.mark.parametrize("name", [n for n in PUBLIC if n not in WITHOUT_ARGUMENTS])
-def test_every_public_name_with_arguments_says_what_it_raises(name):
-    assert "Raises " in inspect.getdoc(PUBLIC[name])

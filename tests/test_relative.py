@@ -35,49 +35,20 @@ def test_every_entry_is_key_minus_query_for_any_sizes_offset_and_clip(n, m, offs
     assert found.tolist() == expected
 
 
-def test_negative_is_the_past_and_positive_the_future():
-    relative = relative_positions(4, 4)
-    assert relative[3, 0] == -3  # the last query looks back at the first key
-    assert relative[0, 3] == 3
-    assert torch.equal(relative, -relative.T)
-    assert (relative.tril(-1) <= 0).all()
-
-
-def test_an_offset_places_the_newest_queries_at_the_end_of_a_cache():
-    whole = relative_positions(7, 7)
-    assert torch.equal(relative_positions(2, 7, offset=5), whole[5:])
-
-
 @given(positions, positions, st.none() | limits)
-def test_position_tensors_give_the_same_matrix(queries, keys, clip):
+def test_positions_of_one_axis_or_two_on_either_side_give_the_same_matrix(queries, keys, clip):
     expected = relative_loop(queries, keys, float("inf") if clip is None else clip)
-    found = relative_positions(torch.tensor(queries), torch.tensor(keys), clip=clip)
-    assert found.tolist() == expected
-    batch = relative_positions(
-        torch.tensor([queries, queries[::-1]]), torch.tensor([keys, keys[::-1]]), clip=clip
-    )
-    assert batch[0].tolist() == expected
-    assert batch[1].tolist() == [row[::-1] for row in expected[::-1]]
-
-
-@given(positions, positions)
-def test_one_batched_side_meets_every_row_of_it(queries, keys):
-    expected = relative_loop(queries, keys)
-    many = torch.tensor([queries, [q + 1 for q in queries]])
-    found = relative_positions(many, torch.tensor(keys))
-    assert found[0].tolist() == expected
-    assert torch.equal(found[1], found[0] - 1)
-    found = relative_positions(torch.tensor(queries), torch.tensor([keys] * 3))
-    assert found.shape == (3, len(queries), len(keys))
-    assert found[2].tolist() == expected
-
-
-@given(positions, sizes, offsets)
-def test_a_length_beside_a_tensor_counts_from_zero(listed, length, offset):
-    given_keys = relative_positions(length, torch.tensor(listed), offset=offset)
-    assert given_keys.tolist() == relative_loop(range(offset, offset + length), listed)
-    given_queries = relative_positions(torch.tensor(listed), length)
-    assert given_queries.tolist() == relative_loop(listed, range(length))
+    one, other = torch.tensor(queries), torch.tensor(keys)
+    assert relative_positions(one, other, clip=clip).tolist() == expected
+    many, others = torch.stack((one.flip(0), one)), torch.stack((other.flip(0), other))
+    for pair in ((many, others), (many, other), (one, others)):
+        assert relative_positions(*pair, clip=clip)[1].tolist() == expected
+    assert relative_positions(many, others, clip=clip)[0].tolist() == [
+        row[::-1] for row in expected[::-1]
+    ]
+    counted = relative_loop(range(7, 10), keys), relative_loop(queries, range(4))
+    assert relative_positions(3, other, offset=7).tolist() == counted[0]
+    assert relative_positions(one, 4).tolist() == counted[1]
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
@@ -92,54 +63,20 @@ def test_real_positions_keep_their_fractions():
     assert found.tolist() == [[-0.5, -0.25], [-1.0, -1.0]]
 
 
-@given(positions, positions, st.integers(-500, 500))
-def test_distances_do_not_change_when_everything_moves(queries, keys, shift):
-    q, k = torch.tensor(queries), torch.tensor(keys)
-    assert torch.equal(relative_positions(q + shift, k + shift), relative_positions(q, k))
-
-
-def test_the_copied_one_liner_is_not_a_matrix():
-    assert not (torch.arange(4) - torch.arange(4)).any()  # a vector of zeros
-    with pytest.raises(RuntimeError, match="must match the size"):
-        torch.arange(4) - torch.arange(5)
-
-
 # Clipping, table rows, look-up
 
 
 @given(sizes, sizes, offsets, limits)
-def test_clipping_twice_is_clipping_once_and_keeps_near_distances(n, m, offset, k):
+def test_rows_of_a_table_are_clipped_distances_from_its_middle(n, m, offset, k):
+    table = torch.randn(2 * k + 1, 2)
     relative = relative_positions(n, m, offset=offset)
-    clipped = clip_relative(relative, k)
-    assert torch.equal(clip_relative(clipped, k), clipped)
-    assert clipped.abs().max() <= k
-    near = relative.abs() <= k
-    assert torch.equal(clipped[near], relative[near])
-    assert torch.equal(clipped.sign(), relative.sign() * (k > 0))
-
-
-@given(sizes, sizes, offsets, limits)
-def test_every_distance_has_a_row_and_the_middle_row_is_distance_zero(n, m, offset, k):
-    relative = relative_positions(n, m, offset=offset)
-    row = relative_index(relative, k)
-    assert row.min() >= 0
-    assert row.max() <= 2 * k
-    assert torch.equal(row - k, clip_relative(relative, k))
-    assert (row[relative == 0] == k).all()
-
-
-@given(sizes, sizes, offsets, st.integers(0, 4), st.integers(1, 3))
-def test_look_up_is_a_double_loop_over_pairs(n, m, offset, k, dim):
-    table = torch.randn(2 * k + 1, dim)
-    relative = relative_positions(n, m, offset=offset)
-    found = lookup_relative(table, relative)
-    assert found.shape == (n, m, dim)
-    for i in range(n):
-        for j in range(m):
-            distance = max(-k, min(k, j - (i + offset)))
-            assert torch.equal(found[i, j], table[k + distance])
-    batched = lookup_relative(table, torch.stack([relative, -relative]))
-    assert torch.equal(batched[0], found)
+    clipped = torch.tensor(relative_loop(range(offset, offset + n), range(m), k))
+    assert torch.equal(clip_relative(relative, k), clipped)
+    assert torch.equal(relative_index(relative, k), clipped + k)
+    for found in (
+        lookup_relative(table, relative), lookup_relative(table, torch.stack([relative] * 2))[1]
+    ):  # fmt: skip
+        assert torch.equal(found, table[clipped + k])
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
@@ -166,21 +103,10 @@ def test_a_band_is_a_double_loop_over_pairs(n, m, offset, before, after):
             assert found[i, j] == expected
 
 
-@given(sizes, sizes)
-def test_the_causal_mask_of_two_lengths_ends_with_a_row_that_sees_all(n, m):
-    found = causal_mask(n, m)
-    for i in range(n):
-        for j in range(m):
-            assert found[i, j] == (j <= i + m - n)
-    assert found[-1].all()
-
-
-def test_the_causal_mask_of_a_square_is_the_lower_triangle():
-    assert torch.equal(causal_mask(5, 5), torch.ones(5, 5).tril().bool())
-
-
-@given(positions, positions)
-def test_the_causal_mask_of_positions_compares_them(queries, keys):
+@given(sizes, sizes, positions, positions)
+def test_the_causal_mask_compares_positions_or_the_ends_of_two_lengths(n, m, queries, keys):
+    expected = [[j <= i + m - n for j in range(m)] for i in range(n)]
+    assert causal_mask(n, m).tolist() == expected and all(expected[-1])
     found = causal_mask(torch.tensor(queries), torch.tensor([keys]))
     assert found[0].tolist() == [[k <= q for k in keys] for q in queries]
 
@@ -206,13 +132,3 @@ def test_the_mended_toy_is_a_triple_loop_for_any_length_and_dim(length, dim, bat
             added = sum((j - i) * weight[j] for j in range(length))
             torch.testing.assert_close(found[b, i], x[b, i] + added)
     torch.testing.assert_close(toy_relative(x[0], weight), found[0])
-
-
-def test_the_copied_toy_runs_only_where_length_equals_dim():
-    def copied(x, weight):  # weight is (dim, dim), as in the tutorials
-        return x + relative_positions(len(x), len(x)).float() @ weight
-
-    assert copied(torch.zeros(4, 4), torch.ones(4, 4)).shape == (4, 4)
-    with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        copied(torch.zeros(6, 4), torch.ones(4, 4))
-    assert toy_relative(torch.zeros(6, 4), torch.ones(6, 4)).shape == (6, 4)

@@ -1,11 +1,10 @@
 """Laws of rotary position embedding: the rotation, its fast form, positions and layouts."""
 
-import copy
 import itertools
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import forward_ad
 
@@ -18,8 +17,8 @@ from posenc_lib import (
     rotate_textbook,
 )
 from posenc_lib.rotary import rotation
-from tests.reference import RotaryInTwentyLines, randomise, tokens
-from tests.reference_rope import rope_loop, usual_half_precision
+from tests.reference import randomise, tokens
+from tests.reference_rope import rope_loop
 
 LAYOUTS = ("interleaved", "half")
 both_layouts = pytest.mark.parametrize("layout", LAYOUTS)
@@ -50,6 +49,7 @@ def test_two_pairs_turned_by_hand():
     torch.testing.assert_close(longer, torch.tensor([[-20.0, 10.0, 3.0, 4.0]]))
 
 
+@settings(max_examples=30)
 @given(
     sizes, sizes, sizes, st.integers(2, 9), st.integers(1, 4), st.sampled_from(LAYOUTS),
     st.floats(1.5, 1e6), st.booleans(),
@@ -68,7 +68,7 @@ def test_it_is_equation_34(batch, heads, length, head_dim, pairs, layout, base, 
 
 
 def memory_orders():
-    """The same shape, (2, 3, 4, 8), laid out in memory in every way that occurs."""
+    """The same shape, (2, 3, 4, 8), laid out in memory in every way that occurs; small shapes."""
     return {
         "contiguous": normal(2, 3, 4, 8),
         "heads inside, as in attention": normal(2, 4, 3, 8).transpose(1, 2),
@@ -77,33 +77,29 @@ def memory_orders():
         "every second feature": normal(2, 3, 4, 16)[..., ::2],
         "features outside": normal(2, 3, 8, 4).mT,
         "shared by all rows": normal(3, 4, 8).expand(2, 3, 4, 8),
+        "no rows": normal(0, 3, 4, 8),
+        "no positions": normal(2, 3, 0, 8),
+        "one pair": normal(2, 3, 4, 2),
     }
 
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("order", memory_orders())
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 @both_layouts
-def test_the_fast_form_is_the_textbook_form_in_any_memory_order(layout, dtype, order):
-    x = memory_orders()[order].to(dtype)
-    for pairs, rows in itertools.product((1, 3, 4), ((), (2, 1), (2, 3))):
-        angles = 100 * normal(*rows, 4, pairs, seed=1)
-        before = x.clone()
-        found = rotate(x, angles, layout=layout, magnitude=1.3)
-        assert torch.equal(x, before), "the input was written to"
-        assert found.dtype == dtype
-        assert torch.equal(found[..., 2 * pairs :], x[..., 2 * pairs :])
-        textbook = rotate_textbook(x, angles, layout=layout, magnitude=1.3)
-        torch.testing.assert_close(found, textbook)
-
-
-@both_layouts
-@pytest.mark.parametrize("shape", [(0, 4), (1, 2, 0, 4), (0, 2, 3, 4), (3, 5), (1, 1, 1, 2)])
-def test_empty_and_small_shapes(layout, shape):
-    x, angles = normal(*shape), normal(shape[-2], 1)
-    found = rotate(x, angles, layout=layout)
-    assert found.shape == x.shape
-    torch.testing.assert_close(found, rotate_textbook(x, angles, layout=layout))
+def test_the_fast_form_is_the_textbook_form_in_any_memory_order(layout, order):
+    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+        x = memory_orders()[order].to(dtype)
+        batch, heads, length, head_dim = x.shape
+        for pairs, rows in itertools.product((1, 3, 4), ((), (batch, 1), (batch, heads))):
+            pairs = min(pairs, head_dim // 2)
+            angles = 100 * normal(*rows, length, pairs, seed=1)
+            before = x.clone()
+            found = rotate(x, angles, layout=layout, magnitude=1.3)
+            assert torch.equal(x, before), "the input was written to"
+            assert found.dtype == dtype
+            assert torch.equal(found[..., 2 * pairs :], x[..., 2 * pairs :])
+            textbook = rotate_textbook(x, angles, layout=layout, magnitude=1.3)
+            torch.testing.assert_close(found, textbook)
 
 
 def test_one_magnitude_for_each_position_and_pair():
@@ -124,23 +120,27 @@ def test_one_magnitude_for_each_position_and_pair():
 def test_gradients_of_every_kind(layout):
     x, angles = normal(2, 3, 5, 8).requires_grad_(), normal(2, 1, 5, 3, seed=1)
 
-    def turn(x):
+    def turn(x, angles=angles):
         return rotate(x, angles, layout=layout, magnitude=1.3)
 
     kinds = {"check_batched_grad": True, "fast_mode": True}
     assert torch.autograd.gradcheck(turn, x, check_forward_ad=True, **kinds)
     assert torch.autograd.gradgradcheck(turn, x, **kinds)
+    assert torch.autograd.gradcheck(
+        turn, (x.detach(), angles.clone().requires_grad_()), check_forward_ad=True, fast_mode=True
+    )
     rows = torch.func.jacrev(turn)(x.detach())
     torch.testing.assert_close(rows, torch.func.jacfwd(turn)(x.detach()))
     plain = torch.autograd.functional.jacobian(turn, x.detach(), vectorize=True)
     torch.testing.assert_close(rows, plain)
+    mapped = torch.vmap(turn)(x.detach(), angles)
+    torch.testing.assert_close(mapped, turn(x.detach()))
 
 
 @pytest.mark.usefixtures("small_pieces")
 @both_layouts
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_forward_gradients_follow_every_piece(layout, dtype):
-    x, tangent = normal(2, 3, 5, 8, dtype=dtype), normal(2, 3, 5, 8, seed=2, dtype=dtype)
+def test_forward_gradients_follow_every_piece(layout):
+    x, tangent = (normal(2, 3, 5, 8, seed=seed, dtype=torch.float32) for seed in (0, 2))
     angles = normal(2, 1, 5, 3, seed=1)
     with forward_ad.dual_level(), torch.no_grad():
         dual = rotate(forward_ad.make_dual(x, tangent), angles, layout=layout)
@@ -148,91 +148,14 @@ def test_forward_gradients_follow_every_piece(layout, dtype):
     torch.testing.assert_close(found, rotate(tangent, angles, layout=layout))
 
 
-@both_layouts
-def test_angles_get_a_gradient_when_they_ask(layout):
-    x, angles = normal(2, 5, 8), normal(5, 3, seed=1).requires_grad_()
-    weight = normal(2, 5, 8, seed=2)
-
-    def loss(angles):
-        return (rotate(x, angles, layout=layout) * weight).sum()
-
-    assert torch.autograd.gradcheck(loss, angles)
-    by_function = torch.func.grad(loss)(angles.detach())
-    torch.testing.assert_close(by_function, torch.autograd.grad(loss(angles), angles)[0])
-    with forward_ad.dual_level():
-        dual = forward_ad.make_dual(angles.detach(), torch.ones_like(angles))
-        tangent = forward_ad.unpack_dual(loss(dual)).tangent
-    torch.testing.assert_close(tangent, by_function.sum())
-
-
-@both_layouts
-def test_vmap_over_x_and_over_angles(layout):
-    x, angles = normal(3, 2, 5, 8), normal(3, 5, 4, seed=1)
-    found = torch.vmap(lambda x, a: rotate(x, a, layout=layout))(x, angles)
-    torch.testing.assert_close(found, rotate(x, angles[:, None], layout=layout))
-
-
-@both_layouts
-@pytest.mark.parametrize("positions", [None, torch.tensor([[5, 6, 7], [0, 1, 9]])])
-@pytest.mark.unchecked
-def test_compiled_and_exported_attention_gives_the_same_numbers(layout, positions):
-    layer = randomise(MultiHeadAttention(8, 2, encoding=RotaryEncoding(4, layout=layout)), seed=0)
-    x, options = tokens(2, 3, 8, dtype=torch.float32), {"positions": positions}
-    expected = layer(x, **options)
-    compiled = torch.compile(layer, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(x, **options), expected)
-    exported = torch.export.export(layer, (x,), options).module()
-    torch.testing.assert_close(exported(x, **options), expected)
-
-
 # Laws of the encoding
 
 
-@given(st.integers(1, 8), st.sampled_from(LAYOUTS), st.floats(1.5, 1e6), st.integers(-9999, 9999))
-def test_scores_know_distances_only(pairs, layout, base, shift):
-    rope = RotaryEncoding(2 * pairs + 1, base=base, layout=layout, rotary_dim=2 * pairs)
-    q, k, at = normal(1, 1, 6, 2 * pairs + 1), normal(1, 1, 6, 2 * pairs + 1, seed=1), torch.arange
-    near = rope.at_query(q, at(6)) @ rope.at_key(k, at(6)).mT
-    far = rope.at_query(q, at(6) + shift) @ rope.at_key(k, at(6) + shift).mT
-    torch.testing.assert_close(near, far, rtol=0, atol=1e-9)
-
-
-def test_distances_are_told_apart_and_so_are_their_signs():
-    rope, q, k = RotaryEncoding(8), normal(1, 1, 1, 8), normal(1, 1, 1, 8, seed=1)
-    zero = rope.at_query(q, torch.tensor([0]))
-    scores = [float((zero * rope.at_key(k, torch.tensor([j]))).sum()) for j in range(-4, 5)]
-    gaps = [abs(a - b) for a, b in itertools.combinations(scores, 2)]
-    assert min(gaps) > 1e-3
-
-
-@given(st.integers(1, 8), st.sampled_from(LAYOUTS), st.integers(0, 10**6))
-def test_norms_are_kept_and_position_0_changes_nothing(pairs, layout, position):
-    rope, x = RotaryEncoding(2 * pairs, layout=layout), normal(2, 3, 1, 2 * pairs)
-    found = rope.at_query(x, torch.tensor([position]))
-    torch.testing.assert_close(found.norm(dim=-1), x.norm(dim=-1))
-    assert torch.equal(rope.at_query(x, torch.tensor([0])), x)
-
-
-@both_layouts
-def test_packed_and_padded_rows_and_one_decoding_step(layout):
-    rope, x = RotaryEncoding(8, layout=layout), normal(2, 3, 6, 8)
-    full = rope.at_key(x, torch.arange(6))
-    packed = rope.at_key(x, torch.tensor([0, 1, 2, 0, 1, 2]))  # two texts in one row
-    assert torch.equal(packed[..., :3, :], full[..., :3, :])
-    assert torch.equal(packed[..., 3:, :], rope.at_key(x[..., 3:, :], torch.arange(3)))
-    rows = torch.tensor([[0, 1, 2, 3, 4, 5], [0, 0, 0, 1, 2, 3]])  # row 1 is padded on the left
-    padded = rope.at_key(x, rows)
-    assert torch.equal(padded[0], full[0])
-    assert torch.equal(padded[1, :, 2:], rope.at_key(x[1:, :, 2:], torch.arange(4))[0])
-    for step in range(6):
-        one = rope.at_key(x[..., step : step + 1, :], torch.tensor([step]))
-        assert torch.equal(one, full[..., step : step + 1, :])
-
-
-def test_fractions_of_positions():
-    rope, x = RotaryEncoding(4), normal(1, 1, 2, 4)
-    found = rope.at_query(x, torch.tensor([0.5, -2.25], dtype=torch.float64))
-    torch.testing.assert_close(found[0, 0], rope_loop(x[0, 0], [0.5, -2.25]))
+def test_position_0_changes_nothing_and_fractions_turn_by_fractions():
+    rope, x = RotaryEncoding(4), normal(1, 1, 3, 4)
+    found = rope.at_query(x, torch.tensor([0, 0.5, -2.25], dtype=torch.float64))
+    assert torch.equal(found[..., 0, :], x[..., 0, :])
+    torch.testing.assert_close(found[0, 0], rope_loop(x[0, 0], [0, 0.5, -2.25]))
 
 
 @pytest.mark.parametrize("position", [100_000, 1_000_000, 2**25])  # float32 is even past 2**24
@@ -249,43 +172,6 @@ def test_far_positions_are_right_to_one_rounding(layout, position):
         assert (error <= rounding + product).all()
 
 
-def test_the_usual_code_is_not_right_far_out_and_less_exact_near():
-    """The two faults the test above is for: float32 angles, and tables in half precision."""
-    x, far = normal(20, 64, dtype=torch.float32), torch.arange(999_980, 1_000_000)
-    wrong = (usual_half_precision(x, far) - rope_loop(x, far, layout="half")).abs().max()
-    assert wrong > 0.01
-    x, near = normal(20, 64, dtype=torch.bfloat16), torch.arange(20)
-    exact = rope_loop(x, near, layout="half")
-    angles = near.double()[:, None] * RotaryEncoding(64).frequencies()
-    ours = (rotate(x, angles, layout="half") - exact).abs().mean()
-    usual = (usual_half_precision(x, near) - exact).abs().mean()
-    assert ours < 0.8 * usual
-
-
-def test_another_base_gives_another_result_in_any_call_order():
-    x, positions = normal(1, 1, 5, 8), torch.arange(5)
-    bases = (10.0, 10_000.0, 500_000.0)
-    first = [RotaryEncoding(8, base=base).at_query(x, positions) for base in bases]
-    again = [RotaryEncoding(8, base=base).at_query(x, positions) for base in bases[::-1]][::-1]
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert all((a - b).abs().max() > 0.01 for a, b in itertools.combinations(first, 2))
-
-
-def test_nothing_is_stored_and_the_repr_says_all():
-    rope = RotaryEncoding(8, base=50.0, layout="half", rotary_dim=4)
-    assert not rope.state_dict()
-    assert repr(rope) == "RotaryEncoding(head_dim=8, base=50, layout='half', rotary_dim=4)"
-    x = torch.randn(1, 1, 3, 8)
-    before = rope.at_query(x, torch.arange(3))
-    assert torch.equal(rope.half().at_query(x, torch.arange(3)), before)
-
-
-def test_it_agrees_with_a_learners_twenty_lines():
-    mine, theirs = RotaryEncoding(8), RotaryInTwentyLines()
-    x, positions = normal(2, 2, 5, 8), torch.arange(5) + 3
-    torch.testing.assert_close(mine.at_query(x, positions), theirs.at_query(x, positions))
-
-
 # From one layout to the other
 
 
@@ -300,6 +186,7 @@ def test_the_order_puts_pairs_where_the_other_layout_looks(pairs, rest):
     assert torch.equal(x[:, order][:, order.argsort()], x)
 
 
+@settings(max_examples=15)
 @given(st.integers(1, 3), st.sampled_from([(8, None), (8, 4), (5, 2)]), st.sampled_from(LAYOUTS))
 def test_a_trained_layer_runs_with_the_other_layout_and_not_without_the_change(heads, dims, to):
     head_dim, rotary_dim = dims
@@ -321,13 +208,3 @@ def test_a_trained_layer_runs_with_the_other_layout_and_not_without_the_change(h
             for rows in (linear.weight, linear.bias):
                 rows.copy_(change_rope_layout(rows, heads, to=to, rotary_dim=rotary_dim))
     torch.testing.assert_close(new(x), old(x), rtol=0, atol=1e-12)
-
-
-def test_changing_twice_gives_the_old_rows_and_all_rows_at_once_is_wrong():
-    rows = normal(24, 5)
-    there = change_rope_layout(rows, 3, to="half")
-    assert torch.equal(change_rope_layout(there, 3, to="interleaved"), rows)
-    assert not torch.equal(there, change_rope_layout(rows, 1, to="half"))
-    kept = copy.deepcopy(rows)
-    change_rope_layout(rows, 3, to="half")
-    assert torch.equal(rows, kept)

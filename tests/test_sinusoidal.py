@@ -38,14 +38,6 @@ def test_the_table_is_the_double_loop_for_any_length_dim_base_and_start(length, 
     np.testing.assert_allclose(textbook, expected, rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 4, 8, 9, 15, 16, 17, 99, 100, 101, 5000])
-@pytest.mark.parametrize("start", [0, -3, 1_000_000, -1_000_000])
-def test_no_length_falls_between_the_coarse_and_the_fine_table(length, start):
-    table = sinusoidal_table(length, 6, start=start)
-    expected = sinusoidal_textbook(length, 6, start=start)
-    np.testing.assert_allclose(table, expected, rtol=0, atol=2e-7)
-
-
 def test_doubling_does_not_add_up_to_an_error():
     length, base = 1_000_000, 3.0  # 1,000 rows of each small table, ten doublings
     table = sinusoidal_table(length, 4, base=base)
@@ -73,14 +65,6 @@ def test_any_real_position_can_be_encoded(positions, dim, base):
     np.testing.assert_array_equal(in_a_batch, np.stack([found, found[::-1]]))
 
 
-@given(lengths, dims, starts)
-def test_a_window_of_the_table_does_not_depend_on_where_the_table_starts(length, dim, start):
-    long = sinusoidal_table(length + 7, dim, start=start)
-    np.testing.assert_allclose(
-        sinusoidal_table(length, dim, start=start + 7), long[7:], rtol=0, atol=3e-7
-    )
-
-
 @pytest.mark.parametrize("dim", [4, 5])
 def test_each_result_is_fresh_contiguous_writable_float32(dim):
     for make in (sinusoidal_table, sinusoidal_textbook):
@@ -91,15 +75,6 @@ def test_each_result_is_fresh_contiguous_writable_float32(dim):
         before = table.copy()
         table[:] = 9.0
         np.testing.assert_array_equal(make(10, dim), before)
-
-
-def test_another_base_gives_another_result_in_any_call_order():
-    first = [sinusoidal_table(20, 8, base=base) for base in (10000.0, 100.0, 10000.0)]
-    second = [sinusoidal_table(20, 8, base=base) for base in (100.0, 10000.0, 100.0)]
-    np.testing.assert_array_equal(first[0], first[2])
-    np.testing.assert_array_equal(first[0], second[1])
-    np.testing.assert_array_equal(first[1], second[0])
-    assert np.abs(first[0] - first[1]).max() > 0.5
 
 
 # Frequencies and wavelengths
@@ -124,30 +99,11 @@ def test_an_odd_dim_keeps_its_true_frequencies_and_drops_the_last_cosine(dim):
     assert np.abs(sinusoidal_table(50, dim) - sinusoidal_loop(range(50), dim)).max() < 2e-7
 
 
-def test_the_usual_assignment_crashes_for_an_odd_dim():
-    position, w = np.arange(4.0)[:, None], frequencies(5)
-    table = np.zeros((4, 5))
-    table[:, 0::2] = np.sin(position * w)
-    with pytest.raises(ValueError, match="could not broadcast"):
-        table[:, 1::2] = np.cos(position * w)
-
-
 @pytest.mark.parametrize(("dim", "turns"), [(48, 6813), (64, 7499), (512, 9647)])
 def test_the_longest_wavelength_is_shorter_than_two_pi_times_the_base(dim, turns):
     longest = wavelengths(dim)[-1] / (2 * math.pi)
     assert round(longest) == turns
     assert longest == pytest.approx(10000 ** ((dim - 2) / dim))
-
-
-def test_neighbouring_wavelengths_differ_by_one_ratio():
-    ratios = wavelengths(48)[1:] / wavelengths(48)[:-1]
-    np.testing.assert_allclose(ratios, 10000 ** (2 / 48))
-    assert round(ratios[0], 3) == 1.468
-
-
-def test_counting_columns_instead_of_pairs_changes_every_frequency_but_the_first():
-    wrong = 10000.0 ** (-2 * np.arange(0, 64, 2) / 64)  # 2i/d with i the column
-    assert (np.abs(wrong[1:] / frequencies(64)[1:] - 1) > 0.2).all()
 
 
 # The shift law
@@ -170,10 +126,6 @@ def test_shift_rotations_are_orthogonal_and_compose(dim, base, a, b):
         turn_a @ turn_b, shift_rotation(a + b, dim, base=base), rtol=0, atol=1e-11
     )
     np.testing.assert_allclose(shift_rotation(-a, dim, base=base), turn_a.T, rtol=0, atol=1e-15)
-
-
-def test_a_shift_of_zero_is_the_identity():
-    np.testing.assert_array_equal(shift_rotation(0, 6), np.eye(6))
 
 
 # Dot products: symmetric, by distance only, not monotone
@@ -223,25 +175,11 @@ def test_float32_angles_lose_digits_where_ours_do_not(length, usual_error):
 
 
 @pytest.mark.bad_input
-@pytest.mark.parametrize("far", [2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, -(2**63), 2**70])
-@pytest.mark.parametrize(
-    "given",
-    [
-        lambda far: [far],
-        lambda far: [0.5, far],  # np.asarray alone makes floats of both
-        lambda far: [-1, far],
-        lambda far: [[0, 1], [2, far]],
-        lambda far: np.array([far]),
-        lambda far: np.array([far], dtype=object),
-        lambda far: (np.float64(1), far),
-    ],
-)
-def test_a_whole_number_that_float64_cannot_hold_is_refused(given, far):
-    with pytest.raises(ValueError, match=r"^sinusoidal_at: positions = ") as error:
-        sinusoidal_at(given(far), 4)
-    assert str(far) in str(error.value)
-    assert "between -2**53 and 2**53" in str(error.value)
-    assert "float64 cannot tell" in str(error.value)
+@pytest.mark.parametrize("far", [2**53 + 1, -(2**53) - 1, 2**63, 2**70, np.longdouble(2) ** 60 + 1])
+def test_a_whole_number_that_float64_cannot_hold_is_refused(far):
+    for positions in ([far], [0.5, far], [[0, 1], [2, far]], np.array([far]), (np.float64(1), far)):
+        with pytest.raises((ValueError, TypeError), match=r"^sinusoidal_at: positions = .*float64"):
+            sinusoidal_at(positions, 4)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.float64])
@@ -251,21 +189,6 @@ def test_the_last_whole_numbers_that_float64_tells_apart_are_encoded(dtype):
         expected = [sinusoidal_textbook(1, 4, start=2**53 - 1)[0], sinusoidal_at([2.0**53], 4)[0]]
         np.testing.assert_array_equal(sinusoidal_at(positions, 4), expected)
     assert np.isfinite(shift_rotation(2**53, 4)).all()
-
-
-@pytest.mark.parametrize("far", [2.0**53 + 2, 1e300, -1e308])
-def test_floats_may_be_anything_finite(far):
-    for positions in ([far], [0, far], np.array([far])):
-        assert np.isfinite(sinusoidal_at(positions, 4)).all()
-    assert np.isfinite(shift_rotation(far, 4)).all()
-
-
-@pytest.mark.bad_input
-@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="long double is float64 here")
-@pytest.mark.parametrize("wrap", [np.array, list])
-def test_long_doubles_are_not_rounded_in_silence(wrap):
-    with pytest.raises(TypeError, match=r"^sinusoidal_at: positions = .*float64"):
-        sinusoidal_at(wrap([np.longdouble(2) ** 60 + 1]), 4)
 
 
 @pytest.mark.filterwarnings("error")

@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 
 from posenc_lib import SinusoidalEncoding, sinusoidal_at, sinusoidal_table
 
-DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
-
 
 def assert_encodes_along_the_length(encode, batch=3, length=7, dim=8):
     """The one test that catches a position added along the wrong axis."""
@@ -26,25 +24,6 @@ def test_every_batch_row_gets_the_same_encoding_and_every_position_another(batch
     assert_encodes_along_the_length(SinusoidalEncoding(dim), batch, length, dim)
 
 
-def test_the_published_batch_axis_fault_is_caught_though_its_shapes_are_right():
-    class Faulty(torch.nn.Module):
-        """The widely copied module, written for (length, batch, dim)."""
-
-        def __init__(self, dim, max_len=5000):
-            super().__init__()
-            self.pe = torch.from_numpy(sinusoidal_table(max_len, dim))[:, None, :]
-
-        def forward(self, x):
-            return x + self.pe[: x.size(0)]
-
-    faulty = Faulty(8)
-    x = torch.zeros(3, 7, 8)
-    assert faulty(x).shape == x.shape  # every shape test passes
-    assert torch.equal(faulty(x)[:, 0], faulty(x)[:, 6])  # and no position is told from another
-    with pytest.raises(AssertionError, match="follows the batch axis"):
-        assert_encodes_along_the_length(faulty)
-
-
 @given(st.integers(0, 200), st.integers(1, 9), st.floats(1.5, 1e6))
 def test_it_adds_the_rows_of_the_table_at_any_length(length, dim, base):
     x = torch.randn(2, length, dim)
@@ -54,73 +33,19 @@ def test_it_adds_the_rows_of_the_table_at_any_length(length, dim, base):
     torch.testing.assert_close(SinusoidalEncoding(dim, base=base)(x), expected, rtol=0, atol=0)
 
 
-def test_there_is_no_longest_length():
-    encode = SinusoidalEncoding(4)
-    short = encode(torch.zeros(1, 10, 4))
-    long = encode(torch.zeros(1, 6_000, 4))
-    torch.testing.assert_close(long[:, :10], short, rtol=0, atol=3e-7)
-    assert torch.equal(encode(torch.zeros(1, 10, 4)), short)
-
-
-def test_two_modules_of_different_base_do_not_share_anything():
-    a, b = SinusoidalEncoding(8), SinusoidalEncoding(8, base=100.0)
-    x = torch.zeros(1, 20, 8)
-    first, second, again = a(x), b(x), a(x)
-    assert torch.equal(first, again)
-    assert (first - second).abs().max() > 0.5
-
-
-@given(st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=9), st.integers(1, 9))
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9), st.integers(1, 9))
 def test_given_positions_are_the_rows_at_those_positions(positions, dim):
-    expected = torch.from_numpy(sinusoidal_at([float(p) for p in positions], dim))
+    expected = torch.from_numpy(sinusoidal_at(positions, dim))
     encode = SinusoidalEncoding(dim)
     x = torch.randn(2, len(positions), dim)
-    one_list = encode(x, torch.tensor(positions))
+    one_list = encode(x, torch.tensor(positions, dtype=torch.float64))
     torch.testing.assert_close(one_list, x + expected, rtol=0, atol=0)
-    backwards = torch.tensor([positions, positions[::-1]])
+    backwards = torch.tensor([positions, positions[::-1]], dtype=torch.float64)
     per_row = encode(x, backwards)
     torch.testing.assert_close(per_row, x + torch.stack([expected, expected.flip(0)]))
 
 
-def test_fractional_and_negative_positions_are_kept():
-    encode = SinusoidalEncoding(6)
-    positions = torch.tensor([-1.5, 0.25, 3.0])
-    found = encode(torch.zeros(1, 3, 6), positions)[0].numpy()
-    np.testing.assert_array_equal(found, sinusoidal_at([-1.5, 0.25, 3.0], 6))
-
-
 # Precision: the table in float64, one rounding of the sum
-
-
-def exact_rows(positions, dim):
-    """sin and cos of float64 angles, interleaved."""
-    angle = positions.double()[..., None] * 10000.0 ** (-torch.arange(0, dim, 2).double() / dim)
-    return torch.stack([angle.sin(), angle.cos()], -1).flatten(-2)
-
-
-def half_a_step(exact, dtype):
-    """Half the distance between neighbours of this dtype, at each number."""
-    return torch.finfo(dtype).eps * 2.0 ** torch.frexp(exact)[1].double().sub(2)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("gap", [1, 2])  # consecutive: angle addition; with gaps: sine by sine
-def test_a_far_sum_is_within_one_rounding_of_float64(dtype, gap):
-    positions = 100_000 + gap * torch.arange(50)
-    x = torch.randn(1, 50, 16, generator=torch.manual_seed(0)).to(dtype)
-    found = SinusoidalEncoding(16)(x, positions)
-    assert found.dtype == dtype
-    exact = x[0].double() + exact_rows(positions, 16)
-    table = {torch.float64: 1e-10}.get(dtype, 1.2e-7 if gap == 1 else 2**-25)
-    assert ((found[0].double() - exact).abs() <= half_a_step(exact, dtype) + table).all()
-
-
-def test_rounding_the_table_before_the_sum_would_be_seen():
-    positions = 100_000 + 2 * torch.arange(50)
-    x = torch.randn(50, 16, generator=torch.manual_seed(0)).bfloat16()
-    exact = x.double() + exact_rows(positions, 16)
-    twice = x + exact_rows(positions, 16).bfloat16()
-    assert ((twice.double() - exact).abs() > half_a_step(exact, x.dtype) + 1.2e-7).any()
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(1, 40), st.integers(1, 17), st.floats(1.5, 1e6))
@@ -155,27 +80,6 @@ def test_gradients_reach_fractional_positions():
     encode, x = SinusoidalEncoding(2), torch.zeros(1, 1, 2)
     slope = torch.func.grad(lambda p: encode(x, p).sum())(torch.tensor([0.5]))
     assert float(slope) == pytest.approx(np.cos(0.5) - np.sin(0.5), abs=1e-6)
-
-
-def test_the_device_of_the_input_is_kept():
-    x = torch.zeros(2, 3, 4, device="meta")
-    for positions in (None, torch.arange(3), torch.arange(3.0, device="meta")):
-        assert SinusoidalEncoding(4)(x, positions).device.type == "meta"
-
-
-def test_nothing_to_train_nothing_to_load():
-    encode = SinusoidalEncoding(8)
-    encode(torch.zeros(1, 30, 8))
-    assert not encode.state_dict()
-    assert not list(encode.parameters())
-    encode.load_state_dict({})
-
-
-def test_the_gradient_of_the_input_passes_unchanged():
-    x = torch.randn(2, 5, 4, requires_grad=True)
-    upstream = torch.randn(2, 5, 4)
-    SinusoidalEncoding(4)(x).backward(upstream)
-    assert torch.equal(x.grad, upstream)
 
 
 def test_the_input_is_not_changed_in_place():

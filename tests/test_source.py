@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import posenc_lib
-from posenc_lib import NoEncoding, frequencies, show_source, wavelengths
-from posenc_lib.layers.dot_product import weigh
+from posenc_lib import NoEncoding, show_source
 
 SHOWN = {
     name: getattr(posenc_lib, name)
@@ -42,31 +41,6 @@ def test_what_is_shown_is_the_code_of_the_file_without_its_docstrings(name):
     assert ast.dump(definition(ast.parse(body), name)) == ast.dump(
         WithoutDocstrings().visit(in_the_file)
     )
-
-
-def test_the_docstring_comes_on_request():
-    text = repr(show_source(frequencies, docstring=True))
-    assert inspect.getdoc(frequencies).split("\n")[0] in text
-    assert inspect.getdoc(frequencies).split("\n")[0] not in repr(show_source(frequencies))
-
-
-def test_comments_stay():
-    assert "# (..., query, key)" in repr(show_source(weigh))
-
-
-def test_several_objects_follow_each_other():
-    both = repr(show_source(frequencies, wavelengths))
-    assert both == repr(show_source(frequencies)) + "\n\n" + repr(show_source(wavelengths))
-
-
-def test_a_notebook_shows_it_as_python_in_colour():
-    shown = show_source(frequencies)
-    assert shown._repr_markdown_() == f"```python\n{shown!r}\n```"
-
-
-def test_a_method_is_dedented():
-    text = repr(show_source(posenc_lib.MultiHeadAttention.forward))
-    assert "\ndef forward(" in text
 
 
 LEARNER = '''

@@ -11,6 +11,7 @@ import pytest
 from posenc_lib import experiments
 from posenc_lib.experiments import FULL, Record, Results, full_results, shipped_results
 from posenc_lib.experiments import full_settings as settings_of
+from posenc_lib.experiments.__main__ import main as command
 from posenc_lib.experiments.data import sequences
 from posenc_lib.experiments.time_series import comparison
 
@@ -151,6 +152,20 @@ def test_no_checksum_is_left_over():
     assert list(sums) == sorted(f"{name}.json" for name in FULL)
 
 
+def test_nothing_is_trained_for_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped_results, "_experiment", lambda name: (pytest.fail, Plan))
+    monkeypatch.setattr(shipped_results.os, "access", lambda path, mode: False)
+    with pytest.raises(PermissionError, match=r"run_full: .* cannot be written"):
+        shipped_results.run_full("digits", folder=tmp_path)
+
+
+def test_the_command_says_that_it_cannot_write(monkeypatch, capsys):
+    monkeypatch.setattr(shipped_results.os, "access", lambda path, mode: False)
+    with pytest.raises(SystemExit):
+        command(["digits"])
+    assert "cannot be written" in capsys.readouterr().err
+
+
 def test_a_run_that_was_cut_short_goes_on(tmp_path, toy_experiment):
     shipped_results.run_full("digits", ["b"], folder=tmp_path)
     assert [row[0] for row in stored_in(tmp_path)["rows"]] == ["b"]
@@ -175,18 +190,18 @@ def test_what_is_stored_is_not_trained_again_unless_asked(tmp_path, monkeypatch,
     assert trained == ["b", "a", "a", "b"]
 
 
-def test_results_of_other_settings_are_not_kept(tmp_path, toy_experiment):
-    shipped_results.run_full("digits", folder=tmp_path)
+def test_a_run_goes_on_but_not_from_other_settings_or_versions(
+    tmp_path, monkeypatch, toy_experiment
+):
+    def tasks_after(task):
+        shipped_results.run_full("digits", [task], folder=tmp_path)
+        return [row[0] for row in stored_in(tmp_path)["rows"]]
+
+    assert (tasks_after("b"), tasks_after("a")) == (["b"], ["a", "b"])
     toy_experiment(Plan(factor=2.0))
-    shipped_results.run_full("digits", ["a"], folder=tmp_path)
-    assert [row[0] for row in stored_in(tmp_path)["rows"]] == ["a"]
-
-
-def test_results_of_other_versions_are_not_kept(tmp_path, monkeypatch, toy_experiment):
-    shipped_results.run_full("digits", folder=tmp_path)
+    assert (tasks_after("a"), tasks_after("b")) == (["a"], ["a", "b"])
     monkeypatch.setattr(shipped_results, "current_versions", lambda: {"python": "4.0"})
-    shipped_results.run_full("digits", ["b"], folder=tmp_path)
-    assert [row[0] for row in stored_in(tmp_path)["rows"]] == ["b"]
+    assert tasks_after("b") == ["b"]
 
 
 @pytest.mark.bad_input
@@ -204,14 +219,11 @@ def loss(task, encoding, at, metric="loss in nats"):
     return full_results("extrapolation").mean(task=task, encoding=encoding, at=at, metric=metric)
 
 
-@pytest.mark.parametrize("encoding", ["t5", "alibi"])
-def test_at_8_times_the_length_biases_stay_within_15_per_cent(encoding):
-    assert loss("text", encoding, 256) < 1.15 * loss("text", encoding, 32)
-
-
-@pytest.mark.parametrize("encoding", ["sinusoidal", "learned"])
-def test_at_8_times_the_length_tables_get_worse_by_more_than_40_per_cent(encoding):
-    assert loss("text", encoding, 256) > 1.40 * loss("text", encoding, 32)
+def test_at_8_times_the_length_biases_hold_and_tables_get_worse():
+    worse = {e: loss("text", e, 256) / loss("text", e, 32) for e in ("t5", "alibi")}
+    assert max(worse.values()) < 1.15
+    worse = {e: loss("text", e, 256) / loss("text", e, 32) for e in ("sinusoidal", "learned")}
+    assert min(worse.values()) > 1.40
 
 
 def test_where_nothing_can_be_learned_every_curve_is_flat():

@@ -61,12 +61,6 @@ def test_a_day_by_hand():
     assert found.tolist() == [[0, 1], [1, 0], [0, -1], [-1, 0], [0, 1], [1, 0]]
 
 
-@given(seconds, st.integers(-50, 50), periods)
-def test_a_whole_number_of_periods_later_that_pair_is_the_same(t, turns, periods):
-    here, there = timing_signal(torch.tensor([t, t + turns * periods[0]]), periods)
-    assert torch.equal(here[:2], there[:2])
-
-
 @given(st.lists(st.integers(0, 10 * YEAR), min_size=3, max_size=3), periods)
 def test_the_dot_product_of_two_moments_depends_on_the_time_between(moments, periods):
     t, gap, shift = moments
@@ -76,22 +70,6 @@ def test_the_dot_product_of_two_moments_depends_on_the_time_between(moments, per
     expected = sum(math.cos(2 * math.pi * (gap % p) / p) for p in periods)
     assert float(signal[0] @ signal[1]) == pytest.approx(expected, abs=1e-12)
     assert float(signal[2] @ signal[3]) == pytest.approx(expected, abs=1e-12)
-
-
-def test_gaps_count_and_the_index_does_not():
-    x = torch.zeros(1, 3, 4)
-    encode = TimingEncoding(4, shortest=60.0, longest=3600.0)
-    even, gap = (encode(x, NOW + torch.tensor(t)) for t in ([0, 60, 120], [0, 60, 150]))
-    assert torch.equal(even[:, :2], gap[:, :2])
-    assert not torch.equal(even[:, 2], gap[:, 2])
-
-
-def test_each_row_of_the_batch_may_have_its_own_times():
-    encode = TimingEncoding.from_periods([DAY, WEEK])
-    times = NOW + torch.tensor([[0, 60, 3600], [5, 5, 86_405]])
-    found = encode(torch.zeros(2, 3, 4), times)
-    for row, own in zip(found, times, strict=True):
-        assert torch.equal(row, encode(torch.zeros(1, 3, 4), own)[0])
 
 
 # Periods
@@ -115,15 +93,6 @@ def test_two_pi_to_two_pi_times_the_base_is_almost_the_sinusoid():
     last = 10_000 ** ((dim - 2) / dim)
     paper = timing_signal(torch.arange(50), geometric_periods(dim, tau, tau * last))
     torch.testing.assert_close(paper, torch.from_numpy(sinusoidal_at(range(50), dim)))
-
-
-def test_the_published_code_turns_the_shortest_timescale_round():
-    """inv_timescale = min * exp(-i step): right for min = 1, upside down for any other."""
-    shortest, longest, pairs = 10.0, 1000.0, 3
-    step = math.log(longest / shortest) / (pairs - 1)
-    published = [1 / (shortest * math.exp(-i * step)) for i in range(pairs)]
-    assert [round(scale, 6) for scale in published] == [0.1, 1.0, 10.0]  # not 10, 100, 1000
-    assert geometric_periods(2 * pairs, shortest, longest).tolist() == [10, 100, 1000]
 
 
 # Precision
@@ -217,7 +186,7 @@ dates = np.array(["2025-01-01T00:00", "2025-01-01T00:10"], dtype="datetime64[m]"
 
 @pytest.mark.bad_input
 def test_dates_count_as_the_message_says():
-    with pytest.raises(TypeError, match=r"times.* datetime64\[s\]"):
+    with pytest.raises(TypeError, match=r"times.*datetime64"):
         timing_signal(dates, [DAY])
     seconds = torch.from_numpy(dates.astype("datetime64[s]").astype("int64"))
     assert seconds.tolist() == [1_735_689_600, 1_735_690_200]  # midnight, ten minutes later

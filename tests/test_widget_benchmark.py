@@ -2,9 +2,6 @@
 
 import copy
 import json
-import socket
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +9,6 @@ import pytest
 pytest.importorskip("playwright")
 
 from benchmarks.widgets import report
-from benchmarks.widgets.link import HOST, slow_link
 
 FOLDER = Path(report.__file__).parent
 RESULTS = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
@@ -51,37 +47,3 @@ def test_a_bar_is_judged_by_its_number(path, good, bad, bar):
         place[path[-1]] = value
         found = [said for text, said in verdicts(results).items() if text.startswith(bar)]
         assert found == [verdict]
-
-
-def test_a_panel_that_was_not_measured_reaches_nothing():
-    results = copy.deepcopy(RESULTS)
-    for place in ("settings", "slow"):
-        results[place].pop("page", None)
-    page = [said for text, said in verdicts(results).items() if "in the page" in text]
-    assert page == ["not measured"] * 4
-
-
-def test_the_slow_link_delays_each_way_and_keeps_the_order():
-    """At least the delay: how much more is the machine's affair."""
-    sent = b"".join(n.to_bytes(4, "big") for n in range(50_000))
-    with socket.create_server((HOST, 0)) as echo:
-
-        def answer():
-            with echo.accept()[0] as peer:
-                while data := peer.recv(1 << 16):
-                    peer.sendall(data)
-
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        with slow_link(echo.getsockname()[1]) as link:
-            link.delay = 0.05
-            with socket.create_connection((HOST, link.port), timeout=20) as client:
-                begun = time.monotonic()
-                client.sendall(sent)
-                got = client.recv(1)
-                taken = time.monotonic() - begun
-                while len(got) < len(sent):
-                    got += client.recv(1 << 16)
-        thread.join(10)
-    assert got == sent
-    assert taken >= 0.1

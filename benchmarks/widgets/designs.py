@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from playwright.sync_api import BrowserContext
 
+from benchmarks.widgets.live import SLIDER, Live
 from tests.browser.lab import Lab, visiting
-from tests.browser.live import SLIDER, Live, write_notebook
 
 IMPORTS = """\
 import matplotlib.pyplot as plt
@@ -63,7 +63,7 @@ class Design:
     def open(self, context: BrowserContext, lab: Lab) -> Iterator[tuple[Live, float]]:
         """The panel in a fresh page with a fresh kernel; with the ms that opening took."""
         name = f"{self.name}.ipynb"
-        write_notebook(lab, name, [IMPORTS, self.cell])
+        lab.write(name, [IMPORTS, self.cell])
         with visiting(context, lab, name) as visit:
             visit.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
             visit.wait_until_idle()

@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.widgets.designs import Design
-from tests.browser.live import Drag, Live
+from benchmarks.widgets.live import Drag, Live
 
 SIZES = ((50, 64), (200, 128), (512, 512))
 WARM = 5  # moves before the clock counts: first calls pay for lazy set-up
@@ -69,12 +69,12 @@ def updates(live: Live, design: Design, n: int) -> dict:
     for _ in range(n):
         live.move()
     live.settle()
-    as_is, after = live.page_bytes_as_is(), live.page_bytes()
+    as_is, after = live.page_bytes(collected=False), live.page_bytes()
     open_, alive = live.figures()
     return {
         "n": n,
         "bytes_a_move": sum(size for _, size in messages) / 10,
-        "bytes_sent_by_page": sum(size for way, size in messages if way == "sent") / 10,
+        "bytes_sent_by_page": sum(size for way, size in messages if way == "Sent") / 10,
         "kernel_growth": live.kernel_bytes() - kernel,
         "figures_open": open_,
         "figures_alive": alive,

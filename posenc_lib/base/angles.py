@@ -20,11 +20,14 @@ def cos_sin(
     magnitude: float | Float[Tensor, "..."] = 1.0,
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
     """magnitude * cos and magnitude * sin of angles in radians, each rounded once, to `dtype`."""
-    if not isinstance(magnitude, Tensor):
-        magnitude = None if magnitude == 1.0 else angles.new_full((), float(magnitude))
+    if isinstance(magnitude, Tensor):
+        factor: Tensor | None = magnitude
+    else:
+        factor = None if magnitude == 1.0 else angles.new_full((), float(magnitude))
     if _opaque(angles):
-        return torch.ops.posenc.cos_sin(angles, magnitude, dtype)
-    return _cos_sin(angles, magnitude, dtype)
+        made: tuple[Tensor, Tensor] = torch.ops.posenc.cos_sin(angles, factor, dtype)
+        return made
+    return _cos_sin(angles, factor, dtype)
 
 
 def _cos_sin(angles: Tensor, magnitude: Tensor | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -43,18 +46,19 @@ def _opaque(angles: Tensor) -> bool:
     return torch.compiler.is_compiling() and not exporting and not angles.requires_grad
 
 
-# Defined by hand: `torch.library.custom_op` reads the annotations, which the shape checker changes.
-_library = torch.library.Library("posenc", "DEF")
-_library.define("cos_sin(Tensor angles, Tensor? magnitude, ScalarType dtype) -> (Tensor, Tensor)")
-_library.impl("cos_sin", _cos_sin, "CompositeExplicitAutograd")
-
-
-@torch.library.register_fake("posenc::cos_sin", lib=_library)
-def _(angles: Tensor, magnitude: Tensor | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _room(angles: Tensor, magnitude: Tensor | None, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Tensors as `_cos_sin` returns them, not yet filled: what a compiler has to know."""
     shape = angles.shape
     if magnitude is not None:
         shape = torch.broadcast_shapes(shape, magnitude.shape)
     return angles.new_empty(shape, dtype=dtype), angles.new_empty(shape, dtype=dtype)
+
+
+# Defined by hand: `torch.library.custom_op` reads the annotations, which the shape checker changes.
+_library = torch.library.Library("posenc", "DEF")
+_library.define("cos_sin(Tensor angles, Tensor? magnitude, ScalarType dtype) -> (Tensor, Tensor)")
+_library.impl("cos_sin", _cos_sin, "CompositeExplicitAutograd")
+torch.library.register_fake("posenc::cos_sin", _room, lib=_library)
 
 
 def wave_pairs(

@@ -61,4 +61,5 @@ def in_range(table: np.ndarray, axis: int | None = None) -> np.ndarray:
     With axis=1 each row has its own. Squares of the numbers then neither vanish nor overflow.
     """
     exponent = np.frexp(np.abs(table).max(axis=axis, keepdims=True))[1]
-    return np.ldexp(table, -exponent)
+    scaled: np.ndarray = np.ldexp(table, -exponent)
+    return scaled

@@ -91,4 +91,5 @@ def skew(
         return by_distance
     # One step down a row and one distance back is distances - 1 numbers further on.
     flat = by_distance.flatten(-2)[..., queries - 1 : queries - 1 + queries * (distances - 1)]
-    return flat.unflatten(-1, (queries, distances - 1))[..., :keys]
+    rows: Tensor = flat.unflatten(-1, (queries, distances - 1))
+    return rows[..., :keys]

@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import inspect
 from enum import Enum
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from posenc_lib.base import validation
 from posenc_lib.base.places import Places
+
+Own = TypeVar("Own", bound="PositionEncoding")
 
 Positions = Shaped[Tensor, "#batch length"] | Shaped[Tensor, " length"]
 QueryPositions = Shaped[Tensor, "#batch query"] | Shaped[Tensor, " query"]
@@ -66,7 +68,7 @@ class PositionEncoding(nn.Module):
     causal_only: bool = False  # True where the encoding means nothing for keys after the query
     keeps_turned_keys: bool = False  # True where a turned key stays right as the text grows
 
-    def __new__(cls, *arguments: Any, **options: Any) -> PositionEncoding:
+    def __new__(cls: type[Own], *arguments: Any, **options: Any) -> Own:
         """Refuse an option that the class does not have, with the name that was meant."""
         known = inspect.signature(cls.__init__).parameters
         if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
@@ -74,6 +76,10 @@ class PositionEncoding(nn.Module):
                 if option not in known:
                     raise validation.unknown_option(cls.__name__, option, list(known)[1:])
         return super().__new__(cls)
+
+    if TYPE_CHECKING:  # nn.Module does not say what a call returns
+
+        def __call__(self, *arguments: Any, **options: Any) -> Tensor: ...
 
     def prepare(self, places: Places) -> tuple[Any, Any, Any]:
         """What the doors get in place of positions: for queries, for keys to turn, for all keys.
@@ -97,7 +103,7 @@ class PositionEncoding(nn.Module):
         )  # fmt: skip
 
     def check_positions(
-        self, function: str, argument: str, positions: Any, length: int, batch: int
+        self, function: str, argument: str, positions: Tensor, length: int, batch: int
     ) -> Tensor:
         """Return positions that this encoding takes, one for each token; refuse any others."""
         validation.positions(function, argument, positions, length=length, batch=batch)

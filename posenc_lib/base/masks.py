@@ -102,8 +102,8 @@ class Masks(NamedTuple):
     def seen(self) -> Bool[Tensor, "..."] | None:
         """The keys that each query sees; None: all of them."""
         finite = None if self.bias is None else self.bias != -torch.inf
-        parts = [self.places.seen, self.mask, self.padding, finite]
-        parts = [part for part in parts if part is not None]
+        given = (self.places.seen, self.mask, self.padding, finite)
+        parts = [part for part in given if part is not None]
         if not parts:
             return None
         seen = parts[0]
@@ -149,7 +149,7 @@ class Masks(NamedTuple):
         """How many of these tokens each query sees: a running sum, read at both ends."""
         places, keys = self.places, broken.shape[-1]
         before, after = places.reach
-        at = torch.arange(places.queries, device=broken.device) - places.first_distance  # own key
+        at = torch.arange(places.queries, device=broken.device) - places.known_first  # own key
         first = torch.zeros_like(at) if before is None else (at - before).clamp(0, keys)
         end = torch.full_like(at, keys) if after is None else (at + after + 1).clamp(0, keys)
         total = F.pad(broken.long().cumsum(-1), (1, 0))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Int64, Shaped
@@ -24,6 +24,8 @@ from posenc_lib.base import validation
 from posenc_lib.base.distance_rows import spread
 from posenc_lib.base.float64 import float64_device
 from posenc_lib.base.relative import band, relative_positions
+
+Made = TypeVar("Made")
 
 
 class Places:
@@ -79,7 +81,15 @@ class Places:
         self._set(query, key, key, _in_a_row(query, key), causal, window, dtype)
 
     @classmethod
-    def counting(cls, queries: int, keys: int | None = None, *, start: int = 0, device=None, **set):
+    def counting(
+        cls,
+        queries: int,
+        keys: int | None = None,
+        *,
+        start: int = 0,
+        device: torch.device | None = None,
+        **set: Any,
+    ) -> Places:
         """The last `queries` of `keys` positions start, start + 1 ...: nothing to check or read.
 
         `set` are the settings of the class, checked by those who call this.
@@ -92,17 +102,36 @@ class Places:
         return cls._checked(query, key, query, (queries - keys, start), **set)
 
     @classmethod
-    def given(cls, query: Tensor, key: Tensor, new: Tensor, **set):
+    def given(cls, query: Tensor, key: Tensor, new: Tensor, **set: Any) -> Places:
         """Positions that were checked; three axes, (batch, length, axes), are coordinates."""
         return cls._checked(query, key, new, _in_a_row(query, key), **set)
 
     @classmethod
-    def _checked(cls, *given: Any, causal=False, window=None, dtype=torch.float32):
+    def _checked(
+        cls,
+        query: Tensor,
+        key: Tensor,
+        new: Tensor,
+        in_a_row: tuple[int | None, int | None],
+        *,
+        causal: bool = False,
+        window: int | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Places:
         places = cls.__new__(cls)
-        places._set(*given, causal, window, dtype)
+        places._set(query, key, new, in_a_row, causal, window, dtype)
         return places
 
-    def _set(self, query, key, new, in_a_row, causal, window, dtype) -> None:
+    def _set(
+        self,
+        query: Tensor,
+        key: Tensor,
+        new: Tensor,
+        in_a_row: tuple[int | None, int | None],
+        causal: bool,
+        window: int | None,
+        dtype: torch.dtype,
+    ) -> None:
         self.query, self.key, self.new = query, key, new
         self.offset, self.start = in_a_row
         self.causal, self.window, self.dtype = causal, window, dtype
@@ -130,11 +159,12 @@ class Places:
         rows = [p.shape[0] for p in (self.query, self.key) if p.ndim > alone]
         return max(rows) if rows else None
 
-    def once(self, what: Hashable, make: Callable[[], Any]) -> Any:
+    def once(self, what: Hashable, make: Callable[[], Made]) -> Made:
         """What `make()` gives, made when it is first asked for. Never of trained numbers."""
         if what not in self._kept:
             self._kept[what] = make()
-        return self._kept[what]
+        kept: Made = self._kept[what]
+        return kept
 
     def masked(self, causal: bool, window: int | None) -> Places:
         """The same places for a layer with another mask; what is made once is shared."""
@@ -149,11 +179,11 @@ class Places:
         """The query + key - 1 distances of positions in a row, where float64 can be made."""
         if self.offset is None:
             return None
-        return self.once("row", self._row)
-
-    def _row(self) -> Tensor:
-        low = self.offset - self.queries + 1
         device = float64_device(self.query.device)
+        return self.once("row", lambda: self._counted(device))
+
+    def _counted(self, device: torch.device) -> Tensor:
+        low = self.known_first - self.queries + 1
         return torch.arange(low, low + self.queries + self.keys - 1, device=device)
 
     @property
@@ -165,6 +195,13 @@ class Places:
     def first_distance(self) -> int | None:
         """What `offset` is for a mask: coordinates have no order, so tokens count as they come."""
         return self.queries - self.keys if self.coordinates else self.offset
+
+    @property
+    def known_first(self) -> int:
+        """The same for those who know that there is one."""
+        first = self.first_distance
+        assert first is not None
+        return first
 
     @property
     def hides(self) -> bool:
@@ -180,7 +217,7 @@ class Places:
     @property
     def farthest(self) -> int:
         """One more than the largest distance of positions in a row."""
-        first = self.first_distance
+        first = self.known_first
         return max(self.queries - first, 0 if self.causal else first + self.keys)
 
     @property
@@ -207,9 +244,7 @@ class Places:
     @property
     def seen_row(self) -> Bool[Tensor, " distances"]:
         """The same for each distance of positions in a row."""
-        low = self.first_distance - self.queries + 1
-        row = torch.arange(low, low + self.queries + self.keys - 1, device=self.query.device)
-        return band(row, *self.reach)
+        return band(self._counted(self.query.device), *self.reach)
 
     def mask_mod(self, batch: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
         """Causality and window as `flex_attention` takes them: may query i see key j?

@@ -7,6 +7,7 @@ overflows at two features, and a table rounded to bfloat16 before a sum is round
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -23,18 +24,18 @@ def wide(*tensors: Tensor) -> torch.dtype:
     return dtype
 
 
-def without_autocast(x: Tensor) -> AbstractContextManager:
+def without_autocast(x: Tensor) -> AbstractContextManager[Any]:
     """Autocast off on the device of x, which would take products down to half precision."""
     on = validation.autocast_on(x)
     return torch.autocast(x.device.type, enabled=False) if on else nullcontext()
 
 
-def weights_of(linear: nn.Module) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias of a linear map as tensors, also of one that was quantised."""
-    weight, bias = linear.weight, linear.bias
-    if not isinstance(weight, Tensor):  # a quantised map has methods in their place
-        weight, bias = weight().dequantize(), bias()
-    return weight, bias
+def weights_of(linear: nn.Module) -> list[Tensor]:
+    """The weight of a linear map, and its bias if it has one, also of a map that was quantised."""
+    parts: list[Any] = [linear.weight, linear.bias]
+    if not isinstance(parts[0], Tensor):  # a quantised map has methods in their place
+        parts = [parts[0]().dequantize(), parts[1]()]
+    return parts if parts[1] is not None else parts[:1]
 
 
 def product(left: Tensor, right: Tensor) -> Tensor:

@@ -88,7 +88,7 @@ def relative_positions(
     query_positions = _as_positions("relative_positions", "queries", queries, offset)
     key_positions = _as_positions("relative_positions", "keys", keys, 0)
     if isinstance(queries, Tensor) != isinstance(keys, Tensor):  # one length: same device
-        device = (queries if isinstance(queries, Tensor) else keys).device
+        device = (query_positions if isinstance(queries, Tensor) else key_positions).device
         query_positions, key_positions = query_positions.to(device), key_positions.to(device)
     if key_positions.ndim == query_positions.ndim == 2 and 1 not in (
         query_positions.shape[0],

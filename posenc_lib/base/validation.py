@@ -258,11 +258,16 @@ def last_axis(function: str, argument: str, value: Any, name: str, expected: int
 
 
 def autocast_on(value: Any) -> bool:
-    """Whether autocast is in force on the device of this tensor."""
+    """Whether autocast is in force on the device of this tensor.
+
+    torch 2.11 cannot trace the question whether a kind of device has autocast at all.
+    """
     import torch
 
     kind = value.device.type
-    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    if kind not in ("cpu", "cuda") and not torch.amp.is_autocast_available(kind):
+        return False
+    return torch.is_autocast_enabled(kind)
 
 
 def same_dtype(function: str, **tensors: Any) -> None:

@@ -81,8 +81,8 @@ class Exercise:
 
     def _alike(self, given: list, wrong: list, wanted: list) -> bool:
         """Does the answer make this mistake wherever it runs? An error on top may be another."""
-        ran = [n for n, result in enumerate(given) if not isinstance(result, Exception)]
-        ran = ran or range(len(given))
+        answered = [n for n, result in enumerate(given) if not isinstance(result, Exception)]
+        ran = answered or list(range(len(given)))
         return all(_same(given[n], wrong[n], self.tolerance) for n in ran) and not all(
             _same(given[n], wanted[n], self.tolerance) for n in ran
         )

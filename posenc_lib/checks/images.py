@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -81,9 +83,9 @@ def _coordinates(rows: int, columns: int) -> Tensor:
     return grid_coordinates(torch.arange(rows * columns), (rows, columns))
 
 
-def _two(first: Tensor, second: Tensor, dim: int) -> np.ndarray:
+def _two(pair: Iterable[Tensor], dim: int) -> np.ndarray:
     """Two 1-D encodings of `dim` columns in all, side by side."""
-    parts = [sinusoidal_at(at.numpy(), dim // 2, base=BASE) for at in (first, second)]
+    parts = [sinusoidal_at(at.numpy(), dim // 2, base=BASE) for at in pair]
     return np.concatenate(parts, -1)
 
 
@@ -102,7 +104,7 @@ def _whole(rows: int, columns: int, dim: int, join) -> np.ndarray:
 
 def _down_first(rows: int, columns: int, dim: int) -> np.ndarray:
     column, row = _coordinates(columns, rows).T
-    return _two(row, column, dim)
+    return _two((row, column), dim)
 
 
 grid = Exercise(
@@ -113,12 +115,12 @@ grid = Exercise(
     cases=lambda: [(2, 3, 8), (5, 4, 16), (3, 3, 4)],
     mistakes=(
         Mistake(
-            "twice the row", lambda r, c, dim: _two(*[_coordinates(r, c)[:, 0]] * 2, dim),
+            "twice the row", lambda r, c, dim: _two([_coordinates(r, c)[:, 0]] * 2, dim),
             "Both halves hold the row, so patches of one row are all alike. The second half is "
             "the column's.",
         ),
         Mistake(
-            "column first", lambda r, c, dim: _two(*_coordinates(r, c).T.flip(0), dim),
+            "column first", lambda r, c, dim: _two(_coordinates(r, c).T.flip(0), dim),
             "The halves are swapped: the row comes first. Trained weights would read one for the "
             "other.",
         ),

@@ -82,4 +82,5 @@ def change_rope_layout(
         head_dim, rotary_dim=checked_rotary_dim(name, head_dim, rotary_dim)
     )
     order = order if to == "half" else order.argsort()
-    return rows.unflatten(0, (heads, head_dim))[:, order.to(rows.device)].flatten(0, 1)
+    by_head: Tensor = rows.unflatten(0, (heads, head_dim))
+    return by_head[:, order.to(rows.device)].flatten(0, 1)

@@ -99,7 +99,8 @@ class AxialLearnedEncoding(PositionEncoding):
         parts = [F.embedding(at, table) for at, table in zip(coordinates, self.tables, strict=True)]
         table = torch.cat(parts, -1)
         table = torch.where(on_grid[..., None], table, 0.0) if self.prefix else table
-        return self.dropout(add_once_rounded(x, table))
+        added: Tensor = self.dropout(add_once_rounded(x, table))
+        return added
 
     def at_embeddings(
         self, x: Float[Tensor, "batch length dim"], positions: Positions

@@ -132,7 +132,8 @@ class AxialSinusoidalEncoding(PositionEncoding):
         coordinates = grid_coordinates(cells, self.shape)
         table = axial_sinusoidal_at(coordinates, self.dim, base=self.base, dtype=wide(x))
         table = torch.where(on_grid[..., None], table, 0.0) if self.prefix else table
-        return self.dropout(add_once_rounded(x, table))
+        added: Tensor = self.dropout(add_once_rounded(x, table))
+        return added
 
     def at_embeddings(
         self, x: Float[Tensor, "batch length dim"], positions: Positions

@@ -10,6 +10,7 @@ row (id 0: zero, without gradient).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float, Integer
@@ -84,7 +85,7 @@ class BertEmbeddings(nn.Module):
             self.word_embeddings.weight[padding_idx] = 0.0
 
     @classmethod
-    def from_huggingface(cls, state_dict: Mapping[str, Tensor], **options) -> BertEmbeddings:
+    def from_huggingface(cls, state_dict: Mapping[str, Tensor], **options: Any) -> BertEmbeddings:
         """Build the module from a Hugging Face BERT state dict, its sizes read from the tables.
 
         Accepts the names of `BertModel`, of `BertForMaskedLM` (prefix "bert.") and of the
@@ -174,7 +175,8 @@ class BertEmbeddings(nn.Module):
         )
         # (batch, length, dim) + (length, dim) or (batch, length, dim) + (batch, length, dim)
         total = word + position + token_type
-        return self.dropout(self.LayerNorm(total))
+        embedded: Tensor = self.dropout(self.LayerNorm(total))
+        return embedded
 
 
 def _sign_of_roberta(word: Tensor, position: Tensor, token_type: Tensor) -> str | None:

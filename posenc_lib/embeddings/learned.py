@@ -113,7 +113,8 @@ class LearnedEncoding(PositionEncoding):
         positions = validation.indices(
             "LearnedEncoding", "positions", positions, rows=self.length, remedy=remedy
         )
-        return self.dropout(add_once_rounded(x, F.embedding(positions, self.weight)))
+        added: Tensor = self.dropout(add_once_rounded(x, F.embedding(positions, self.weight)))
+        return added
 
     def at_embeddings(
         self, x: Float[Tensor, "batch length dim"], positions: Positions

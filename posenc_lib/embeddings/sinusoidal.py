@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -128,7 +128,7 @@ def _real_positions(positions: Any) -> Float64[np.ndarray, "*batch length"]:
 
 def _far_integer(at: np.ndarray, positions: Any) -> int | None:
     """An integer among the positions that float64 may move to a neighbour, if there is one."""
-    items = []
+    items: Iterable[Any] = []
     if at.dtype.kind in "iu" and at.size:
         items = [at.min(), at.max()]
     elif at.dtype.kind == "O":

@@ -67,7 +67,8 @@ class SinusoidalEncoding(PositionEncoding):
             "SinusoidalEncoding", "positions", positions, length=x.shape[1], batch=x.shape[0]
         )
         # (length, dim) or (batch, length, dim): the batch axis is never the position axis.
-        return self.dropout(add_once_rounded(x, self._table(x, positions)))
+        added: Tensor = self.dropout(add_once_rounded(x, self._table(x, positions)))
+        return added
 
     def _table(self, x: Tensor, positions: Tensor) -> Float[Tensor, "*#batch length dim"]:
         """The rows to add: by angle addition where that is faster, else sine by sine.

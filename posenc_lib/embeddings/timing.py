@@ -181,7 +181,7 @@ class TimingEncoding(PositionEncoding):
         encoding._set(_periods("TimingEncoding.from_periods", periods), dropout)
         return encoding
 
-    def _set(self, periods: tuple[float, ...], dropout: float) -> None:
+    def _set(self, periods: tuple[float, ...] | Tensor, dropout: float) -> None:
         self.periods, self.dim = periods, 2 * len(periods)
         self.dropout = nn.Dropout(validation.probability("TimingEncoding", "dropout", dropout))
 
@@ -193,7 +193,8 @@ class TimingEncoding(PositionEncoding):
         validation.last_axis("TimingEncoding", "x", x, "dim", self.dim)
         _check_times("TimingEncoding", times, self.periods)
         validation.positions("TimingEncoding", "times", times, length=x.shape[1], batch=x.shape[0])
-        return self.dropout(add_once_rounded(x, _signal(times, self.periods, wide(x))))
+        added: Tensor = self.dropout(add_once_rounded(x, _signal(times, self.periods, wide(x))))
+        return added
 
     def at_embeddings(
         self, x: Float[Tensor, "batch length dim"], positions: Positions

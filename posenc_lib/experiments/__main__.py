@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
             path = run_full(
                 name, [task] if task else None, jobs=chosen.jobs, missing=chosen.missing
             )
-        except ValueError as error:
+        except (ValueError, PermissionError) as error:
             parser.error(str(error))
         print(f"{wanted}: {path.name} after {time.perf_counter() - start:.0f} s", flush=True)
     return 0

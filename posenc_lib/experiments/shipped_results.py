@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
@@ -89,9 +90,16 @@ def run_full(
     if it was made by the same settings and versions, so a run that is cut short can go on later:
     `missing=True` leaves out what is there.
 
-    Raises ValueError for another name or task, and like the experiment.
+    Raises ValueError for another name or task, and like the experiment; PermissionError, before it
+    trains, for a folder that cannot be written.
     """
     function, settings = _experiment(name)
+    where = folder or _folder()
+    if where.exists() and not os.access(where, os.W_OK):
+        raise PermissionError(
+            f"run_full: {where} cannot be written, so the results would be lost. Pass another "
+            "folder, or run it from a copy of the repository that is yours."
+        )
     plan = settings()
     for task in plan.tasks if tasks is None else tasks:
         validation.choice("run_full", "tasks", task, plan.tasks)
@@ -113,7 +121,7 @@ def write(name: str, settings: Any, results: Results, folder: Path | None = None
     """
     path = (folder or _folder()) / f"{validation.choice('write', 'name', name, tuple(FULL))}.json"
     path.parent.mkdir(exist_ok=True)
-    head = {"settings": asdict(settings), "versions": current_versions()}
+    head: dict[str, Any] = {"settings": asdict(settings), "versions": current_versions()}
     head["columns"] = list(Record.__dataclass_fields__)
     value = head["columns"].index("value")
     rows = [[*asdict(record).values()] for record in results]

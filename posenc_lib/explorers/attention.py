@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -112,7 +113,7 @@ def keys_used(weights: Float[Tensor, "query key"]) -> Float[Tensor, " query"]:
     return torch.special.entr(weights).sum(-1).exp()
 
 
-def _own_encodings(encodings: Mapping[str, object]) -> dict[str, object]:
+def _own_encodings(encodings: Mapping[str, Any]) -> dict[str, Any]:
     """The reader's own encodings; a name that is taken or a thing that is none is refused."""
     known = registry()
     taken = {*known, *(entry.title for entry in known.values())}
@@ -139,7 +140,7 @@ def _mask_of(mask: str, length: int) -> Bool[Tensor, "{length} {length}"]:
 
 def _maps(tokens: list[str], scores: Tensor, weights: Tensor, seen: Tensor) -> list[View]:
     ticks = shortened(tokens)
-    common = {
+    common: dict[str, Any] = {
         "row_label": "query", "column_label": "key", "row_ticks": ticks, "column_ticks": ticks,
         "square": True,
     }  # fmt: skip

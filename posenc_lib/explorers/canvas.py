@@ -165,7 +165,7 @@ def quantised(
     low, high = extremes or (0.0, 0.0)
     whole = high - low <= 65_534 and _whole(values.flat[:64]) and _whole(values)
     small = high - low <= 254 if whole else values.size > SMALL
-    kind = np.uint8 if small else np.uint16
+    kind: Any = np.uint8 if small else np.uint16
     last = int(np.iinfo(kind).max)
     step = 1.0 if whole else max((high - low) / (last - 1), 1e-6 * abs(low), 1e-300)
     codes = np.rint((values - np.float64(low)) / step)  # float32 has no room for a tiny step

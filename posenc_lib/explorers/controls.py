@@ -81,6 +81,10 @@ class Field(ipywidgets.Text):
 class TypedControl(Control):
     """A slider with a field beside it. ipywidgets' own readout would clip what is typed."""
 
+    minimum: float
+    maximum: float
+    step: float
+
     def field(self) -> ipywidgets.Text:
         tip = f"{self.label or self.name}: type {self.allowed}"
         layout = ipywidgets.Layout(width="76px", flex="0 0 auto")
@@ -90,7 +94,9 @@ class TypedControl(Control):
         value = float(text.strip().replace(",", "").replace("\u2212", "-"))
         return int(value) if value.is_integer() and isinstance(self.value, int) else value
 
-    whole = False
+    @property
+    def whole(self) -> bool:
+        return False
 
     def read(self, moved: float, present: float) -> float:
         """A page puts the handle on its nearest step and reports that like a move of the hand.
@@ -204,6 +210,7 @@ class LogSlider(TypedControl):
     _: KW_ONLY
     label: str | None = None
     needs: tuple[str, Sequence[Any]] | None = None
+    step = 0.05  # of the logarithm; no argument
 
     @property
     def allowed(self) -> str:
@@ -222,10 +229,6 @@ class LogSlider(TypedControl):
         return ipywidgets.FloatLogSlider(
             value=self.value, min=self._low, max=high, step=self.step, **self._look()
         )
-
-    @property
-    def step(self) -> float:
-        return 0.05
 
     @property
     def _low(self) -> float:

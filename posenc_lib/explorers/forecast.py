@@ -97,8 +97,10 @@ def _model_of(task: str, encoding: str, by_time: bool) -> _Model:
 def _known_places(task: str) -> NDArray[np.int64]:
     """(rows, tokens): which steps of its history each test row is given."""
     prepared = prepare(task, TIMING)  # its positions are the times themselves
-    rows, times = prepared.rows["test"], prepared.batches["test"].positions.numpy()
-    return np.array([np.searchsorted(a, b) for a, b in zip(rows.past_times, times, strict=True)])
+    rows, times = prepared.rows["test"], prepared.batches["test"].positions
+    assert times is not None
+    pairs = zip(rows.past_times, times.numpy(), strict=True)
+    return np.array([np.searchsorted(a, b) for a, b in pairs])
 
 
 @lru_cache(maxsize=8)

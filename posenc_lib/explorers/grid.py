@@ -46,19 +46,21 @@ def grid_explorer(
     >>> panel.views[0].values.shape, round(float(panel.views[0].values[1, 0]), 6)
     ((2, 3), 1.0)
     """
-    own, grid = (None, None) if table is None else _fitting(table, shape)
+    learned = None if table is None else _fitting(table, shape)
 
     def compute(
         encoding: str, rows: int, columns: int, row: int, column: int, base: float
     ) -> list[View]:
-        rows, columns = grid if encoding == LEARNED else (rows, columns)
+        own = None
+        if encoding == LEARNED and learned is not None:
+            own, (rows, columns) = learned
         for name, at, size in (("row", row, rows), ("column", column, columns)):
             if at >= size:
                 raise ValueError(
                     f"this grid has no {name} {at}: it has {name}s 0 to {size - 1}. "
                     "Choose another patch, or a larger grid."
                 )
-        if encoding == LEARNED:
+        if own is not None:
             alike = _cosine(torch.from_numpy(own).double(), row * columns + column)
         else:
             alike = _alike(encoding, (rows, columns), row * columns + column, base)
@@ -68,7 +70,7 @@ def grid_explorer(
     return Panel(
         title="One patch and all the others",
         controls=[
-            Choice("encoding", ONE_AXIS, FORMULAS if own is None else (*FORMULAS, LEARNED)),
+            Choice("encoding", ONE_AXIS, FORMULAS if learned is None else (*FORMULAS, LEARNED)),
             Slider("rows", 8, 2, MOST, needs=acts),
             Slider("columns", 8, 2, MOST, needs=acts),
             Slider("row", 3, 0, MOST - 1, label="row of the patch"),

@@ -86,6 +86,10 @@ class Panel(Tools, ipywidgets.VBox):
     ValueError: Panel 'A line': slope = 9 is refused: it must be a whole number from -5 to 5.
     """
 
+    _views: list[View] | None
+    _wanted: dict[str, Any]
+    _error: Exception | None
+
     def __init__(
         self,
         *,
@@ -100,10 +104,10 @@ class Panel(Tools, ipywidgets.VBox):
     ) -> None:
         declared = {control.name: control for control in controls}
         self._check_declaration(title, controls, declared, compute, explorer)
-        vars(self).update(_title=title, _declared=declared, _compute=compute, _quiet=False)
-        vars(self).update(_explorer=explorer, _own=tuple(own), _snaps={})
+        self.__dict__.update(_title=title, _declared=declared, _compute=compute, _quiet=False)
+        self.__dict__.update(_explorer=explorer, _own=tuple(own), _snaps={})
         # While a cell runs, Jupyter handles what the page says in another thread.
-        vars(self).update(_lock=threading.RLock())
+        self.__dict__.update(_lock=threading.RLock())
         if page is not None and (explorer is None or own):
             raise ValueError(
                 f"Panel {title!r}: page = {page!r} is refused: a panel computed in the page needs "
@@ -118,7 +122,7 @@ class Panel(Tools, ipywidgets.VBox):
         self._first = dict(first)
         self._canvas = Canvas(tools=True)
         self._in_page = page is not None
-        if page is not None:
+        if page is not None and explorer is not None:
             self._canvas.page = declaration(
                 compute=page, title=title, explorer=explorer, controls=controls,
                 widgets=self._widgets, fields=self._fields, first=first, data=data or {},
@@ -285,8 +289,11 @@ class Panel(Tools, ipywidgets.VBox):
                     "or Python does not allow it. Choose another, such as 'key_count' for 'keys'."
                 )
         for control in controls:
-            whole = isinstance(control, Slider) and control.whole
-            if whole and (control.maximum - control.minimum) % control.step:
+            if (
+                isinstance(control, Slider)
+                and control.whole
+                and (control.maximum - control.minimum) % control.step
+            ):
                 raise ValueError(
                     f"{where}: {control.name!r} ends at {control.maximum}, which is none of its "
                     f"steps of {control.step} from {control.minimum}. Choose another end."
@@ -303,7 +310,7 @@ class Panel(Tools, ipywidgets.VBox):
             raise TypeError(
                 f"{where}: compute must take {', '.join(declared)} by keyword, but: {error}."
             ) from None
-        known = [name for name in explorers.__all__ if name.endswith("_explorer")]
+        known = [name for name in dir(explorers) if name.endswith("_explorer")]
         if explorer is not None and explorer not in known:
             raise ValueError(
                 f"{where}: explorer = {explorer!r} is no function of posenc_lib.explorers: "

@@ -61,9 +61,11 @@ def _pair(view: View, old: View | None, heatmaps: str) -> Drawn:
         return Drawn(replace(old, name=f"{old.name} (pinned)"))
     if _quantity(view) != _quantity(old):
         return Drawn(replace(view, name=f"{view.name} (not comparable with the pinned one)"))
-    if isinstance(view, Curves):
+    if isinstance(view, Curves) and isinstance(old, Curves):
         return Drawn(view, old)
-    return Drawn(difference(view, old) if heatmaps == "difference" else view)
+    if isinstance(view, Heatmap) and isinstance(old, Heatmap) and heatmaps == "difference":
+        return Drawn(difference(view, old))
+    return Drawn(view)
 
 
 def _quantity(view: View | None) -> tuple[object, ...]:

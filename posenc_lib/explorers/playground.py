@@ -50,7 +50,6 @@ def playground_explorer(**settings: object) -> Panel:
     ) -> list[View]:  # fmt: skip
         check_head(dim, heads, head)
         causal = mask == "causal"
-        options = {"causal": causal, "length": length}
         for name in (first, second):
             if known[name].causal_only and not causal:
                 raise ValueError(f"{known[name].title} knows no future: choose the causal mask.")
@@ -60,10 +59,8 @@ def playground_explorer(**settings: object) -> Panel:
         seen = band_mask(
             relative_positions(length, length), before=None, after=0 if causal else None
         )
-        found = [
-            attend(x, heads, head, encoding_of(name, dim, heads, **options), mask=seen)
-            for name in (first, second)
-        ]
+        made = [encoding_of(n, dim, heads, causal=causal, length=length) for n in (first, second)]
+        found = [attend(x, heads, head, encoding, mask=seen) for encoding in made]
         titles = [known[name].title for name in (first, second)]
         scores, weights = zip(*found, strict=True)
         return _maps(titles, scores, seen, tokens) + _curves(titles, scores, weights, seen)
@@ -111,7 +108,7 @@ def _curves(
     length, causal = len(seen), not seen[0, -1]
     distance = torch.arange(1 - length, 1 if causal else length)
     labels = list(dict.fromkeys(titles))  # one curve where both are the same
-    views = []
+    views: list[View] = []
     for name, parts in (("score", scores), ("weight", weights)):
         means = [
             mean_by_distance(part.masked_fill(~seen, 0.0), seen)[: len(distance)]

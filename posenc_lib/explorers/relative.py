@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -181,5 +182,5 @@ def _draws() -> tuple[np.ndarray, np.ndarray]:
     return queries.astype(np.float32), rows.astype(np.float32)
 
 
-def _matrix(name: str, values: np.ndarray, value_label: str, **options: object) -> Heatmap:
+def _matrix(name: str, values: np.ndarray, value_label: str, **options: Any) -> Heatmap:
     return Heatmap(name, values, "query", "key", value_label, square=True, **options)

@@ -7,6 +7,7 @@ bucket 0, ALiBi would reward them.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,7 +51,7 @@ def page_data() -> dict[str, object]:
     return {"t5": t5, "alibi": {"slopes": alibi_slopes(HEADS).tolist(), "names": SLOPES}}
 
 
-def _settings(causal: bool) -> dict[str, object]:
+def _settings(causal: bool) -> dict[str, Any]:
     return {"buckets": BUCKETS, "max_distance": MAX_DISTANCE, "bidirectional": not causal}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,7 +97,7 @@ def _views(
 def _rope_with(
     scaling: str, head_dim: int, factor: float, trained: int, base: float, layout: str
 ) -> RotaryEncoding:
-    options = {"base": base, "layout": layout}
+    options: dict[str, Any] = {"base": base, "layout": layout}
     if scaling == "pi":
         return InterpolatedRotary(head_dim, factor, **options)
     if scaling == "ntk":

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import torch
-from torch import nn
 
 from posenc_lib.experiments.data.digit_images import image_tokens, partly_shuffled, split_digits
 from posenc_lib.experiments.parts.transformer import TinyTransformer
@@ -15,7 +14,7 @@ from posenc_lib.explorers.panel import Panel, Slider
 from posenc_lib.plots.views import Curves, Heatmap, View
 
 SEED, STEPS = 0, 8
-SIDES = {1: 1, 4: 2}  # features of a token to its side
+SIDES: dict[int | None, int] = {1: 1, 4: 2}  # features of a token to its side
 
 
 def shuffle_explorer(
@@ -34,23 +33,23 @@ def shuffle_explorer(
     >>> panel.views[0].values.shape, panel.views[1].x.tolist()[-1]
     ((8, 8), 9.0)
     """
-    models = _small() if models is None else dict(models)
-    side = _side(models)
+    readers = _small() if models is None else dict(models)
+    side = _side(readers)
     images, labels = split_digits("test")
     tokens = image_tokens(images, side)
     number = tokens.shape[1]
     counts = list(range(0, number + 1, number // STEPS))
     mixed = {count: partly_shuffled(tokens, count, SEED) for count in counts}
     right = torch.tensor(
-        [[accuracy(model, mixed[n], labels) for n in counts] for model in models.values()]
+        [[accuracy(model, mixed[n], labels) for n in counts] for model in readers.values()]
     )
 
     @torch.no_grad()
     def compute(image: int, moved: int) -> list[View]:
         seen = mixed[moved][image : image + 1]
-        shares = torch.stack([model(seen)[0].softmax(-1) for model in models.values()])
+        shares = torch.stack([model(seen)[0].softmax(-1) for model in readers.values()])
         now = right[:, counts.index(moved)]
-        told = ", ".join(f"{name} {share:.0%}" for name, share in zip(models, now, strict=True))
+        told = ", ".join(f"{name} {share:.0%}" for name, share in zip(readers, now, strict=True))
         return [
             Heatmap(
                 f"image {image}, a {labels[image]}: {moved} of {number} tokens moved",
@@ -58,12 +57,12 @@ def shuffle_explorer(
                 "sequential", square=True, numbers=False,
             ),
             Curves(
-                "what each model says", torch.arange(10), shares, list(models), "digit",
+                "what each model says", torch.arange(10), shares, list(readers), "digit",
                 "probability", (-0.02, 1.02),
             ),
             Curves(
                 f"right with {moved} moved: {told}", torch.tensor(counts), right,
-                list(models), "moved (tokens)", "share of the test images right", (0, 1.02),
+                list(readers), "moved (tokens)", "share of the test images right", (0, 1.02),
             ),
         ]  # fmt: skip
 
@@ -92,7 +91,7 @@ def picture(tokens: torch.Tensor, side: int) -> torch.Tensor:
 
 
 @lru_cache(maxsize=1)
-def _small() -> dict[str, nn.Module]:
+def _small() -> dict[str, TinyTransformer]:
     settings = DigitsSettings.small()
     names = {"none": "none", "2-D sinusoidal": "sinusoidal_2d"}
     return {n: trained_model(settings, "patches", name, 0)[0] for n, name in names.items()}

@@ -21,10 +21,12 @@ class Tools:
     """The part of a `Panel` behind the buttons of its toolbar."""
 
     _title: str
-    _first: Mapping[str, Any]
-    _settings: Mapping[str, Any]
+    _first: dict[str, Any]
+    _settings: dict[str, Any]
+    set: Callable[..., None]
     _live_views: Callable[[], list[View]]
     _follow: Callable[[Mapping[str, Any]], None]
+    _refuse: Callable[[Mapping[str, Any], Exception], None]
     _in_page: bool
     _lock: threading.RLock
     _canvas: Canvas

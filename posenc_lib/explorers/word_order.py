@@ -115,7 +115,8 @@ def _ticks(words: list[str], row: Tensor) -> list[str]:
 @lru_cache(maxsize=1)
 def _small() -> dict[str, TinyTransformer]:
     """Four readers, trained once in a process."""
-    return {name: trained_model(SETTINGS, "reversed", name, seed=0)[0] for name in NAMES}
+    found = {name: trained_model(SETTINGS, "reversed", name, seed=0)[0] for name in NAMES}
+    return {name: model for name, model in found.items() if isinstance(model, TinyTransformer)}
 
 
 def _own_readers(models: Mapping[str, TinyTransformer]) -> dict[str, TinyTransformer]:

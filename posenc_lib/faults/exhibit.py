@@ -24,6 +24,8 @@ class Exhibit:
     (3, False, True)
     """
 
+    __name__: str  # that of the fault
+
     def __init__(
         self,
         fault: Callable[..., Any],

@@ -96,9 +96,9 @@ def checked(
     scale = checked_scale(function, query, key, value, scale)
     places = places_between(function, query, key, causal, window)
     mask, padding = checked_masks(function, query, key, mask, padding)
-    bias = checked_bias(function, bias, query, places, values=values)
-    masks = Masks(places, mask, padding, bias if isinstance(bias, Tensor) else None)
-    return bias, masks, scale, checked_sink(function, sink, query)
+    term = checked_bias(function, bias, query, places, values=values)
+    masks = Masks(places, mask, padding, term if isinstance(term, Tensor) else None)
+    return term, masks, scale, checked_sink(function, sink, query)
 
 
 def explained(

@@ -33,6 +33,8 @@ from posenc_lib.base.precision import without_autocast
 from posenc_lib.layers.attention_ways import record_way
 from posenc_lib.scores.distance_bias import PreparedBias
 
+_uncompiled: Callable[..., Any] = flex_attention
+
 BLOCK = 128
 SMALL_BLOCKS = {"BLOCK_M": 64, "BLOCK_N": 64, "num_stages": 2}
 """With a table beside the blocks, the usual sizes run out of shared memory on a GPU."""
@@ -52,18 +54,19 @@ def flexible(
     """`attention_output` of checked input by flex_attention, compiled where that is possible."""
     _check(query, key, value, bias, masks, sink)
     key, value, broken = masks.without_broken(key, value, by_choice=True)
-    score_mod = None if bias is None else bias.encoding.modify_scores(bias)
+    table = bias if isinstance(bias, PreparedBias) else None  # a matrix was refused
+    score_mod = None if table is None else table.encoding.modify_scores(table)
     on_gpu = query.device.type == "cuda"
-    options = {"kernel_options": SMALL_BLOCKS} if on_gpu and bias is not None else {}
-    trained = bias is not None and torch.is_grad_enabled() and bias.numbers.requires_grad
-    run = flex_attention if trained and not on_gpu else _compiled(on_gpu)
+    options = {"kernel_options": SMALL_BLOCKS} if on_gpu and table is not None else {}
+    trained = table is not None and torch.is_grad_enabled() and table.numbers.requires_grad
+    run = _uncompiled if trained and not on_gpu else _compiled(on_gpu)
     with without_autocast(query), _many_shapes():
         output = run(
             query, key, value, score_mod=score_mod, block_mask=block_mask(masks),
             scale=scale, enable_gqa=query.shape[1] != key.shape[1],
             return_lse=sink is not None, **options,
         )  # fmt: skip
-    record_way("flex" if bias is None else f"flex, {bias.encoding.modified_by}")
+    record_way("flex" if table is None else f"flex, {table.encoding.modified_by}")
     if sink is not None:  # the sink takes its share of a softmax that did not know of it
         output, log_sum = output
         share = torch.sigmoid(log_sum - sink.to(log_sum.dtype)[:, None])
@@ -77,14 +80,16 @@ def _compiled(on_gpu: bool) -> Callable[..., Any]:
     return torch.compile(flex_attention, dynamic=None if on_gpu else False)
 
 
-def _many_shapes() -> AbstractContextManager:
+def _many_shapes() -> AbstractContextManager[Any]:
     """Room for more shapes than the compiler's own 8; after them it raises.
 
     Left to itself it goes on uncompiled from the ninth, and writes all scores to memory.
     """
     if torch.compiler.is_compiling():
         return nullcontext()
-    return torch._dynamo.config.patch(recompile_limit=64, fail_on_recompile_limit_hit=True)
+    limits = {"recompile_limit": 64, "fail_on_recompile_limit_hit": True}
+    patched: AbstractContextManager[Any] = torch._dynamo.config.patch(limits)
+    return patched
 
 
 def block_mask(masks: Masks) -> BlockMask | None:
@@ -99,8 +104,8 @@ def block_mask(masks: Masks) -> BlockMask | None:
     device = places.query.device
     i = torch.arange(0, queries, BLOCK, device=device)[:, None]
     j = torch.arange(0, keys, BLOCK, device=device)[None, :]
-    nearest = j + places.first_distance - (i + BLOCK - 1).clamp(max=queries - 1)
-    farthest = (j + BLOCK - 1).clamp(max=keys - 1) + places.first_distance - i
+    nearest = j + places.known_first - (i + BLOCK - 1).clamp(max=queries - 1)
+    farthest = (j + BLOCK - 1).clamp(max=keys - 1) + places.known_first - i
     before, after = places.reach
     low = -math.inf if before is None else -before
     high = math.inf if after is None else after

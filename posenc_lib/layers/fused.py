@@ -70,9 +70,9 @@ def attention_output(
     """
     name = "attention_output"
     given = (bias, mask, causal, window, padding, scale, sink)
-    bias, masks, scale, sink = checked(name, query, key, value, *given, values=False)
+    term, masks, scale, sink = checked(name, query, key, value, *given, values=False)
     flex = flex if flex is None else validation.flag(name, "flex", flex)
-    return fused(query, key, value, bias, masks, scale, sink, flex)
+    return fused(query, key, value, term, masks, scale, sink, flex)
 
 
 def fused(
@@ -93,12 +93,13 @@ def fused(
             return flexible(query, key, value, bias, masks, scale, sink)
         except torch._dynamo.exc.FailOnRecompileLimitHit:
             pass  # too many shapes to compile for each: the kernels below need no compiler
-    if masks.bias is None or bias.device.type != "cpu" or not validation.readable(bias):
+    given = masks.bias
+    if given is None or given.device.type != "cpu" or not validation.readable(given):
         return _kernel(query, key, value, bias, masks, scale, sink)
     # The output is much smaller than the bias, so -inf and NaN in it are looked for if NaN came.
     output = _kernel(query, key, value, bias, masks._replace(bias=None), scale, sink)
     if bool(output.isnan().any()):
-        checked_bias("attention_output", bias, query, masks.places)
+        checked_bias("attention_output", given, query, masks.places)
         output = _kernel(query, key, value, bias, masks, scale, sink)
     return output
 

@@ -81,14 +81,24 @@ class KeyValueCache:
             )  # fmt: skip
         validation.positions(name, "positions", positions, length=key.shape[-2], batch=key.shape[0])
         every = self.joined_positions(positions, key.shape[0])
-        self.keep(*self.joined(key, value), every)
+        key, value = self.joined(key, value)
+        self.keep(key, value, every)
+        return key, value, every
+
+    @property
+    def _held(self) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Keys, values and positions: there are all three or none."""
+        if self.key is None or self.value is None or self.positions is None:
+            return None
         return self.key, self.value, self.positions
 
     def joined(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """All keys and values with the new ones at the end; nothing is kept yet."""
-        if self.key is None:
+        held = self._held
+        if held is None:
             return key, value
-        for argument, old, new in (("key", self.key, key), ("value", self.value, value)):
+        old_key, old_value, _ = held
+        for argument, old, new in (("key", old_key, key), ("value", old_value, value)):
             before, after = list(old.shape), list(new.shape)
             before[2] = after[2] = -1
             if before != after:
@@ -98,12 +108,12 @@ class KeyValueCache:
                     "One cache serves one layer and one batch: start a new KeyValueCache().",
                 )  # fmt: skip
             validation.same_dtype("KeyValueCache.append", **{argument: new, "cached": old})
-        parts = (self.key, self.value, key, value)
+        parts = (old_key, old_value, key, value)
         if torch.is_grad_enabled() and any(part.requires_grad for part in parts):
-            return torch.cat((self.key, key), -2), torch.cat((self.value, value), -2)
+            return torch.cat((old_key, key), -2), torch.cat((old_value, value), -2)
         length = len(self) + key.shape[-2]
         if self._room is None or not self._room.takes(len(self), length):
-            self._room = _Room(self.key, self.value, length)
+            self._room = _Room(old_key, old_value, length)
         return self._room.written(len(self), key, value)
 
     def joined_positions(self, positions: Tensor, batch: int) -> Tensor:
@@ -145,11 +155,12 @@ class KeyValueCache:
             )  # fmt: skip
         if length == 0:
             owner = self._owner
-            self.__init__()
+            KeyValueCache.__init__(self)
             self._owner = owner
-        elif length < len(self):
-            self.key, self.value = self.key[..., :length, :], self.value[..., :length, :]
-            self.positions = self.positions[..., :length]
+        elif length < len(self) and (held := self._held):
+            key, value, positions = held
+            self.key, self.value = key[..., :length, :], value[..., :length, :]
+            self.positions = positions[..., :length]
 
     def reorder(self, rows: Integer[Tensor, " rows"]) -> None:
         """Take these batch rows, in this order: row `rows[b]` goes on as row b (beam search).
@@ -159,13 +170,15 @@ class KeyValueCache:
         name, remedy = "KeyValueCache.reorder", "Rows are those of the batch, counted from 0."
         validation.whole(name, "rows", rows, remedy)
         validation.rank(name, "rows", rows, axes="rows")
-        if self.key is None:
+        held = self._held
+        if held is None:
             return
-        rows = validation.indices(name, "rows", rows, rows=self.key.shape[0], remedy=remedy)
+        key, value, positions = held
+        rows = validation.indices(name, "rows", rows, rows=key.shape[0], remedy=remedy)
         self._room = None  # it holds the rows in their old order
-        self.key, self.value = (part[rows.to(part.device)] for part in (self.key, self.value))
-        if self.positions.ndim == 2 and self.positions.shape[0] > 1:
-            self.positions = self.positions[rows.to(self.positions.device)]
+        self.key, self.value = (part[rows.to(part.device)] for part in (key, value))
+        if positions.ndim == 2 and positions.shape[0] > 1:
+            self.positions = positions[rows.to(positions.device)]
 
     def belongs_to(self, owner: Identity) -> bool:
         """Whether it is new, or this layer's own."""

@@ -191,7 +191,7 @@ class MultiHeadAttention(nn.Module):
         how = {"causal": self.causal, "window": self.window, "dtype": wide(x)}
         if context is None and positions is None and context_positions is None:
             done = 0 if cache is None else len(cache)
-            start = 0 if not done else cache.start
+            start = cache.start if cache is not None and done else 0
             if start is not None:  # the library counts, and need not look
                 length = x.shape[1]
                 return Places.counting(length, done + length, start=start, device=x.device, **how)
@@ -241,7 +241,7 @@ class MultiHeadAttention(nn.Module):
                 "MultiHeadAttention", argument, positions, x.shape[1], x.shape[0]
             )
         steps = torch.arange(x.shape[1], device=x.device)
-        if cache is None or not len(cache):
+        if cache is None or cache.positions is None or not len(cache):
             return steps
         last = cache.positions[..., -1:]
         return (last if last.is_floating_point() else last.long()) + 1 + steps  # uint8 would wrap
@@ -363,7 +363,7 @@ class MultiHeadAttention(nn.Module):
         -inf."""
         encoding, at_query, at_key = self.encoding, prepared.query, prepared.key
         if isinstance(at_query, PreparedBias):
-            encoding.check_heads(at_query.numbers, query)
+            at_query.encoding.check_heads(at_query.numbers, query)
             return at_query, masks
         if type(encoding).at_scores is PositionEncoding.at_scores:
             return None, masks
@@ -378,8 +378,8 @@ class MultiHeadAttention(nn.Module):
             )  # fmt: skip
         if bias is None or not is_foreign(encoding):
             return bias, masks
-        bias = checked_bias(f"{type(encoding).__name__}.at_scores", bias, query, places)
-        return bias, masks._replace(bias=bias)
+        term = checked_bias(f"{type(encoding).__name__}.at_scores", bias, query, places)
+        return term, masks._replace(bias=term if isinstance(term, Tensor) else None)
 
     def _door(self, method: str, x: Tensor, positions: object) -> Tensor:
         """Pass x through a method of the encoding, which has to return as much as it got."""
@@ -422,7 +422,8 @@ class MultiHeadAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """(batch, length, heads * head_dim) -> (batch, heads, length, head_dim)."""
-        return x.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+        by_head: Tensor = x.unflatten(-1, (-1, self.head_dim))
+        return by_head.transpose(1, 2)
 
     def _merge(self, x: Tensor) -> Tensor:
         """(batch, heads, length, head_dim) -> (batch, length, heads * head_dim)."""

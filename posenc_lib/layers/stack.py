@@ -76,7 +76,8 @@ class TransformerLayer(nn.Module):
             prepared=prepared, need_weights=False,
         )  # fmt: skip
         x = x + seen
-        return x + self.mlp(self.norms[1](x))
+        output: Tensor = x + self.mlp(self.norms[1](x))
+        return output
 
 
 class TransformerStack(nn.Module):
@@ -142,13 +143,13 @@ class TransformerStack(nn.Module):
         from what `caches` hold: one cache for each layer, made by `new_caches`. `mask` and
         `padding` are those of `MultiHeadAttention`.
         """
-        caches = self._caches(caches)
-        first = self.layers[0].attention
-        places = first.places(x, positions=positions, cache=caches[0])
+        layers: Any = self.layers  # a ModuleList does not say of what
+        each = self._caches(caches)
+        places = layers[0].attention.places(x, positions=positions, cache=each[0])
         x = self.at_start.at_embeddings(x, self.at_start.prepare(places)[0])
-        uses = Counter(id(layer.attention.encoding) for layer in self.layers)
+        uses = Counter(id(layer.attention.encoding) for layer in layers)
         shared: dict[int, Prepared] = {}
-        for layer, cache in zip(self.layers, caches, strict=True):
+        for layer, cache in zip(layers, each, strict=True):
             same = id(layer.attention.encoding)
             prepared = shared.get(same) or layer.attention.prepare(places)
             if uses[same] > 1:

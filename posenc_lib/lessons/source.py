@@ -67,9 +67,9 @@ def _without_docstrings(text: str) -> str:
     owners = [node for node in owners if ast.get_docstring(node, clean=False) is not None]
     for node in sorted(owners, key=lambda node: node.body[0].lineno, reverse=True):
         held = node.body[0]
-        first, last = held.lineno - 1, held.end_lineno
+        first, last, end = held.lineno - 1, held.end_lineno or 0, held.end_col_offset or 0
         before = lines[first].encode()[: held.col_offset].decode()
-        after = lines[last - 1].encode()[held.end_col_offset :].decode()
+        after = lines[last - 1].encode()[end:].decode()
         if before.strip() or after.strip():  # it shares its line with other code
             lines[first:last] = [f"{before}...{after}"]
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -14,7 +15,7 @@ from numpy.typing import ArrayLike
 from posenc_lib.base.arrays import to_numpy
 from posenc_lib.plots.teaching_figure import CYCLE, TeachingFigure, colour_map, teaching_style
 
-FRAME = {"fill": False, "edgecolor": CYCLE[1], "linewidth": 3, "clip_on": False}
+FRAME: dict[str, Any] = {"fill": False, "edgecolor": CYCLE[1], "linewidth": 3, "clip_on": False}
 
 
 def weight_maps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -17,7 +18,7 @@ def heatmap(
     value_label: str,
     *,
     title: str = "",
-    **options: object,
+    **options: Any,
 ) -> TeachingFigure:
     """One matrix (rows, columns) as a heat map; `options` are those of `plots.Heatmap`.
 
@@ -36,7 +37,7 @@ def curves(
     y_label: str,
     *,
     title: str = "",
-    **options: object,
+    **options: Any,
 ) -> TeachingFigure:
     """Curves (curves, points) over x (points,); `options` are those of `plots.Curves`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,7 +96,7 @@ def staircase(farthest: int = 130, *, buckets: int = 32, max_distance: int = 128
     'T5 bucket against distan'
     """
     x = torch.arange(-farthest, farthest + 1)
-    options = {"buckets": buckets, "max_distance": max_distance}
+    options: dict[str, Any] = {"buckets": buckets, "max_distance": max_distance}
     both = t5_bucket(x, **options).double()
     causal = t5_bucket(x, bidirectional=False, **options).double()
     causal[x > 0] = torch.nan
@@ -134,11 +135,11 @@ def slopes(counts: Sequence[int]) -> TeachingFigure:
     with teaching_style():
         axes = figure.subplots()
         for colour, marker, count in zip(CYCLE, "os^D", counts, strict=False):
-            values = alibi_slopes(count).numpy()
+            slopes = alibi_slopes(count).numpy()
             heads = np.arange(1, count + 1)
-            axes.semilogy(heads, values, color=colour, linewidth=0.8, alpha=0.5)
+            axes.semilogy(heads, slopes, color=colour, linewidth=0.8, alpha=0.5)
             axes.plot(
-                heads, values, marker, markersize=8 if marker == "o" else 6, color=colour,
+                heads, slopes, marker, markersize=8 if marker == "o" else 6, color=colour,
                 fillstyle="none" if marker == "o" else "full", label=f"{count} heads",
             )  # fmt: skip
         powers = np.arange(0, 9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyBboxPatch
@@ -150,8 +151,8 @@ def _sign(axes: Axes, number: int, sign: _Sign, chosen: int | None) -> None:
     x = (0.7, 7.7, 15.0)[number - 1]
     alpha = _alpha(number, chosen)
     _door(axes, number, x, 3.3, chosen)
-    kind = {"ha": "left", "va": "center", "alpha": alpha}
-    title = {"fontsize": 13, "weight": "bold", "color": CYCLE[number - 1]}
+    kind: dict[str, Any] = {"ha": "left", "va": "center", "alpha": alpha}
+    title: dict[str, Any] = {"fontsize": 13, "weight": "bold", "color": CYCLE[number - 1]}
     axes.text(x + 0.75, 3.3, sign.title, **title, **kind)
     axes.text(x + 0.75, 2.35, sign.formula, fontsize=14, color=INK, **kind)
     kind["va"] = "top"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -42,7 +43,7 @@ def cut(image: Float[Tensor, "rows columns"], side: int = 2) -> TeachingFigure:
         f"the matrix of the tokens, one in a row, {tokens.shape[1]} grey values each.",
         (10.0, 4.6),
     )
-    look = {"limits": (0, 1), "palette": "sequential", "numbers": False}
+    look: dict[str, Any] = {"limits": (0, 1), "palette": "sequential", "numbers": False}
     with teaching_style():
         left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         labels = ("row (pixels)", "column (pixels)", "grey value")

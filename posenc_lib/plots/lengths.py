@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ TITLES = {
 }  # fmt: skip
 MARKERS = "os^DvPX"
 READINGS = {"plain": LOSS, "window of 32 keys": WINDOW, "sliding": SLIDING}
-BARS = {"linewidth": 1.8, "markersize": 6, "capsize": 4}
+BARS: dict[str, Any] = {"linewidth": 1.8, "markersize": 6, "capsize": 4}
 
 
 def means(
@@ -44,9 +45,9 @@ def means(
     """
     chosen = results.where(task=task, metric=metric)
     return {
-        name: tuple(
-            np.array([measure(encoding=name, at=at) for at in chosen.values("at")])
-            for measure in (chosen.mean, chosen.spread)
+        name: (
+            np.array([chosen.mean(encoding=name, at=at) for at in chosen.values("at")]),
+            np.array([chosen.spread(encoding=name, at=at) for at in chosen.values("at")]),
         )
         for name in chosen.values("encoding")
     }

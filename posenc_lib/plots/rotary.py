@@ -55,7 +55,7 @@ def same_angle(places: Sequence[tuple[int, int]], *, frequency: float = 0.4) -> 
             for name, tip, colour in zip(("query", "key"), pair, CYCLE, strict=False):
                 face.plot([0, tip.real], [0, tip.imag], color=colour, linewidth=3, label=name)
                 face.plot(tip.real, tip.imag, "o", color=colour)
-            between = np.linspace(*angle, 40)
+            between = np.linspace(angle[0], angle[1], 40)
             face.plot(0.35 * np.cos(between), 0.35 * np.sin(between), color="black", linewidth=1.5)
             face.set_title(f"query at {i}, key at {j}\nq · k = {dot:.2f}")
             face.set(

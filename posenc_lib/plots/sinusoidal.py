@@ -35,7 +35,7 @@ def table_and_waves(
             f"along the positions, wavelengths in positions: {waves}.",
             size=(12, 5),
         )
-        left, right = figure.subfigures(1, 2, width_ratios=(1, 1.2))
+        left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.2))[0]
         draw_heatmap(
             left.subplots(),
             Heatmap("table", table, "position", "dimension", "value", limits=(-1, 1)),

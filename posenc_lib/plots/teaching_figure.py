@@ -7,21 +7,20 @@ import io
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
 from posenc_lib.plots.glyphs import PlainCanvas
 from posenc_lib.plots.palette import CYCLE, MISSING, PALETTES
-
-if TYPE_CHECKING:
-    from posenc_lib.plots.views import Curves, Heatmap, View
+from posenc_lib.plots.views import Curves, Heatmap, View
 
 __all__ = [
     "CYCLE",
@@ -48,7 +47,7 @@ STYLE: dict[str, Any] = {
     "ytick.labelsize": 12,
     "legend.fontsize": 12,
     "figure.titlesize": 15,
-    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "axes.prop_cycle": cycler(color=CYCLE),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.formatter.useoffset": False,
@@ -93,7 +92,11 @@ class TeachingFigure(Figure):
     """
 
     def __init__(
-        self, alt: str, size: tuple[float, float] = (10.0, 4.0), *, layout: str = "constrained"
+        self,
+        alt: str,
+        size: tuple[float, float] = (10.0, 4.0),
+        *,
+        layout: Literal["constrained", "compressed", "tight"] = "constrained",
     ) -> None:
         with teaching_style():
             super().__init__(figsize=size, dpi=DPI, layout=layout)
@@ -150,7 +153,7 @@ def settled(figure: TeachingFigure) -> TeachingFigure:
     return figure
 
 
-def colour_map(name: str) -> ListedColormap:
+def colour_map(name: str) -> Colormap:
     """The matplotlib form of a palette, grey where a value is missing.
 
     Raises:
@@ -196,7 +199,7 @@ def views_figure(
             row, column = divmod(index, columns)
             alone = index == len(views) - 1 and column == 0  # the last of an odd number
             axes = figure.add_subplot(grid[row, :] if alone else grid[row, column])
-            if hasattr(view, "values"):
+            if isinstance(view, Heatmap):
                 draw_heatmap(axes, view)
             else:
                 draw_curves(axes, view, behind[index] if behind else None)

@@ -74,7 +74,7 @@ class Heatmap:
     row_label: str
     column_label: str
     value_label: str
-    limits: tuple[float, float] | None = None
+    limits: Any = None  # lowest and highest, two floats after construction
     palette: str = "diverging"
     row_start: int = 0
     column_start: int = 0
@@ -177,10 +177,10 @@ class Curves:
     labels: Sequence[str]
     x_label: str
     y_label: str
-    limits: tuple[float, float] | None = None
+    limits: Any = None  # lowest and highest, two floats after construction
     log_x: bool = False
     log_y: bool = False
-    styles: Sequence[int] | None = None
+    styles: Any = None  # numbers, one for each curve, after construction
 
     def __post_init__(self) -> None:
         where = f"Curves {self.name!r}"

@@ -51,7 +51,8 @@ def ntk_base(base: float, factor: float, rotary_dim: int) -> float:
     rotary_frequencies("ntk_base", rotary_dim, base)  # for its checks
     d = validation.size("ntk_base", "rotary_dim", rotary_dim, minimum=4, remedy=_WHY_FOUR)
     factor = validation.real("ntk_base", "factor", factor, at_least=1.0)
-    return base * factor ** (d / (d - 2))
+    raised: float = base * factor ** (d / (d - 2))
+    return raised
 
 
 def ntk_frequencies(
@@ -134,7 +135,8 @@ class NtkRotary(RotaryEncoding):
     ) -> None:
         super().__init__(head_dim, base=base, layout=layout, rotary_dim=rotary_dim)
         name = type(self).__name__
-        validation.size(name, "rotary_dim", self.rotary_dim, minimum=4, remedy=_WHY_FOUR)
+        asked = "head_dim" if rotary_dim is None else "rotary_dim"
+        validation.size(name, asked, self.rotary_dim, minimum=4, remedy=_WHY_FOUR)
         self.factor = validation.real(name, "factor", factor, at_least=1.0)
 
     def frequencies(self) -> Float64[Tensor, " pairs"]:
@@ -190,7 +192,8 @@ class DynamicNtkRotary(RotaryEncoding):
     ) -> None:
         super().__init__(head_dim, base=base, layout=layout, rotary_dim=rotary_dim)
         name = type(self).__name__
-        validation.size(name, "rotary_dim", self.rotary_dim, minimum=4, remedy=_WHY_FOUR)
+        asked = "head_dim" if rotary_dim is None else "rotary_dim"
+        validation.size(name, asked, self.rotary_dim, minimum=4, remedy=_WHY_FOUR)
         self.trained_length = validation.size(name, "trained_length", trained_length)
         self.factor = validation.real(name, "factor", factor, at_least=1.0)
 

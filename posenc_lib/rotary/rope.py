@@ -16,7 +16,7 @@ numbers past 2,048.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Float64
@@ -102,7 +102,7 @@ class RotaryEncoding(PositionEncoding):
         made = cos_sin(angles.unsqueeze(-3), dtype, self.magnitude)  # an axis for the heads
         return Turns(*(part.to(device) for part in made))
 
-    def prepare(self, places: Places) -> tuple[Turns, Turns, None]:
+    def prepare(self, places: Places) -> tuple[Turns | Any, Turns | Any, None]:
         """One table of cosines and sines for all layers and heads, queries and keys."""
         dtype, device = places.dtype, places.query.device
         query = self.turns(self.angles(places.query), dtype, device)

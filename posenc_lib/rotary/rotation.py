@@ -59,8 +59,8 @@ def turn(
         turned = torch.view_as_real(pairs * torch.complex(cos, sin)).flatten(-2)
     else:
         first, second = part[..., 0::2], part[..., 1::2]
-        turned = first * cos - second * sin, second * cos + first * sin
-        turned = torch.stack(turned, -1).flatten(-2)
+        first, second = first * cos - second * sin, second * cos + first * sin
+        turned = torch.stack((first, second), -1).flatten(-2)
     turned = turned.to(x.dtype)
     return torch.cat((turned, rest), -1) if rest.shape[-1] else turned
 

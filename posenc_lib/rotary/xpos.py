@@ -24,7 +24,7 @@ score knows distances only, you may subtract one number from all of them yoursel
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Float64
@@ -94,7 +94,7 @@ class XposRotary(RotaryEncoding):
         n = torch.arange(pairs, dtype=torch.float64)
         return (n / pairs + self.gamma) / (1 + self.gamma)
 
-    def reach(self, dtype: torch.dtype) -> int:
+    def reach(self, dtype: torch.dtype) -> float:
         """How far from 0 a position may be, for queries and keys of this dtype."""
         fastest = math.log(self.gamma / (1 + self.gamma)) / self.scale_base
         if not fastest:
@@ -122,25 +122,26 @@ class XposRotary(RotaryEncoding):
         made = cos_sin(angles.unsqueeze(-3), dtype, factors.unsqueeze(-3))
         known = positions.numel() and validation.readable(positions)
         farthest = float(in_float64(positions).abs().max()) if known else 0.0
-        return FadingTurns(*(part.to(positions.device) for part in made), farthest)
+        cos, sin = (part.to(positions.device) for part in made)
+        return FadingTurns(cos, sin, farthest)
 
     def at_query(
         self,
         query: Float[Tensor, "batch heads query head_dim"],
-        positions: QueryPositions | FadingTurns,
+        positions: QueryPositions | FadingTurns | Any,
     ) -> Float[Tensor, "batch heads query head_dim"]:
         """Door 2: zeta ** (i / scale_base) R(i) q_i."""
         return self._turn_and_fade("query", query, positions, sign=1.0)
 
     def at_key(
-        self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions | FadingTurns
+        self,
+        key: Float[Tensor, "batch heads key head_dim"],
+        positions: KeyPositions | FadingTurns | Any,
     ) -> Float[Tensor, "batch heads key head_dim"]:
         """Door 2: zeta ** (-j / scale_base) R(j) k_j."""
         return self._turn_and_fade("key", key, positions, sign=-1.0)
 
-    def _turn_and_fade(
-        self, argument: str, x: Tensor, positions: Tensor | FadingTurns, sign: float
-    ) -> Tensor:
+    def _turn_and_fade(self, argument: str, x: Tensor, positions: Any, sign: float) -> Tensor:
         if not isinstance(positions, FadingTurns):
             self._check(x, positions, argument)
             positions = self._fading(positions, wide(x), sign)

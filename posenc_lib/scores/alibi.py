@@ -78,7 +78,8 @@ class AlibiBias(DistanceBias):
         validation.distances("AlibiBias", "distance", distance)
         slopes = moved(alibi_slopes(self.heads), distance.device)
         steps = distance.double() if self.causal else -distance.double().abs()
-        return slopes.view(-1, *[1] * distance.ndim) * steps
+        bias: Tensor = slopes.view(-1, *[1] * distance.ndim) * steps
+        return bias
 
     def modify_scores(self, prepared: PreparedBias) -> ScoreMod:
         """The formula itself: where nothing is trained, no table is needed."""

@@ -22,7 +22,7 @@ divides q . e by sqrt(head_dim) too, unless told not to.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -165,7 +165,8 @@ class CopeBias(PositionEncoding):
             check_prepared("CopeBias", "key", key.shape[2], places.keys)
             positions = _counted(scores, query_positions, seen)
         else:
-            positions = cope_positions(scores, query_positions, key_positions, seen)
+            keys_at: Any = key_positions  # not prepared either: `cope_positions` looks at it
+            positions = cope_positions(scores, query_positions, keys_at, seen)
         positions = positions.clamp(max=self.max_position)
         low, high = positions.floor(), positions.ceil()
         share = positions - low

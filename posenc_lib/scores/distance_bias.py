@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float, Num
@@ -64,20 +65,19 @@ class PreparedBias:
 
     def _made(self) -> Tensor:
         places = self.places
-        if self.in_row:
-            numbers = self.encoding.by_distance(places.row)
+        row = places.row if self.in_row else None
+        if row is not None:
+            numbers = self.encoding.by_distance(row)
         else:
             device = float64_device(places.query.device)
             numbers = self.encoding.by_pair(places.query.to(device), places.key.to(device))
         numbers = numbers.to(places.query.device, places.dtype)
         self.shuts_out = self._check(numbers)
-        if not places.hides:
+        seen = places.seen if row is None else places.seen_row if places.hides else None
+        if seen is None:
             return numbers
-        if self.in_row:
-            hidden = ~places.seen_row.to(numbers.device)
-        else:
-            hidden = ~(places.seen if places.seen.ndim == 2 else places.seen.squeeze(1))
-        return numbers.masked_fill(hidden, -math.inf)
+        seen = seen.squeeze(1) if seen.ndim == 4 else seen  # numbers have their heads first
+        return numbers.masked_fill(~seen, -math.inf)
 
     def _check(self, numbers: Tensor) -> bool:
         """Refuse NaN and +inf where a look costs no wait; whether there is -inf, or may be.
@@ -93,7 +93,7 @@ class PreparedBias:
                 "finite numbers or -inf",
                 "Look for 0 * inf or log of a negative number where the bias is made.",
             )  # fmt: skip
-        return low == -math.inf
+        return bool(low == -math.inf)
 
     @property
     def matrix(self) -> Float[Tensor, "... #heads query key"]:
@@ -188,25 +188,22 @@ class DistanceBias(PositionEncoding):
             )
             check_prepared(name, "key", key.shape[-2], places.keys)
         else:
-            self._check(query, key, query_positions, key_positions)
-            places = Places.given(query_positions, key_positions, key_positions, dtype=wide(query))
-            prepared = PreparedBias(self, places)
+            prepared = self._prepared(query, key, query_positions, key_positions)
         self.check_heads(prepared.numbers, query)
         return prepared.matrix
 
-    def _check(
-        self, query: Tensor, key: Tensor, query_positions: Tensor, key_positions: Tensor
-    ) -> None:
-        """Refuse positions that are not one for each query and one for each key."""
+    def _prepared(self, query: Tensor, key: Tensor, at: Any, keys_at: Any) -> PreparedBias:
+        """The bias at these positions, if they are one for each query and one for each key."""
         name = type(self).__name__
         for argument, x, positions in (
-            ("query", query, query_positions), ("key", key, key_positions)
+            ("query", query, at), ("key", key, keys_at)
         ):  # fmt: skip
             validation.floating(name, argument, x, axes=f"batch heads {argument} head_dim")
             check_heads_first(name, argument, x, positions)
             validation.positions(
                 name, f"{argument}_positions", positions, length=x.shape[-2], batch=x.shape[0]
             )
+        return PreparedBias(self, Places.given(at, keys_at, keys_at, dtype=wide(query)))
 
     def check_heads(self, numbers: Tensor, query: Tensor) -> None:
         """Refuse a bias for another number of heads than the queries have."""

@@ -211,7 +211,8 @@ def _in_float64(
     int64."""
     validation.distances(function, "distance", distance, most=_FARTHEST)
     ones = [1] * distance.ndim
-    return as_float64(distance).abs(), *(as_float64(r).view(-1, *ones) for r in (r1, r2))
+    r1, r2 = (as_float64(r).view(-1, *ones) for r in (r1, r2))
+    return as_float64(distance).abs(), r1, r2
 
 
 ENTRIES = [

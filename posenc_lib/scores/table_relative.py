@@ -16,7 +16,7 @@ query + key - 1 numbers, and the matrix is one write.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Integer
@@ -71,7 +71,7 @@ def weighted_rows(
 class PreparedRows(NamedTuple):
     """The table row of each pair, (query, key) or (batch, 1, query, key), and the two tables."""
 
-    index: Tensor
+    rows: Tensor
     key_table: Tensor
     value_table: Tensor | None
 
@@ -116,9 +116,9 @@ class TableRelative(PositionEncoding):
 
     def _index(self, places: Places) -> Integer[Tensor, "..."]:
         name, largest = type(self).__name__, self.max_distance
-        if places.offset is not None:
-            index = rows_of(name, places.row.to(places.query.device), largest)
-            return spread(index, places.queries)
+        row = places.row
+        if row is not None:
+            return spread(rows_of(name, row.to(places.query.device), largest), places.queries)
         index = rows_of(name, places.distances, largest)
         return index.unsqueeze(1) if index.ndim == 3 else index  # an axis for the heads
 
@@ -138,7 +138,7 @@ class TableRelative(PositionEncoding):
         check_heads_first(name, "query", query, query_positions)
         prepared = self._prepared(query, key.shape[-2], query_positions, key_positions)
         scaled = query.to(wide(query)) / math.sqrt(self.head_dim)
-        return picked_scores(scaled, prepared.key_table, prepared.index)
+        return picked_scores(scaled, prepared.key_table, prepared.rows)
 
     def at_values(
         self,
@@ -154,10 +154,10 @@ class TableRelative(PositionEncoding):
         prepared = self._prepared(weights, weights.shape[-1], query_positions, key_positions)
         if prepared.value_table is None:
             return None
-        return weighted_rows(weights, prepared.value_table, prepared.index)
+        return weighted_rows(weights, prepared.value_table, prepared.rows)
 
     def _prepared(
-        self, x: Tensor, keys: int, at: Tensor | PreparedRows, keys_at: Tensor | PreparedRows
+        self, x: Tensor, keys: int, at: Tensor | PreparedRows, keys_at: Any
     ) -> PreparedRows:
         """What was prepared, or is now, if it fits x, (batch, heads, query, ...)."""
         name, batch = type(self).__name__, x.shape[0]
@@ -165,7 +165,7 @@ class TableRelative(PositionEncoding):
             validation.positions(name, "query_positions", at, length=x.shape[2], batch=batch)
             validation.positions(name, "key_positions", keys_at, length=keys, batch=batch)
             return self.prepare(Places.given(at, keys_at, keys_at, dtype=wide(x)))[0]
-        *rows, queries, prepared_keys = at.index.shape
+        *rows, queries, prepared_keys = at.rows.shape
         check_prepared(name, "query", x.shape[2], queries, batch, rows[0] if rows else None)
         check_prepared(name, "key", keys, prepared_keys)
         return at

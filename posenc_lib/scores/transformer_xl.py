@@ -25,7 +25,7 @@ query, which a causal mask hides and a bidirectional encoder reads.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Float64, Num
@@ -167,21 +167,22 @@ class TransformerXLRelative(PositionEncoding):
 
     def _waves(self, distance: Tensor) -> Float[Tensor, "distances dim"]:
         """r_(i-j) of distances j - i, sines first."""
-        weight, _ = weights_of(self.to_vectors)
+        weight = weights_of(self.to_vectors)[0]
         cos, sin = cos_sin(self.angles(-whole64(distance)), wide(weight))
         return torch.cat((sin, cos), -1).to(weight.device)
 
     def _projected(self, r: Tensor) -> Float[Tensor, "heads distances head_dim"]:
         """W r of each head."""
         vectors = product(r, weights_of(self.to_vectors)[0])
-        return vectors.unflatten(-1, (self.heads, self.head_dim)).transpose(0, 1)
+        by_head: Tensor = vectors.unflatten(-1, (self.heads, self.head_dim))
+        return by_head.transpose(0, 1)
 
     def prepare(self, places: Places) -> tuple[PreparedVectors, None, PreparedVectors]:
         """W r of all distances; r, which nobody trains, is shared by layers of the same size."""
-        vectors = None
-        if places.offset is not None:
+        vectors, row = None, places.row
+        if row is not None:
             same = ("transformer_xl", self.dim, self.base, wide(weights_of(self.to_vectors)[0]))
-            vectors = self._projected(places.once(same, lambda: self._waves(places.row)))
+            vectors = self._projected(places.once(same, lambda: self._waves(row)))
         prepared = PreparedVectors(places, vectors)
         return prepared, None, prepared
 
@@ -210,13 +211,7 @@ class TransformerXLRelative(PositionEncoding):
             check_prepared(name, "query", query.shape[2], places.queries, batch, places.batch)
             check_prepared(name, "key", key.shape[2], places.keys)
         else:
-            for argument, x, at in (
-                ("query", query, query_positions), ("key", key, key_positions)
-            ):  # fmt: skip
-                validation.positions(
-                    name, f"{argument}_positions", at, length=x.shape[-2], batch=batch
-                )
-            places = Places.given(query_positions, key_positions, key_positions)
+            places = self._places(query, key, query_positions, key_positions)
             prepared = self.prepare(places)[0]
         scale = 1 / math.sqrt(self.head_dim)
         content = product(self.u[:, None], key) * scale  # (batch, heads, 1, key)
@@ -224,6 +219,15 @@ class TransformerXLRelative(PositionEncoding):
         if prepared.vectors is None:
             return content + self._turned(query_v, places.query, places.key)
         return content + skew(product(query_v, prepared.vectors))
+
+    def _places(self, query: Tensor, key: Tensor, at: Any, keys_at: Any) -> Places:
+        """These positions, if they are one for each query and one for each key."""
+        for argument, x, positions in (("query", query, at), ("key", key, keys_at)):
+            validation.positions(
+                type(self).__name__, f"{argument}_positions", positions,
+                length=x.shape[-2], batch=x.shape[0],
+            )  # fmt: skip
+        return Places.given(at, keys_at, keys_at)
 
     def _turned(self, query_v: Tensor, query_positions: Tensor, key_positions: Tensor) -> Tensor:
         """(q_i + v) . W r_(i-j) for any positions: what query i wants, turned back by i."""

@@ -1,5 +1,6 @@
 """JupyterLab and Chromium for the tests: started here, watched, and ended by their own ids."""
 
+import ast
 import os
 import secrets
 import shutil
@@ -9,31 +10,26 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
 from playwright.sync_api import BrowserContext, Locator, Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = ROOT / "notebooks"
+from tests.tools.notebooks import NOTEBOOK_METADATA, NOTEBOOKS, ROOT, WIDGET_VIEW
+
 HOST = "127.0.0.1"
 START_SECONDS = 90
 NOTEBOOK_SECONDS = 180
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+FLAGS = ["headless", "no-sandbox", "no-first-run"]
+FLAGS += [
+    f"disable-{n}" for n in ("gpu", "quic", "background-networking", "component-update", "sync")
 ]
 
 # What .jupyter says about asking nobody for anything, for a JupyterLab without it.
@@ -74,6 +70,18 @@ IDLE = """() => {
 }"""
 
 
+ASK = """async ([code, expression]) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({
+    code, silent: true, store_history: false, user_expressions: { answer: expression },
+  });
+  const { content } = await future.done;
+  const answer = content.status === "ok" ? content.user_expressions.answer : content;
+  return answer.status === "ok" ? answer.data["text/plain"]
+    : `raise ${answer.ename}: ${answer.evalue}`;
+}"""
+
+
 def find_chromium() -> str | None:
     """The browser named by POSENC_CHROMIUM, or else the first one on the path."""
     named = os.environ.get("POSENC_CHROMIUM")
@@ -81,12 +89,6 @@ def find_chromium() -> str | None:
         return named if Path(named).exists() else shutil.which(named)
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next((path for name in names if (path := shutil.which(name))), None)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,12 @@ class Lab:
 
     def address(self, name: str) -> str:
         return f"{self.url}/lab/tree/notebooks/{name}?reset&token={self.token}"
+
+    def write(self, name: str, cells: list[str]) -> None:
+        """A notebook of these code cells, where this JupyterLab finds it."""
+        code = [nbformat.v4.new_code_cell(text) for text in cells]
+        notebook = nbformat.v4.new_notebook(cells=code, metadata=NOTEBOOK_METADATA)
+        nbformat.write(notebook, self.folder / name)
 
 
 @contextmanager
@@ -125,7 +133,8 @@ def running_lab(notebooks: Path = NOTEBOOKS, *, plain: bool = False) -> Iterator
 
 def lab_arguments(base: str = "/") -> tuple[list[str], str, str]:
     """JupyterLab's arguments for a test; its address and its token."""
-    token, port = secrets.token_hex(16), free_port()
+    with socket.create_server((HOST, 0)) as probe:
+        token, port = secrets.token_hex(16), probe.getsockname()[1]
     arguments = ["--no-browser", f"--port={port}", "--ServerApp.port_retries=0"]
     arguments += ["--expose-app-in-browser", f"--IdentityProvider.token={token}"]
     return arguments, f"http://{HOST}:{port}{base.rstrip('/')}", token
@@ -150,36 +159,20 @@ def serving(command: list[str], home: Path, lab: Lab, **environment: str) -> Ite
             start_new_session=True,
         )
     try:
-        _wait_for(lab, server, log)
-        yield lab
-    finally:
-        _end(server)
-
-
-def _wait_for(lab: Lab, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"{lab.url}/api/status?token={lab.token}", timeout=5):
-                return
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
+        deadline, started = time.monotonic() + START_SECONDS, False
+        while not started:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-4000:]}")
-
-
-def _end(server: subprocess.Popen) -> None:
-    """End the session that was started here: make, JupyterLab and its kernels."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(server.pid, sign)
-        except ProcessLookupError:
-            break
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            continue
+            with suppress(OSError):
+                urllib.request.urlopen(f"{lab.url}/api/status?token={lab.token}", timeout=5).close()
+                started = True
+        yield lab
+    finally:  # the session that was started here: make, JupyterLab and its kernels
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(server.pid, sign)
+                server.wait(15)
 
 
 @contextmanager
@@ -192,7 +185,7 @@ def running_browser(width: int = 1280, height: int = 900) -> Iterator[BrowserCon
         context = play.chromium.launch_persistent_context(
             profile,
             executable_path=find_chromium(),
-            args=FLAGS,
+            args=[f"--{flag}" for flag in FLAGS],
             viewport={"width": width, "height": height},
         )
         try:
@@ -210,18 +203,30 @@ class Visit:
     errors: list[str] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
 
-    @property
-    def panel(self) -> str:
-        return "window.jupyterapp.shell.currentWidget"
+    panel = "window.jupyterapp.shell.currentWidget"
+
+    def ask(self, expression: str, code: str = "") -> Any:
+        """A value from the kernel of the notebook; `code` runs first."""
+        answer = self.page.evaluate(ASK, [code, expression])
+        if answer.startswith("raise "):
+            raise RuntimeError(f"the kernel answered: {answer}")
+        return ast.literal_eval(answer)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """From when its kernel is ready; the kernel then goes: five at once would be too many."""
+        self.wait_until_idle()
+        try:
+            yield
+        finally:
+            self.page.evaluate(f"async () => {{ await {self.panel}.sessionContext.shutdown(); }}")
 
     def cells(self) -> list[dict]:
         return self.page.evaluate(f"() => {self.panel}.context.model.toJSON().cells")
 
     def run_all(self) -> None:
-        self.page.evaluate(
-            "async () => { const run = name => window.jupyterapp.commands.execute(name);"
-            " await run('notebook:clear-all-cell-outputs'); await run('notebook:run-all-cells'); }"
-        )
+        self.press("notebook:clear-all-cell-outputs")
+        self.press("notebook:run-all-cells")
         self.wait_until_idle()
 
     def run_cell(self, index: int, wait: bool = True) -> None:
@@ -249,38 +254,27 @@ class Visit:
         """Bring a cell (from 0) into the page: JupyterLab draws only what is near the view."""
         self.page.evaluate(f"async i => {{ await {self.panel}.content.scrollToItem(i); }}", index)
 
+    def check(self) -> None:
+        """Nothing has failed, and nobody else was asked for anything."""
+        assert (self.error_outputs(), self.errors, self.hosts) == ([], [], {HOST})
+
     def error_outputs(self) -> list[str]:
-        return [
-            f"cell {number}: {output['ename']}: {output['evalue']}"
-            for number, cell in enumerate(self.cells(), 1)
-            for output in cell.get("outputs", [])
-            if output["output_type"] == "error"
-        ]
+        outputs = [(n, o) for n, c in enumerate(self.cells(), 1) for o in c.get("outputs", [])]
+        errors = [(n, o) for n, o in outputs if o["output_type"] == "error"]
+        return [f"cell {number}: {o['ename']}: {o['evalue']}" for number, o in errors]
 
-    def not_run(self) -> list[int]:
-        return [
-            number
-            for number, cell in enumerate(self.cells(), 1)
-            if cell["cell_type"] == "code" and not cell["execution_count"]
-        ]
-
-    def widget_cells(self) -> list[int]:
-        """The cells (from 0) that show widgets."""
-        return [
-            index
-            for index, cell in enumerate(self.cells())
-            for output in cell.get("outputs", [])
-            if "application/vnd.jupyter.widget-view+json" in output.get("data", {})
-        ]
+    def not_run(self) -> list[dict]:
+        return [c for c in self.cells() if c["cell_type"] == "code" and not c["execution_count"]]
 
     def panel_cells(self) -> list[int]:
         """The cells (from 0) that show a panel: among the widgets, those with a picture."""
-        return [index for index in self.widget_cells() if self._has_panel(index)]
-
-    def _has_panel(self, index: int) -> bool:
-        self.show_cell(index)
-        self.cell(index).locator(".jupyter-widgets").first.wait_for()
-        return bool(self.cell(index).locator(".posenc-panel").count())
+        found = []
+        for index, cell in enumerate(self.cells()):
+            if any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", [])):
+                self.show_cell(index)
+                self.cell(index).locator(".jupyter-widgets").first.wait_for()
+                found += [index] * bool(self.cell(index).locator(".posenc-panel").count())
+        return found
 
     def cell(self, index: int) -> Locator:
         return self.page.locator(f".jp-Cell[data-windowed-list-index='{index}']:visible")
@@ -295,12 +289,8 @@ def visiting(
     try:
         with _watching(page, name) as visit:
             page.goto(address or lab.address(name), timeout=START_SECONDS * 1000)
-            visit.wait_until_idle()
-            try:
+            with visit.running():
                 yield visit
-            finally:
-                # the kernel goes with the page: five at once would not fit a small machine
-                _shut_down(visit)
     finally:
         page.close()
 
@@ -309,40 +299,45 @@ def visiting(
 def running_app(context: BrowserContext, lab: Lab) -> Iterator[Page]:
     """A page with JupyterLab and no notebook."""
     page = context.new_page()
-    try:
-        page.goto(f"{lab.url}/lab?reset&token={lab.token}", timeout=START_SECONDS * 1000)
-        page.wait_for_function(
-            "() => window.jupyterapp && ['docmanager:open', 'notebook:run-all-cells']"
-            ".every(name => window.jupyterapp.commands.hasCommand(name))"
-        )
-        page.evaluate("async () => { await window.jupyterapp.restored; }")
-        yield page
-    finally:
-        page.close()
+    page.goto(f"{lab.url}/lab?reset&token={lab.token}", timeout=START_SECONDS * 1000)
+    page.wait_for_function(
+        "() => window.jupyterapp && ['docmanager:open', 'notebook:run-all-cells']"
+        ".every(name => window.jupyterapp.commands.hasCommand(name))"
+    )
+    page.evaluate("async () => { await window.jupyterapp.restored; }")
+    yield page
+    page.close()
 
 
 @contextmanager
 def visiting_next(page: Page, name: str) -> Iterator[Visit]:
     """Open a notebook where JupyterLab runs already, and close it again."""
+    page.bring_to_front()
     with _watching(page, name) as visit:
         visit.press("docmanager:open", path=f"notebooks/{name}")
-        visit.wait_until_idle()
         try:
-            yield visit
+            with visit.running():
+                yield visit
         finally:
-            _shut_down(visit)
             page.evaluate(f"() => {{ {visit.panel}.context.model.dirty = false; }}")  # ask nothing
             visit.press("application:close")
 
 
 @contextmanager
 def _watching(page: Page, name: str) -> Iterator[Visit]:
+    """Note what the page says and asks for."""
     visit = Visit(page, name)
+
+    def note_host(url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https", "ws", "wss"):
+            visit.hosts.add(parts.hostname or "")
+
     listeners = {
         "console": lambda m: visit.errors.append(m.text) if m.type == "error" else None,
         "pageerror": lambda problem: visit.errors.append(str(problem)),
-        "request": lambda request: _note_host(visit.hosts, request.url),
-        "websocket": lambda websocket: _note_host(visit.hosts, websocket.url),
+        "request": lambda request: note_host(request.url),
+        "websocket": lambda websocket: note_host(websocket.url),
     }
     for event, listener in listeners.items():
         page.on(event, listener)
@@ -351,13 +346,3 @@ def _watching(page: Page, name: str) -> Iterator[Visit]:
     finally:
         for event, listener in listeners.items():
             page.remove_listener(event, listener)
-
-
-def _shut_down(visit: Visit) -> None:
-    visit.page.evaluate(f"async () => {{ await {visit.panel}.sessionContext.shutdown(); }}")
-
-
-def _note_host(hosts: set[str], url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme in ("http", "https", "ws", "wss"):
-        hosts.add(parts.hostname or "")

@@ -6,12 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator
-
 from tests.browser.lab import Visit
+from tests.tools.notebooks import WIDGET_VIEW
 
 READER = Path(__file__).with_name("reader.js").read_text(encoding="utf-8")
-VIEW = "application/vnd.jupyter.widget-view+json"
 PATIENCE_MS = 20_000
 
 # Settings as the controls show them: a drop-down by the text of its option. A panel is found by the
@@ -30,16 +28,6 @@ def _shown(model):
             value = next(text for text, option in control.options if option == value)
         shown.append([name, value])
     return IPython.display.JSON(shown)
-
-def _drive(model, name, values):
-    panel, drawn = _panel(model), 0
-    for value in values:
-        try:
-            setattr(panel, name, value)
-        except ValueError:  # a refusal; anything else is a fault
-            continue
-        drawn += len(panel.views) > 0
-    return drawn
 """
 
 POINTS = """([handle, base, share]) => {
@@ -62,16 +50,15 @@ class Reader:
         self.show()
         self.root = self.locator.element_handle()
         self.page.evaluate(READER)
-        self.ask("0", KERNEL)
+        self.visit.ask("None", KERNEL)
         self.look()
         kinds = self.page.evaluate(
             "root => reader.places(root).map(place => reader.read(place).kind)", self.root
         )
+        names = [name for name, _ in self.seen["settings"]]
         self.controls = {
             name: Hand(self, place, name, kind)
-            for place, ((name, _), kind) in enumerate(
-                zip(self.seen["settings"], kinds, strict=True)
-            )
+            for place, (name, kind) in enumerate(zip(names, kinds, strict=True))
         }
 
     @property
@@ -89,42 +76,31 @@ class Reader:
         return self.locator.locator("strong").first.inner_text()
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict:
         """What the kernel says, a drop-down's value as its text."""
         return dict(self.seen["settings"])
 
-    def ask(self, expression: str, code: str = "") -> Any:
-        """A value from the kernel, as JSON."""
-        wrapped = f"__import__('IPython').display.JSON([{expression}])"
-        return self.page.evaluate("([c, e]) => reader.ask(c, e)", [code, wrapped])[0]
-
     def reset(self) -> None:
         """The settings that it stood at first, from code."""
-        self.ask("None", f"_panel({self.model!r}).reset()")
+        self.visit.ask("None", f"_panel({self.model!r}).reset()")
         self.look()
-
-    def look(self) -> dict[str, Any]:
-        """Wait until page and kernel agree, whatever was before."""
-        return self._settled(None, None)
-
-    def settle(
-        self, place: int | None = None, text: str | None = None, *, named: bool = True
-    ) -> dict[str, Any]:
-        """Wait until the last act was followed or refused; what is seen then.
-
-        `text` is what the control at this place should show now, if it is known; with `named`, a
-        refusal has to say it.
-        """
-        before = {key: self.seen[key] for key in ("panes", "message", "shows", "grips", "settings")}
-        return self._settled(before, None if text is None else [place, text, named])
 
     @cached_property
     def model(self) -> str:
         """The id under which the cell displays the panel."""
         shown = [o.get("data", {}) for o in self.visit.cells()[self.cell]["outputs"]]
-        return [data[VIEW]["model_id"] for data in shown if VIEW in data][self.nth]
+        return [data[WIDGET_VIEW]["model_id"] for data in shown if WIDGET_VIEW in data][self.nth]
 
-    def _settled(self, before: dict | None, wanted: list | None) -> dict[str, Any]:
+    def settle(self, place: int = 0, text: str | None = None, *, named: bool = True) -> dict:
+        """Wait until the last act was followed or refused; what is seen then.
+
+        `text` is what the control at this place should show now, if it is known; with `named`, a
+        refusal has to say it.
+        """
+        return self.look(self.seen, None if text is None else [place, text, named])
+
+    def look(self, before: dict | None = None, wanted: list | None = None) -> dict:
+        """Wait until page and kernel agree, whatever was before."""
         self.seen = self.page.evaluate(
             "async ([root, expression, before, wanted, patience]) =>"
             " await reader.settled(root, expression, before, wanted, patience)",
@@ -133,6 +109,14 @@ class Reader:
         assert not self.seen["trouble"], f"{self.seen['trouble']}: {self.seen['shows']}"
         assert not self.seen["misfits"], self.seen["misfits"]
         return self.seen
+
+
+PARTS = {
+    "slider": (".noUi-handle", ".noUi-base", "input[type=text]"),
+    "choice": ("select",),
+    "toggle": ("input[type=checkbox]",),
+    "text": ("input[type=text]",),
+}
 
 
 @dataclass
@@ -145,16 +129,10 @@ class Hand:
     kind: str  # slider, choice, toggle or text
 
     def __post_init__(self) -> None:
-        place = self.reader.locator.locator(".posenc-controls > *").nth(self.place)
-        parts = {
-            "slider": (".noUi-handle", "input[type=text]"),
-            "choice": ("select",),
-            "toggle": ("input[type=checkbox]",),
-            "text": ("input[type=text]",),
-        }
-        self.parts: list[Locator] = [place.locator(part) for part in parts[self.kind]]
-        self.elements = [part.element_handle() for part in self.parts]
-        self.base = place.locator(".noUi-base").element_handle() if self.kind == "slider" else None
+        parts = PARTS[self.kind]
+        self.box = self.reader.locator.locator(".posenc-controls > *").nth(self.place)
+        self.elements = [self.box.locator(part).element_handle() for part in parts]
+        self.base = self.elements.pop(1) if self.kind == "slider" else None
 
     @property
     def page(self):
@@ -167,22 +145,21 @@ class Hand:
     @property
     def value(self) -> float:
         """Where the slider stands: by itself for whole numbers, else by the field beside it."""
-        whole = self.allowed[-1]
-        return number(self.reader.seen["stands"][self.place] if whole else self.shows)
+        stands = self.reader.seen["stands"][self.place]
+        return number(stands if self.allowed[-1] else self.shows)
 
     @property
     def label(self) -> str:
         """The text beside the control."""
-        place = self.reader.locator.locator(".posenc-controls > *").nth(self.place)
-        return place.locator("label:visible").first.inner_text().strip()
+        return self.box.locator("label:visible").first.inner_text().strip()
 
-    def press(self, key: str) -> dict[str, Any]:
+    def press(self, key: str) -> dict:
         """Press a key on the control."""
         self.elements[0].focus()
         self.page.keyboard.press(key)
         return self.reader.settle()
 
-    def type(self, text: str) -> dict[str, Any]:
+    def type(self, text: str) -> dict:
         """Type into the field, then Enter."""
         self.write(text)
         return self.reader.settle(self.place, text)
@@ -196,22 +173,16 @@ class Hand:
             self.page.keyboard.press("Delete")
         self.page.keyboard.press("Enter")
 
-    def drag(self, share: float) -> dict[str, Any]:
-        """Pull the slider's handle to this share of the track, and let go."""
+    def drag(self, share: float, held: bool = True) -> dict:
+        """Pull the slider's handle to this share of the track, or only click there."""
         handle, x, y = self._points(share)
-        self.page.mouse.move(handle, y)
+        self.page.mouse.move(handle if held else x, y)
         self.page.mouse.down()
         self.page.mouse.move(x, y)
         self.page.mouse.up()
         return self._let_go(x)
 
-    def click(self, share: float) -> dict[str, Any]:
-        """Click on the slider's track, at this share of its length."""
-        _, x, y = self._points(share)
-        self.page.mouse.click(x, y)
-        return self._let_go(x)
-
-    def _points(self, share: float = 0.0) -> tuple[float, float, float]:
+    def _points(self, share: float) -> tuple[float, float, float]:
         """Where the handle is; the point at this share of the track, across and down."""
         # the handle glides to where it was set, and takes no click on its way; where frames are
         # slow it glides on after its class has gone
@@ -222,31 +193,25 @@ class Hand:
         )
         return self.page.evaluate(POINTS, [self.elements[0], self.base, share])
 
-    def _let_go(self, x: float) -> dict[str, Any]:
+    def _let_go(self, x: float) -> dict:
         seen = self.reader.settle()
         if seen["message"]:
             return seen
         low, high, step = self.allowed
-        handle, left, _ = self._points()
+        handle, left, _ = self._points(0)
         near = max(6.0, self._points(step / (high - low))[1] - left)
         assert abs(handle - x) <= near, f"{self.name} did not follow the hand to {x}: {handle}"
         return seen
 
-    def from_code(self, values: list[float]) -> int:
-        """Set these values in the kernel, one after the other; how many were not refused."""
-        drawn = self.reader.ask(f"_drive({self.reader.model!r}, {self.name!r}, {values!r})")
-        self.reader.look()
-        return drawn
-
-    def choose(self, text: str) -> dict[str, Any]:
+    def choose(self, text: str) -> dict:
         self.elements[0].select_option(label=text)
         return self.reader.settle(self.place, text, named=False)
 
-    def toggle(self) -> dict[str, Any]:
+    def toggle(self) -> dict:
         self.elements[0].click()
         return self.reader.settle()
 
-    def change(self) -> dict[str, Any]:
+    def change(self) -> dict:
         """Another value: the next one, or the one before at the end."""
         if self.kind == "slider":
             low, _, step = self.allowed

@@ -7,11 +7,7 @@ from tests.browser.reader import Hand, Reader, as_field, number
 
 FULL = os.environ.get("POSENC_SWEEP") == "full"
 """`make test-panels` moves everything, and a panel 1,000 times before it is weighed; otherwise one
-slider of each panel goes to its two ends."""
-
-RANDOM = 20
-"""Values of each slider besides its two ends. Three of them are set by hand, the others from code:
-all are computed, and those by hand are followed to the picture."""
+slider of each panel goes to its two ends by key, and is pulled by the mouse."""
 
 # Where a control has something to act on: (title of the panel, control) to the choice it needs.
 NEEDS = {
@@ -26,32 +22,29 @@ NEEDS = {
 SENTENCES = ("a bird sings", "seven long words stand in this line", "one")
 
 
-def sweep(panel: Reader) -> int:
-    """Move every control, and leave each where it stood; the number of moves.
+def sweep(panel: Reader) -> None:
+    """Move every control, and leave each where it stood.
 
     Each move is followed or refused in words (`Reader.settle` asserts that and more).
     """
     if not FULL:
         hand = next(hand for hand in panel.controls.values() if hand.kind == "slider")
-        return ends(hand)
-    moves = 0
+        acts = (lambda: hand.press("Home"), lambda: hand.press("End"), lambda: hand.drag(0.4))
+        pictures = {str(act()["panes"]) for act in acts}
+        assert len(pictures) == 3, f"{hand.name}: a key or the mouse did nothing"
+        return
     for hand in panel.controls.values():
         needs, wanted = NEEDS.get((panel.title, hand.name), (None, None))
         stood = panel.controls[needs].shows if needs else None
         if needs:
             panel.controls[needs].choose(wanted)
-        found = {"slider": slide, "choice": choose, "toggle": toggle, "text": write}[hand.kind](
-            hand
-        )
-        assert found, f"{hand.name}: nothing was drawn"
-        moves += found
+        assert MOVES[hand.kind](hand), f"{hand.name}: nothing was drawn"
         if needs:
             panel.controls[needs].choose(stood)
-    return moves
 
 
 def ends(hand: Hand) -> int:
-    """The lowest and the highest value."""
+    """The lowest and the highest value, by key."""
     low, high, _ = hand.allowed
     drawn = 0
     for key, end in (("Home", low), ("End", high)):
@@ -62,42 +55,31 @@ def ends(hand: Hand) -> int:
 
 
 def slide(hand: Hand) -> int:
-    """Both ends, and values between: one clicked, one pulled, one typed, the others from code."""
+    """Both ends, and values between: one clicked, one pulled, some typed."""
     rng = random.Random(f"{hand.reader.title}: {hand.name}")
-    first = hand.shows
+    first, drawn = hand.shows, ends(hand)
     low, high, step = hand.allowed
-    drawn = ends(hand)
-    by_hand = (
-        lambda: hand.click(rng.random()),
-        lambda: hand.drag(rng.random()),
-        lambda: hand.type(some_value(rng, low, high, step)),
-    )
-    drawn += sum(not act()["message"] for act in by_hand)
-    values = [some_value(rng, low, high, step) for _ in range(RANDOM - len(by_hand))]
-    drawn += hand.from_code([int(number(v)) if step else number(v) for v in values])
+    for held in (False, True):
+        drawn += not hand.drag(rng.random(), held)["message"]
+    for _ in range(3):
+        if step:
+            value = low + step * rng.randint(0, int((high - low) // step))
+        else:
+            value = min(max(low * (high / low) ** rng.random(), low), high)
+        drawn += not hand.type(as_field(value))["message"]
     hand.type(first)
     return drawn
 
 
-def some_value(rng: random.Random, low: float, high: float, step: float) -> str:
-    """A number that the control allows, as its field writes it."""
-    if step:
-        return as_field(low + step * rng.randint(0, int((high - low) // step)))
-    return as_field(min(max(low * (high / low) ** rng.random(), low), high))
-
-
 def choose(hand: Hand) -> int:
     """Every option, the present one last."""
-    first, drawn = hand.shows, 0
-    others = [option for option in hand.options if option != first]
-    for option in [*others, first]:
-        drawn += not hand.choose(option)["message"]
-    return drawn
+    first = hand.shows
+    options = [*(option for option in hand.options if option != first), first]
+    return sum(not hand.choose(option)["message"] for option in options)
 
 
 def toggle(hand: Hand) -> int:
-    first = hand.shows
-    drawn = not hand.toggle()["message"]
+    first, drawn = hand.shows, not hand.toggle()["message"]
     assert hand.shows is not first
     return drawn + (not hand.toggle()["message"])
 
@@ -105,3 +87,6 @@ def toggle(hand: Hand) -> int:
 def write(hand: Hand) -> int:
     first = hand.shows
     return sum(not hand.type(text)["message"] for text in (*SENTENCES, first))
+
+
+MOVES = {"slider": slide, "choice": choose, "toggle": toggle, "text": write}

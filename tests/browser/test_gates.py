@@ -5,21 +5,14 @@ No time is asserted here: `make bench-widgets` measures times.
 
 import pytest
 
-from tests.browser.lab import HOST, visiting
-from tests.browser.live import Live, write_notebook
+from benchmarks.widgets.live import Live
 from tests.browser.sweep import FULL
 
 pytestmark = pytest.mark.browser
 
-CELLS = {
-    "kernel": [
-        "from posenc_lib.explorers.sinusoidal import in_kernel",
-        "panel = in_kernel(length=200, dim=128)\npanel",
-    ],
-    "page": [
-        "from posenc_lib import explorers",
-        "panel = explorers.sinusoidal_explorer(length=200, dim=128)\npanel",
-    ],
+PANELS = {
+    "kernel": "from posenc_lib.explorers.sinusoidal import in_kernel as explorer",
+    "page": "from posenc_lib.explorers import sinusoidal_explorer as explorer",
 }
 # Computed in the kernel: 200 x 128 cells of 2 bytes, 5 curves of 200 float32 and their 2 axes in
 # float64 are 58,400 bytes. The rest is labels, the descriptions and Jupyter's own messages.
@@ -28,71 +21,62 @@ BYTES_A_MOVE = {"kernel": 70_000, "page": 12_000}
 UPDATES = 1000 if FULL else 300
 # One copy of every picture kept would be 30 MB in the kernel (the table) and 17 MB in the page,
 # with 300 updates.
-KERNEL_GROWTH = PAGE_GROWTH = 5_000_000
+GROWTH = 5_000_000
 
 
-@pytest.fixture(scope="module", params=CELLS)
+@pytest.fixture(scope="module", params=PANELS)
 def where(request):
     """Where the numbers are computed."""
     return request.param
 
 
 @pytest.fixture(scope="module")
-def opened(lab, browser, where):
-    name = f"gates_{where}.ipynb"
-    write_notebook(lab, name, CELLS[where])
-    with visiting(browser, lab, name) as visit:
-        panel = Live(visit, 1, "panel.start", ".posenc-panel", wanted=True)
-        panel.open(".posenc-views[data-drawn]")
-        yield panel
+def live(opened, where):
+    cells = [PANELS[where], "panel = explorer(length=200, dim=128)\npanel"]
+    with opened(f"gates_{where}.ipynb", cells) as visit:
+        live = Live(visit, 1, "panel.start", ".posenc-panel", wanted=True)
+        live.open(".posenc-views[data-drawn]")
+        yield live
 
 
-@pytest.fixture
-def panel(opened):
-    """The panel at its first state; afterwards the page has asked nobody else for anything."""
-    opened.at("panel.set(start=10)")
-    yield opened
-    assert opened.visit.hosts == {HOST}
-    assert opened.visit.errors == []
-    assert opened.visit.error_outputs() == []
-
-
-def test_a_move_sends_little(panel, where):
+def test_a_move_sends_little(live, where):
+    live.at("panel.set(start=10)")
     for _ in range(6):
-        with panel.traffic() as messages:
-            panel.move()
+        with live.traffic() as messages:
+            live.move()
         assert sum(size for _, size in messages) < BYTES_A_MOVE[where]
-        large = [size for way, size in messages if way == "received" and size > 5_000]
+        large = [size for way, size in messages if way == "Received" and size > 5_000]
         assert len(large) == (where == "kernel"), "the numbers travel once, or not at all"
 
 
-def test_a_drag_ends_in_the_right_state(panel):
-    before = panel.pixels()
-    drag = panel.drag(3)
+def test_a_drag_ends_in_the_right_state(live):
+    live.at("panel.set(start=10)")
+    before = live.pixels()
+    drag = live.drag(1)
     assert drag.frames > 3, "nothing moved"
     assert drag.right, "slider, kernel and picture differ"
     # One picture was under way and one is the newest; a third may stand between them.
     assert drag.after <= 3, "stale states were queued"
-    value, after = panel.ask("panel.start"), panel.pixels()
+    value, after = live.ask("panel.start"), live.pixels()
     table, waves = range(2)  # the third picture does not depend on the first position
     assert after[table] != before[table] and after[waves] != before[waves]
     cell = "float(panel.views[0].values[0, 0])"
-    assert panel.corner() == pytest.approx(panel.ask(cell), abs=2e-4)
-    panel.at("panel.set(start=10)")
-    assert panel.pixels() == before
-    panel.at(f"panel.set(start={value})")
-    assert panel.pixels() == after, "the picture is not the one of its settings"
+    assert live.corner() == pytest.approx(live.ask(cell), abs=2e-4)
+    for start, picture in ((10, before), (value, after)):
+        live.at(f"panel.set(start={start})")
+        assert live.pixels() == picture, "the picture is not the one of its settings"
 
 
-def test_many_updates_leave_nothing_behind(panel):
+@pytest.mark.long
+def test_many_updates_leave_nothing_behind(live):
+    live.at("panel.set(start=10)")
     for _ in range(30):  # lazy set-up happens before the weighing
-        panel.move()
-    kernel, page, figures = panel.kernel_bytes(), panel.page_bytes(), panel.figures()
+        live.move()
+    kernel, page, figures = live.kernel_bytes(), live.page_bytes(), live.figures()
     for _ in range(UPDATES):
-        panel.move()
-    assert panel.figures() == (0, figures[1])
-    panel.settle()
-    assert panel.in_step()
-    assert panel.ask("panel.start") == 10 + 30 + UPDATES
-    assert panel.kernel_bytes() - kernel < KERNEL_GROWTH
-    assert panel.page_bytes() - page < PAGE_GROWTH
+        live.move()
+    assert live.figures() == (0, figures[1])
+    live.settle()
+    assert live.in_step() and live.ask("panel.start") == 10 + 30 + UPDATES
+    assert live.kernel_bytes() - kernel < GROWTH
+    assert live.page_bytes() - page < GROWTH

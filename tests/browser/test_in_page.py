@@ -5,28 +5,25 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.lab import HOST, visiting
-from tests.browser.live import ask, write_notebook
-
 pytestmark = pytest.mark.browser
 
-NAME = "in_page.ipynb"
+SLEEP = "while not Path('wake').exists():\n    time.sleep(0.02)\nPath('wake').unlink()"
 CELLS = [
     "import time\nfrom pathlib import Path\nfrom posenc_lib import explorers\n"
     "from posenc_lib.explorers.sinusoidal import in_kernel",
     "panel = explorers.sinusoidal_explorer(dim=16, length=30)\npanel",
     "kernel = in_kernel(dim=16, length=30)\nkernel",
-    "while not Path('wake').exists():\n    time.sleep(0.02)\nPath('wake').unlink()",
-    "while not Path('wake').exists():\n    time.sleep(0.02)\nPath('wake').unlink()\npanel.reset()",
+    SLEEP,
+    f"{SLEEP}\npanel.reset()",
 ]
 BUSY, BUSY_THEN_RESET = 3, 4
+FIRST = {"dim": 16, "length": 30, "base": 10000.0, "start": 0}
 
 
 class Panel:
     """One panel of the notebook: its controls and its first picture."""
 
     def __init__(self, visit, cell):
-        self.visit, self.page = visit, visit.page
         visit.show_cell(cell)
         self.root = visit.cell(cell).locator(".posenc-panel")
         self.root.locator(".posenc-views[data-drawn]").wait_for()
@@ -36,8 +33,7 @@ class Panel:
         return self.root.locator(".widget-slider", has_text=label).locator(".noUi-handle")
 
     def field(self, label):
-        rows = self.root.locator(".widget-hbox", has_text=label)
-        return rows.locator(".widget-text input")
+        return self.root.locator(".widget-hbox", has_text=label).locator(".widget-text input")
 
     def type(self, label, text):
         self.field(label).fill(text)
@@ -55,30 +51,26 @@ class Panel:
 
 
 @pytest.fixture(scope="module")
-def visit(lab, browser):
-    write_notebook(lab, NAME, CELLS)
-    with visiting(browser, lab, NAME) as visit:
+def visit(opened):
+    with opened("in_page.ipynb", CELLS) as visit:
         for index in range(3):
             visit.run_cell(index)
         yield visit
-        assert visit.errors == []
-        assert visit.hosts == {HOST}
 
 
 @pytest.fixture
 def busy(lab, visit, request):
     """The panels as they stood at first; the kernel is busy until it is woken, at the latest when
     the test is over."""
-    ask(visit.page, "(panel.reset(), kernel.reset())")
+    visit.ask("(panel.reset(), kernel.reset())")
     visit.run_cell(getattr(request, "param", BUSY), wait=False)
-    kernel = f"{visit.panel}.sessionContext.session.kernel"
-    visit.page.wait_for_function(f"() => {kernel}.status === 'busy'")
-    asleep = True
+    status = f"{visit.panel}.sessionContext.session.kernel.status"
+    visit.page.wait_for_function(f"() => {status} === 'busy'")
+    woken = []
 
     def wake():
-        nonlocal asleep
-        if asleep:
-            asleep = False
+        if not woken:
+            woken.append(True)
             (lab.folder / "wake").touch()
             visit.wait_until_idle()
             visit.page.wait_for_timeout(900)  # what the controls held back until now
@@ -89,6 +81,8 @@ def busy(lab, visit, request):
 
 
 def test_everything_but_the_kernel_answers_while_the_kernel_is_busy(visit, busy):
+    kernel = Panel(visit, 2)  # the others would tell nothing if a panel did not need it anyway
+    kernel.slider("length").press("ArrowRight")
     panel = Panel(visit, 1)
     for _ in range(5):
         panel.slider("length").press("ArrowRight")
@@ -109,16 +103,19 @@ def test_everything_but_the_kernel_answers_while_the_kernel_is_busy(visit, busy)
     )
     panel.press("Copy code")
     panel.root.locator(".posenc-said", has_text="Copied.").wait_for()
+    visit.page.evaluate("() => { delete navigator.clipboard.writeText; }")
     call = "sinusoidal_explorer(dim=16, length=35, base=12345.5, start=0)"
     assert call in visit.page.evaluate("() => window.copied")
     panel.type("length", "40")
     panel.says("table, live minus pinned: 40 x 16")
     assert message.inner_text() == ""
+    Panel(visit, 2).says("table: 30 x 16")
     busy()
-    settings, pinned, said = ask(visit.page, "(panel.settings, panel.pinned, panel.message)")
-    assert settings == {"dim": 16, "length": 40, "base": 12345.5, "start": 0}
-    assert pinned == {"dim": 16, "length": 35, "base": 10000.0, "start": 0}
-    assert said == ""
+    kernel.says("table: 31 x 16")
+    settings, pinned, said = visit.ask("(panel.settings, panel.pinned, panel.message)")
+    assert settings == FIRST | {"length": 40, "base": 12345.5}
+    assert (pinned, said) == (FIRST | {"length": 35}, "")
+    panel = Panel(visit, 1)
     panel.shows("base", "12,345.5")
     panel.says("40 x 16")
     panel.press("Live")
@@ -135,12 +132,7 @@ def test_reset_while_the_kernel_is_busy(visit, busy):
     panel.shows("base", "10,000")
     assert panel.slider("length").get_attribute("aria-valuenow") == "30.0"
     busy()
-    assert ask(visit.page, "panel.settings") == {
-        "dim": 16,
-        "length": 30,
-        "base": 10000.0,
-        "start": 0,
-    }
+    assert visit.ask("panel.settings") == FIRST
     panel.says("table: 30 x 16")
     panel.shows("length", "30")
 
@@ -152,51 +144,33 @@ def test_code_that_sets_while_the_hand_moves_leaves_all_in_step(visit, busy):
         panel.slider("length").press("ArrowRight")
     panel.says("table: 34 x 16")
     busy()
-    length = ask(visit.page, "panel.length")
-    assert ask(visit.page, "panel.controls['length'].value") == length
+    length, control = visit.ask("(panel.length, panel.controls['length'].value)")
+    assert control == length
     panel.says(f"table: {length} x 16")
     panel.shows("length", str(length))
     assert panel.slider("length").get_attribute("aria-valuenow") == f"{length}.0"
-    ask(visit.page, "panel.reset()")
+    visit.ask("panel.reset()")
     panel.says("table: 30 x 16")
 
 
-def test_the_kernel_panel_waits_for_its_kernel(visit, busy):
-    """The other tests would tell nothing if a panel did not need the kernel anyway."""
-    panel = Panel(visit, 2)
-    panel.slider("length").press("ArrowRight")
-    visit.page.wait_for_timeout(500)
-    panel.says("table: 30 x 16")
-    busy()
-    panel.says("table: 31 x 16")
-
-
 @pytest.mark.parametrize("cell, name", [(1, "panel"), (2, "kernel")])
-def test_a_typed_number_between_the_steps_of_its_slider_is_kept(visit, cell, name):
+def test_what_is_typed_or_set_from_code_is_kept_and_drawn(visit, cell, name):
     panel = Panel(visit, cell)
-    panel.type("base", "12,345")
-    panel.shows("base", "12,345")
-    visit.page.wait_for_timeout(300)
-    visit.wait_until_idle()
-    panel.shows("base", "12,345")
-    assert ask(visit.page, f"{name}.base") == 12345.0
-    panel.slider("base").press("ArrowRight")
-    panel.shows("base", "14,200")
-    visit.wait_until_idle()
-    assert ask(visit.page, f"{name}.base") == 14200.0
-
-
-@pytest.mark.parametrize("cell, name", [(1, "panel"), (2, "kernel")])
-def test_what_is_set_from_code_is_drawn(visit, cell, name):
-    panel = Panel(visit, cell)
-    ask(visit.page, f"{name}.set(length=50, dim=8, base=777.25)")
+    visit.ask(f"{name}.set(length=50, dim=8, base=777.25)")
     panel.says("table: 50 x 8")
     panel.shows("base", "777.25")
     panel.shows("length", "50")
     assert panel.slider("length").get_attribute("aria-valuenow") == "50.0"
-    ask(visit.page, f"{name}.reset()")
+    visit.ask(f"{name}.reset()")
     panel.says("table: 30 x 16")
-    panel.shows("base", "10,000")
     visit.wait_until_idle()
-    expected = {"dim": 16, "length": 30, "base": 10000.0, "start": 0}
-    assert ask(visit.page, f"{name}.settings") == expected
+    assert visit.ask(f"{name}.settings") == FIRST
+    panel.type("base", "12,345")  # between the steps of its slider
+    visit.page.wait_for_timeout(300)
+    visit.wait_until_idle()
+    panel.shows("base", "12,345")
+    assert visit.ask(f"{name}.base") == 12345.0
+    panel.slider("base").press("ArrowRight")
+    panel.shows("base", "14,200")
+    visit.wait_until_idle()
+    assert visit.ask(f"{name}.base") == 14200.0

@@ -32,24 +32,26 @@ VIEWS = """([compute, settings, data]) => {
 
 SINUSOIDAL = [
     {},
+    {"dim": 30, "length": 61, "base": 12_345.678, "start": 77},
     {"dim": 2, "length": 2},
     {"dim": 2, "length": 512, "base": 2.0},
     {"dim": 512, "length": 512, "start": 100_000},
-    {"dim": 510, "length": 3, "base": 1_000_000.0, "start": 77},
-    {"dim": 30, "length": 61, "base": 12_345.678},
+    {"dim": 510, "length": 3, "base": 1_000_000.0},
     {"dim": 6, "length": 129, "base": 129.0, "start": 4_096},
 ]
-SIZES = [
+RELATIVE = [
     {},
+    {"length": 90, "queries": 5, "offset": 3, "clip": 9, "dim": 6, "head": 3},
     {"length": 1, "queries": 1, "clip": 0, "dim": 2},
     {"length": 128, "queries": 128, "offset": 128, "clip": 64, "dim": 128, "same_query": False},
     {"length": 3, "queries": 2, "offset": 100, "clip": 1, "head": 7},
-    {"length": 90, "queries": 5, "offset": 3, "clip": 9, "dim": 6, "head": 3},
     {"length": 2, "queries": 70, "clip": 30, "dim": 16, "same_query": False, "head": 5},
 ]
 FORMS = [value for _, value in explorers.relative_explorer().controls["form"].options]
-CASES = [("sinusoidal", settings) for settings in SINUSOIDAL]
-CASES += [("relative", {"form": form} | size) for form in FORMS for size in SIZES]
+CASES = [("sinusoidal", settings, i) for i, settings in enumerate(SINUSOIDAL)]
+CASES += [("relative", {"form": f} | size, i) for f in FORMS for i, size in enumerate(RELATIVE)]
+FEW = 2
+"""Of each the first are compared by `make test`, all by `make test-panels`."""
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,10 @@ def as_lists(view):
     return sent | {"x": x, "ys": ys}
 
 
-@pytest.mark.parametrize("compute, settings", CASES)
+@pytest.mark.parametrize(
+    "compute, settings",
+    [pytest.param(*case, marks=[pytest.mark.long] * (i >= FEW)) for *case, i in CASES],
+)
 def test_the_page_computes_what_the_library_computes(page, compute, settings):
     panel = getattr(explorers, f"{compute}_explorer")(**settings)
     assert panel.canvas.page["compute"] == compute
@@ -106,12 +111,9 @@ def test_the_page_computes_what_the_library_computes(page, compute, settings):
             assert there[name] == pytest.approx(here[name], rel=1e-6)
 
 
-def test_every_function_of_the_page_is_tested():
-    assert {compute for compute, _ in CASES} == set(IN_PAGE)
-
-
-def test_the_page_has_the_functions_that_python_knows(page):
+def test_the_page_has_the_functions_that_python_knows_and_all_are_tested(page):
     assert page.evaluate("Object.keys(page.IN_PAGE)") == list(IN_PAGE)
+    assert {compute for compute, *_ in CASES} == set(IN_PAGE)
 
 
 NUMBERS = [
@@ -120,41 +122,31 @@ NUMBERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", NUMBERS)
-def test_numbers_are_written_alike(page, value):
-    assert page.evaluate("v => page.number(v)", value) == number(value)
-    assert page.evaluate("v => page.shown(v)", value) == shown(value)
-    assert page.evaluate("v => page.general(v, 4, true)", value) == f"{value:,.4g}"
-
-
-def test_settings_are_written_alike(page):
+def test_numbers_and_settings_are_written_alike(page):
+    write = "all => all.map(v => [page.number(v), page.shown(v), page.general(v, 4, true)])"
+    expected = [[number(value), shown(value), f"{value:,.4g}"] for value in NUMBERS]
+    assert page.evaluate(write, NUMBERS) == expected
     settings = {"dim": 64, "base": 12_345.678, "form": "T5 causal", "same_query": True, "x": False}
     assert page.evaluate("s => page.listed(s)", settings) == listed(settings)
 
 
-def control(panel, name):
-    return next(c for c in panel.canvas.page["controls"] if c["name"] == name)
-
-
-@pytest.mark.parametrize("present", [10_000.0, 12_345.0, 2.0, 1e6, 3.0])
-@pytest.mark.parametrize("moved", [2.0, 2.1, 12_345.0, 12_600.0, 1e6, 999_999.0, 500.0])
-def test_a_slider_means_the_same_here_and_there(page, moved, present):
+def test_a_slider_means_the_same_here_and_there(page):
     panel = explorers.sinusoidal_explorer()
-    declared, known = panel._declared["base"], control(panel, "base")
-    on_step = declared._nearest(moved)[0]  # where the handle can stand
-    for value in (moved, on_step, on_step * (1 + 1e-7)):
-        there = page.evaluate("([c, v, p]) => page.read(c, v, p)", [known, value, present])
-        assert there == declared.read(value, present)
-
-
-@pytest.mark.parametrize("value", [2, 3, 64, 512, 513, 514, 64.5, 0, -2])
-def test_the_same_values_are_allowed(page, value):
-    panel = explorers.sinusoidal_explorer()
+    controls = {control["name"]: control for control in panel.canvas.page["controls"]}
+    base = panel._declared["base"]
+    for present in (10_000.0, 12_345.0, 2.0, 1e6, 3.0):
+        for moved in (2.0, 2.1, 12_345.0, 12_600.0, 1e6, 999_999.0, 500.0):
+            on_step = base._nearest(moved)[0]  # where the handle can stand
+            values = [moved, on_step, on_step * (1 + 1e-7)]
+            read = "([c, all, p]) => all.map(v => page.read(c, v, p))"
+            there = page.evaluate(read, [controls["base"], values, present])
+            assert there == [base.read(value, present) for value in values], (moved, present)
     for name in ("dim", "base", "start"):
-        try:
-            panel._declared[name].checked(value)
-            fine = True
-        except (TypeError, ValueError):
-            fine = False
-        there = page.evaluate("([c, v]) => page.allowed(c, v)", [control(panel, name), value])
-        assert there == fine
+        for value in (2, 3, 64, 512, 513, 514, 64.5, 0, -2):
+            try:
+                panel._declared[name].checked(value)
+                fine = True
+            except (TypeError, ValueError):
+                fine = False
+            there = page.evaluate("([c, v]) => page.allowed(c, v)", [controls[name], value])
+            assert there == fine, (name, value)

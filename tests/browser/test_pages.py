@@ -7,6 +7,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.browser.lab import HOST
 from tests.tools.notebooks import NOTEBOOK_METADATA
@@ -16,23 +17,23 @@ pytestmark = pytest.mark.browser
 
 NAME = "small"
 CELLS = [
-    nbformat.v4.new_markdown_cell(
+    new_markdown_cell(
         "# A small notebook\n\n$$\\sqrt{a^2 + b^2}$$\n\nGo to [the panel](small.ipynb#The-panel)."
     ),
-    nbformat.v4.new_code_cell(
+    new_code_cell(
         "from posenc_lib import explorers, plots\n"
         "from posenc_lib.explorers.panel import Panel, Slider"
     ),
-    nbformat.v4.new_code_cell("plots.sinusoidal.binary_counter(2)"),
-    nbformat.v4.new_markdown_cell("## The panel"),
-    nbformat.v4.new_code_cell(
+    new_code_cell("plots.sinusoidal.binary_counter(2)"),
+    new_markdown_cell("## The panel"),
+    new_code_cell(
         "def line(slope):\n"
         "    return [plots.views.Curves('line', [0, 1], [0, slope], 'y', 'x', 'y')]\n"
         "panel = Panel(title='A line', controls=[Slider('slope', 2, -5, 5)], compute=line)\npanel"
     ),
-    nbformat.v4.new_code_cell("panel.slope = 3"),
-    nbformat.v4.new_markdown_cell("## Computed in the page"),
-    nbformat.v4.new_code_cell("explorers.sinusoidal_explorer()"),
+    new_code_cell("panel.slope = 3"),
+    new_markdown_cell("## Computed in the page"),
+    new_code_cell("explorers.sinusoidal_explorer()"),
 ]
 NO_KERNEL = "need a running kernel"
 SHOWN = "section.present section.present "  # the slide on the screen
@@ -42,7 +43,7 @@ SHOWN = "section.present section.present "  # the slide on the screen
 def built(tmp_path_factory):
     """The small notebook as a page and as slides."""
     folder = tmp_path_factory.mktemp("pages")
-    notebook = nbformat.v4.new_notebook(cells=CELLS, metadata=NOTEBOOK_METADATA)
+    notebook = new_notebook(cells=CELLS, metadata=NOTEBOOK_METADATA)
     nbformat.write(notebook, folder / f"{NAME}.ipynb")
     build(["html", "slides"], [folder / f"{NAME}.ipynb"], folder / "build")
     return folder / "build"
@@ -87,10 +88,8 @@ def opened(browser, address, refused="", expect_errors=False):
         page.close()
 
 
-def filled(canvas) -> bool:
-    return canvas.evaluate(
-        "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
-    )
+FILLED = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
+PIXELS = "c => c.toDataURL()"
 
 
 def check_panel(panel):
@@ -98,7 +97,7 @@ def check_panel(panel):
     canvas = panel.locator("canvas.posenc-canvas").first
     canvas.wait_for()
     panel.get_by_text(NO_KERNEL).wait_for()
-    assert filled(canvas)
+    assert canvas.evaluate(FILLED)
     typed = panel.locator(".widget-slider + .widget-text input")
     assert typed.evaluate_all("all => all.map(e => e.value)") == ["2"]
     assert panel.locator(".posenc-controls").get_attribute("inert") is not None
@@ -115,17 +114,16 @@ def check_page_panel(panel):
     """A panel that the page computes needs no kernel: its slider draws another picture."""
     canvas = panel.locator("canvas.posenc-canvas").first
     canvas.wait_for()
-    assert NO_KERNEL not in panel.inner_text() and filled(canvas)
-    pixels = "c => c.toDataURL()"
-    before = canvas.evaluate(pixels)
+    assert NO_KERNEL not in panel.inner_text() and canvas.evaluate(FILLED)
+    before = canvas.evaluate(PIXELS)
     panel.locator(".noUi-handle").first.focus()
     panel.page.keyboard.press("PageUp")
     panel.page.wait_for_function(
-        f"([c, before]) => ({pixels})(c) !== before", arg=[canvas.element_handle(), before]
+        f"([c, before]) => ({PIXELS})(c) !== before", arg=[canvas.element_handle(), before]
     )
 
 
-@pytest.mark.parametrize("scheme", ["file", "http"])
+@pytest.mark.parametrize("scheme", ["file", pytest.param("http", marks=pytest.mark.long)])
 def test_the_page_works_alone(browser, built, scheme):
     folder = built / "html"
     with serving(folder) as server:

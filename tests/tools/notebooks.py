@@ -61,8 +61,12 @@ def normalised(notebook: NotebookNode) -> NotebookNode:
     result.nbformat_minor = 5
     taken: set[str] = set()
     for number, cell in enumerate(notebook.cells, start=1):
+        name = cell.get("id") or f"cell-{number:02d}"
+        while name in taken:  # another cell has the same
+            name = f"cell-{number:02d}-{len(taken)}"
+        taken.add(name)
         clean = NotebookNode(
-            id=_free_id(cell.get("id"), number, taken),
+            id=name,
             cell_type=cell.cell_type,
             metadata={key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata},
             source=cell.source.rstrip("\n"),
@@ -76,35 +80,23 @@ def normalised(notebook: NotebookNode) -> NotebookNode:
     return result
 
 
-def _free_id(wanted: str | None, number: int, taken: set[str]) -> str:
-    """The cell's own id, or one from its place where it has none or another cell has the same."""
-    name = wanted or f"cell-{number:02d}"
-    while name in taken:
-        name = f"cell-{number:02d}-{len(taken)}"
-    taken.add(name)
-    return name
-
-
 def _normalised_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
     kept: list[NotebookNode] = []
-    for original in outputs:
-        output = NotebookNode(original)
+    for output in map(NotebookNode, outputs):
         if output.output_type == "stream":
             # how a kernel cuts a stream into messages is chance
             if kept and kept[-1].output_type == "stream" and kept[-1].name == output.name:
                 kept[-1].text += output.text
                 continue
-        elif output.output_type in ("display_data", "execute_result"):
+        elif "data" in output:
             data = {kind: value for kind, value in output.data.items() if kind != WIDGET_VIEW}
             if not data:
                 continue
             for kind in data:
                 if kind.startswith("image/") and isinstance(data[kind], str):
                     data[kind] = data[kind].strip()
-            output.data = data
-            output.metadata = {
-                kind: value for kind, value in output.metadata.items() if kind in data and value
-            }
+            about = {k: value for k, value in output.metadata.items() if k in data and value}
+            output.update(data=data, metadata=about)
             output.pop("transient", None)
         kept.append(output)
     return kept
@@ -123,6 +115,7 @@ def execute(path: Path, *, widgets: bool = False) -> NotebookNode:
     notebook = read(path)
     if widgets:
         notebook.cells.append(nbformat.v4.new_code_cell(RESET))
+    started = [0]
     client = NotebookClient(
         notebook,
         kernel_manager_class=_kernel_manager(),
@@ -132,9 +125,8 @@ def execute(path: Path, *, widgets: bool = False) -> NotebookNode:
         record_timing=False,
         store_widget_state=widgets,
         coalesce_streams=True,
+        on_cell_start=lambda cell, cell_index: started.append(cell_index),
     )
-    started = [0]
-    client.on_cell_start = lambda cell, cell_index: started.append(cell_index)
     try:
         client.execute()
     except (CellExecutionError, TimeoutError) as problem:
@@ -146,48 +138,37 @@ def execute(path: Path, *, widgets: bool = False) -> NotebookNode:
 
 def _kernel_manager() -> type:
     """Starts the Python that runs this, whatever kernels the machine has."""
-    import ipykernel.kernelspec as ipykernel_spec
+    from ipykernel.kernelspec import RESOURCES, get_kernel_dict
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
 
     class ThisPython(AsyncKernelManager):
-        kernel_spec = KernelSpec(
-            resource_dir=ipykernel_spec.RESOURCES, **ipykernel_spec.get_kernel_dict()
-        )
+        kernel_spec = KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
 
     return ThisPython
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.notebooks", description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="run nothing; fail if normalising would change a file"
-    )
+    parser.add_argument("--check", action="store_true", help="run nothing; fail if not normalised")
     parser.add_argument(
         "--compare", action="store_true", help="run, write nothing; fail if any byte would change"
     )
     parser.add_argument("paths", nargs="*", type=Path, help="default: notebooks/*.ipynb")
     options = parser.parse_args(arguments)
-
     paths = options.paths or all_notebooks()
-    if not paths:
-        print(f"no notebooks in {NOTEBOOKS}", file=sys.stderr)
-        return 1
-    changed = 0
+    looking, changed = options.check or options.compare, 0
     for path in paths:
-        before = path.read_text(encoding="utf-8")
         notebook = read(path) if options.check else execute(path)
         after = to_text(normalised(notebook))
-        if after == before:
+        if after == path.read_text(encoding="utf-8"):
             print(f"{path.name}: unchanged")
             continue
         changed += 1
-        if options.check or options.compare:
-            print(f"{path.name}: would change; run `make notebooks`", file=sys.stderr)
-        else:
+        print(f"{path.name}: {'would change; run `make notebooks`' if looking else 'written'}")
+        if not looking:
             path.write_text(after, encoding="utf-8", newline="\n")
-            print(f"{path.name}: written")
-    return 1 if changed and (options.check or options.compare) else 0
+    return 1 if not paths or (changed and looking) else 0
 
 
 if __name__ == "__main__":

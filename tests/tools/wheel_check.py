@@ -4,9 +4,6 @@ From a clean copy of the tracked files, in a folder whose name has a space and a
 ASCII: the wheel holds every file of posenc_lib and nothing else; in an empty environment it runs
 the examples of the README, and says which extra an explorer needs; with the extra "notebooks" every
 explorer opens. Needs nothing but Python, git and a package index.
-
-    --cpu          take the small CPU-only build of torch (for Linux; through uv)
-    --keep FOLDER  leave both archives there
 """
 
 import argparse
@@ -42,12 +39,8 @@ for name in explorers.__all__:
     found = getattr(explorers, name)
     if name.endswith("_explorer"):
         print(f"     {name}: {len(found().picture())} bytes")
-all(getattr(package, name) for package in (experiments, plots) for name in package.__all__)
+[getattr(package, name) for package in (experiments, plots) for name in package.__all__]
 """
-
-
-class Failed(Exception):
-    """The archives lack something."""
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -59,7 +52,7 @@ def run(*command: str | Path, cwd: Path) -> str:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise Failed(f"{' '.join(map(str, command))}\n{done.stdout[-3000:]}")
+        sys.exit(f"wheel-check failed: {' '.join(map(str, command))}\n{done.stdout[-3000:]}")
     return done.stdout
 
 
@@ -100,7 +93,7 @@ def check(work: Path, *, cpu: bool, keep: Path | None) -> None:
     run(builder, "-m", "build", "-o", work / "dist", source, cwd=work)
     (wheel,) = (work / "dist").glob("*.whl")
     if wrong := wrong_in(wheel, source):
-        raise Failed(f"missing in {wheel.name}, or too many: {sorted(wrong)}")
+        sys.exit(f"wheel-check failed: missing in {wheel.name}, or too many: {sorted(wrong)}")
 
     print("2. the wheel alone in an empty environment")
     python = new_python(work / "empty")
@@ -126,10 +119,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="leave both archives in this folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="posenc é ") as work:
-        try:
-            check(Path(work), cpu=options.cpu, keep=options.keep)
-        except Failed as problem:
-            sys.exit(f"wheel-check failed: {problem}")
+        check(Path(work), cpu=options.cpu, keep=options.keep)
     print("wheel-check passed")
 
 

@@ -140,7 +140,10 @@ def encoding_options(encoding: str) -> tuple[str, dict[str, Any]]:
     """
     if encoding == RANDOMISED:
         return "sinusoidal", {}
-    options = {"learned": {"std": 1.0}, "t5": {"buckets": 16, "max_distance": 24}}
+    options: dict[str, dict[str, Any]] = {
+        "learned": {"std": 1.0},
+        "t5": {"buckets": 16, "max_distance": 24},
+    }
     return encoding, options.get(encoding, {})
 
 

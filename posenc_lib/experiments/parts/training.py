@@ -17,7 +17,7 @@ import copy
 import math
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +30,10 @@ from posenc_lib.experiments.parts.training_settings import IGNORED, Batch, Histo
 from posenc_lib.layers.multihead import MultiHeadAttention
 
 _GLOBAL_GENERATOR = threading.Lock()
+Made = TypeVar("Made", bound=nn.Module)
 
 
-def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+def seeded(build: Callable[[], Made], seed: int) -> Made:
     """What `build` makes when the global generator starts from `seed`, which is then put back.
 
     One thread at a time, so that runs in threads of one process draw what they draw alone.
@@ -45,7 +46,7 @@ def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     """
     seed = validation.size("seeded", "seed", seed, minimum=0)
     with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return build()
 
 
@@ -114,11 +115,11 @@ def train(
         if step % settings.every and step != settings.steps:
             continue
         looks.append(_look(model, step, recent, validate))
-        recent = []
-        if settings.patience is None:
+        recent, latest = [], looks[-1].validation
+        if settings.patience is None or latest is None:
             continue
-        if looks[-1].validation < best:
-            best, kept, weights = looks[-1].validation, step, copy.deepcopy(model.state_dict())
+        if latest < best:
+            best, kept, weights = latest, step, copy.deepcopy(model.state_dict())
         elif step - kept >= settings.patience * settings.every:
             break
     if weights is not None:

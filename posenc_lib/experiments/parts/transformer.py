@@ -71,7 +71,8 @@ class TinyTransformer(nn.Module):
         self.vocabulary, self.features = vocabulary, features
         self.read_out = validation.choice(name, "read_out", read_out, READ_OUTS)
         if vocabulary is not None:
-            self.embed = nn.Embedding(validation.size(name, "vocabulary", vocabulary), dim)
+            tokens = validation.size(name, "vocabulary", vocabulary)
+            self.embed: nn.Embedding | nn.Linear = nn.Embedding(tokens, dim)
         else:
             self.embed = nn.Linear(validation.size(name, "features", features), dim)
         self.stack = TransformerStack(
@@ -86,8 +87,8 @@ class TinyTransformer(nn.Module):
         return self.stack.at_start
 
     @property
-    def layers(self) -> nn.ModuleList:
-        """The layers, first to last."""
+    def layers(self) -> Any:
+        """The layers, first to last: a ModuleList of `TransformerLayer`."""
         return self.stack.layers
 
     def forward(

@@ -35,7 +35,10 @@ from posenc_lib.experiments.pictures.digit_models import accuracy
 
 BAG = "bag of words"
 TRAINED = (BAG, "none", "sinusoidal", "learned", "t5", "alibi", "rope")
-OPTIONS = {"learned": {"std": 1.0}, "t5": {"buckets": 16, "max_distance": 24}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "learned": {"std": 1.0},
+    "t5": {"buckets": 16, "max_distance": 24},
+}
 ACCURACY = "accuracy"
 
 
@@ -142,7 +145,7 @@ def untrained_model(
         return TinyTransformer(
             vocabulary=vocabulary, outputs=outputs, dim=settings.dim, heads=settings.heads,
             layers=settings.layers, encoding=encoding, length=settings.words,
-            options=options and dict(options), read_out="mean",
+            options=None if options is None else dict(options), read_out="mean",
         )  # fmt: skip
 
     return seeded(build, seed).eval()

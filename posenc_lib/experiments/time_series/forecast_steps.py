@@ -112,7 +112,7 @@ def build(
     torch.Size([3, 5])
     """
     name, task = prepared.encoding, prepared.task
-    sizes = {
+    sizes: dict[str, Any] = {
         "features": 1, "outputs": prepared.horizon, "dim": dim, "heads": heads,
         "layers": layers, "read_out": "last",
     }  # fmt: skip
@@ -142,7 +142,9 @@ def fit(
 
     def draw(generator: torch.Generator, number: int) -> Batch:
         pick = torch.randint(len(x), (number,), generator=generator)
-        return Batch(x[pick], y[pick], positions if positions.ndim == 1 else positions[pick])
+        if positions is None or positions.ndim == 1:
+            return Batch(x[pick], y[pick], positions)
+        return Batch(x[pick], y[pick], positions[pick])
 
     def validate(trained: torch.nn.Module) -> float:
         held_out = prepared.batches["validation"]

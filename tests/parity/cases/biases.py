@@ -61,12 +61,7 @@ def t5_pair(bidirectional, buckets, max_distance):
     return ours, theirs
 
 
-@parity(
-    "t5",
-    reference="transformers",
-    what="T5Attention.compute_bias",
-    bound=0.0,
-)
+@parity("t5", reference="transformers", what="T5Attention.compute_bias", bound=0.0)
 def t5_bias_of_transformers():
     """Both directions, two settings, queries that continue a cache; the same table."""
     for bidirectional in (True, False):
@@ -78,12 +73,7 @@ def t5_bias_of_transformers():
                 yield from both_or_one(scores(ours, queries, keys), expected[0])
 
 
-@parity(
-    "t5",
-    reference="transformers",
-    what="T5Attention._relative_position_bucket",
-    bound=0.0,
-)
+@parity("t5", reference="transformers", what="T5Attention._relative_position_bucket", bound=0.0)
 def t5_buckets_of_transformers():
     """Every distance up to 100,000 in both directions, in the settings of published models."""
     from transformers.models.t5.modeling_t5 import T5Attention
@@ -178,12 +168,7 @@ def alibi_of_x_transformers():
         yield ours.tril(260), theirs.tril(260)
 
 
-@parity(
-    "alibi",
-    reference=EQUATION,
-    what="Press et al. 2022, section 3",
-    bound=1e-12,
-)
+@parity("alibi", reference=EQUATION, what="Press et al. 2022, section 3", bound=1e-12)
 def alibi_of_the_paper():
     """Head by head and pair by pair, in float64."""
     for heads in (1, 2, 4, 8):
@@ -214,10 +199,7 @@ def kerple_log_of_the_paper():
 
 
 @parity(
-    "kerple_power",
-    reference=EQUATION,
-    what="Chi et al. 2022, section 4, power kernel",
-    bound=1e-12,
+    "kerple_power", reference=EQUATION, what="Chi et al. 2022, section 4, power kernel", bound=1e-12
 )
 def kerple_power_of_the_paper():
     """-r1 |i - j| ** r2, pair by pair."""

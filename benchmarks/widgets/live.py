@@ -1,6 +1,5 @@
 """One live panel in a page: moved by key, dragged, timed, weighed."""
 
-import ast
 import base64
 import time
 from contextlib import contextmanager
@@ -8,29 +7,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-import nbformat
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator
 
-from tests.browser.lab import Lab, Visit
-from tests.tools.notebooks import NOTEBOOK_METADATA
+from tests.browser.lab import Visit
 
 STOPWATCH = Path(__file__).with_name("stopwatch.js").read_text(encoding="utf-8")
 SLIDER = "first position"
 """The label of the slider that is moved: the size of the table stays."""
-MOST = 100_000
 MOVE_MS = 30_000
-
-ASK = """async ([code, expression]) => {
-  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-  const future = kernel.requestExecute({
-    code, silent: true, store_history: false, user_expressions: { answer: expression },
-  });
-  const { content } = await future.done;
-  if (content.status !== 'ok') return 'raise ' + content.ename + ': ' + content.evalue;
-  const { answer } = content.user_expressions;
-  return answer.status === 'ok' ? answer.data['text/plain']
-    : 'raise ' + answer.ename + ': ' + answer.evalue;
-}"""
 
 # From the command to the first picture that is on the screen. A canvas counts its pictures.
 OPEN = """async ([command, drawn]) => {
@@ -40,22 +24,6 @@ OPEN = """async ([command, drawn]) => {
   await document.querySelector(drawn).decode?.();
   return performance.now() - begun;
 }"""
-
-
-def write_notebook(lab: Lab, name: str, cells: list[str]) -> None:
-    """A notebook of these code cells, where this JupyterLab finds it."""
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(text) for text in cells], metadata=NOTEBOOK_METADATA
-    )
-    nbformat.write(notebook, lab.folder / name)
-
-
-def ask(page: Page, expression: str, code: str = "") -> object:
-    """A value from the kernel of the open notebook; `code` runs first."""
-    answer = page.evaluate(ASK, [code, expression])
-    if answer.startswith("raise "):
-        raise RuntimeError(f"the kernel answered: {answer}")
-    return ast.literal_eval(answer)
 
 
 @dataclass
@@ -105,7 +73,7 @@ class Live:
 
     def ask(self, expression: str, code: str = "") -> object:
         """A value from the kernel; `code` runs first."""
-        return ask(self.page, expression, code)
+        return self.visit.ask(expression, code)
 
     def settle(self, seconds: float = 0.6) -> None:
         """Wait until nothing has been drawn for so long and the kernel is idle."""
@@ -192,21 +160,17 @@ class Live:
 
     @contextmanager
     def traffic(self):
-        """A list of (direction, bytes) of every websocket message, filled while it is open."""
+        """A list of (Sent or Received, bytes) of every websocket message while it is open."""
         messages: list[tuple[str, int]] = []
         session = self.page.context.new_cdp_session(self.page)
 
-        def note(direction):
-            def listen(event):
-                frame = event["response"]
-                data = frame["payloadData"]
-                size = len(base64.b64decode(data)) if frame["opcode"] == 2 else len(data.encode())
-                messages.append((direction, size))
+        def note(direction, frame):
+            data = frame["payloadData"]
+            size = len(base64.b64decode(data)) if frame["opcode"] == 2 else len(data.encode())
+            messages.append((direction, size))
 
-            return listen
-
-        session.on("Network.webSocketFrameSent", note("sent"))
-        session.on("Network.webSocketFrameReceived", note("received"))
+        for way in ("Sent", "Received"):
+            session.on(f"Network.webSocketFrame{way}", lambda e, way=way: note(way, e["response"]))
         session.send("Network.enable")
         try:
             yield messages
@@ -214,19 +178,12 @@ class Live:
         finally:
             session.detach()
 
-    def page_bytes(self) -> int:
-        """The page's JavaScript heap and array buffers after a forced collection."""
+    def page_bytes(self, collected: bool = True) -> int:
+        """The page's JavaScript heap and array buffers, after a forced collection or as it is."""
         session = self.page.context.new_cdp_session(self.page)
         session.send("HeapProfiler.enable")
-        for _ in range(2):  # what a finaliser frees goes in the second
+        for _ in range(2 * collected):  # what a finaliser frees goes in the second
             session.send("HeapProfiler.collectGarbage")
-        used = session.send("Runtime.getHeapUsage")
-        session.detach()
-        return int(used["usedSize"] + used.get("backingStorageSize", 0))
-
-    def page_bytes_as_is(self) -> int:
-        """The same without collecting."""
-        session = self.page.context.new_cdp_session(self.page)
         used = session.send("Runtime.getHeapUsage")
         session.detach()
         return int(used["usedSize"] + used.get("backingStorageSize", 0))
@@ -236,11 +193,7 @@ class Live:
         return self.ask("psutil.Process().memory_info().rss", "import gc, psutil; gc.collect()")
 
     def figures(self) -> tuple[int, int]:
-        """matplotlib figures: open in pyplot, and alive at all after a collection.
-
-        The inline backend closes open figures after every message from the page, so those that
-        are left are more likely alive than open.
-        """
+        """matplotlib figures: open in pyplot, and alive at all after a collection."""
         code = (
             "import gc, sys; gc.collect(); _pyplot = sys.modules.get('matplotlib.pyplot'); "
             "_open = len(_pyplot.get_fignums()) if _pyplot else 0; "

@@ -1,0 +1,244 @@
+"""What is kept as a golden snapshot: every panel at some settings, every figure at a typical call.
+
+`test_golden.py` asks that each option of each control and both ends of each slider are among the
+settings, and every function that returns a figure among the calls.
+"""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, partial
+from operator import attrgetter
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+import posenc_lib as lib
+from posenc_lib import encodings, experiments, explorers, plots
+from posenc_lib.experiments import DigitsSettings, Training, full_results
+from posenc_lib.experiments.data.digit_images import split_digits
+from posenc_lib.experiments.lengths.train_short import trained_model as length_model
+from posenc_lib.experiments.parts.training_settings import History, Look
+from posenc_lib.experiments.pictures.digit_models import trained_model as image_model
+from posenc_lib.experiments.text import word_order
+from posenc_lib.experiments.text.order_readers import ORDERS
+from posenc_lib.experiments.time_series import baselines
+from posenc_lib.experiments.time_series.forecast_steps import Forecast
+from posenc_lib.explorers import forecast, lengths
+from posenc_lib.explorers.grid import FORMULAS, LEARNED
+
+HARDLY = Training(steps=1, rate=1e-9)  # trained numbers differ between machines, drawn ones do not
+READERS = ("none", "alibi", "t5", "rope", "sinusoidal", "learned")
+TABLE = np.random.default_rng(0).normal(size=(12, 6))
+NOISE = np.random.default_rng(0).normal(0.0, 0.02, (512, 384))
+
+
+@cache
+def readers() -> dict:
+    """Untrained models for the panel of sentences."""
+    plan = word_order.TextOrderSettings(layers=1)
+    return {name: word_order.untrained_model(plan, "reversed", name, 0) for name in READERS}
+
+
+@cache
+def digit_models(task: str) -> dict:
+    """Models for the panel of shuffled digits."""
+    plan = DigitsSettings(layers=1, dim=16, training=HARDLY)
+    return {name: image_model(plan, task, name, 0)[0] for name in ("none", "sinusoidal_2d")}
+
+
+@cache
+def short(encoding: str):
+    """The model behind the panel of lengths."""
+    return length_model(replace(lengths.SHORT, drawn=HARDLY), "sum", encoding, seed=0)
+
+
+@contextmanager
+def untrained():
+    """Panels that train models take untrained ones."""
+    caches = forecast._model_of, lengths._whole
+    with patch.object(forecast, "fit"), patch.object(lengths, "short_model", short):
+        for each in caches:
+            each.cache_clear()
+        try:
+            yield
+        finally:
+            for each in caches:
+                each.cache_clear()
+
+
+def moved(make, settings: dict):
+    """A panel that was moved to these settings, without training."""
+    with untrained():
+        panel = make()
+        panel.set(**settings)
+    return panel
+
+
+FORMS = ("clipped", "band", "Shaw", "NEZHA", "T5", "T5 causal", "ALiBi", "ALiBi causal")
+SCALED = {"none": "half", "pi": "half", "ntk": "interleaved", "yarn": "half", "llama3": "half"}
+WIDE = {"length": 128, "dim": 256, "heads": 8, "head": 7}
+PANELS = {  # how each is made, and the settings to look at besides the first ones
+    "sinusoidal": (explorers.sinusoidal_explorer, [
+        {"dim": 2, "length": 2, "base": 2.0}, {"dim": 8, "length": 20, "base": 100.0, "start": 5},
+        {"dim": 512, "length": 512, "base": 1e6, "start": 100_000},
+    ]),
+    "learned": (partial(explorers.learned_explorer, TABLE, reference=0, length=8), [
+        {"length": 2, "dim": 1}, {"start": 4, "reference": 11},
+        {"table": "sinusoidal", "reference": 511, "start": 510},
+        {"table": "random start", "length": 512, "dim": 384},
+        {"table": "trained MiniLM", "start": 100, "length": 60, "dim": 64},
+    ]),
+    "relative": (explorers.relative_explorer, [
+        *({"form": form, "length": 9, "queries": 6, "offset": 2, "clip": 3, "dim": 8, "head": head}
+          for head, form in enumerate(FORMS)),
+        {"form": "Shaw", "same_query": False, "dim": 128}, {"form": "clipped", "clip": 0},
+        {"form": "NEZHA", "same_query": False, "dim": 2, "clip": 64},
+        {"form": "T5", "length": 128, "queries": 128, "offset": 128},
+        {"form": "band", "length": 1, "queries": 1, "offset": 100, "clip": 1},
+    ]),
+    "rotary": (explorers.rotary_explorer, [
+        *({"scaling": scaling, "pair_layout": layout, "head_dim": 8, "pair": 2, "length": 20,
+           "start": 3, "trained": 64} for scaling, layout in SCALED.items()),
+        {"head_dim": 2, "length": 2, "base": 2.0, "pair": 0, "scaling": "pi", "factor": 1,
+         "trained": 16},
+        {"head_dim": 128, "length": 512, "start": 100_000, "base": 1e6, "pair": 63,
+         "scaling": "yarn", "factor": 32, "trained": 8192},
+    ]),
+    "lengths": (partial(explorers.length_explorer, length=64), [
+        *({"encoding": name, "reading": ("window", "plain", "sliding")[n % 3], "head": n % 8}
+          for n, name in enumerate(lengths.titles())),
+        {"length": 256, "encoding": "t5", "reading": "sliding"},
+    ]),
+    "word_order": (lambda: explorers.word_order_explorer(models=readers()), [
+        *({"encoding": name, "shown": ORDERS[n % 4], "head": n % 4, "first": 7 * (n == 1),
+           "second": 5 - n, "seed": 99 * (n == 2)} for n, name in enumerate(READERS)),
+        {"second": 7, "sentence": "The zebra of the name is an object here"},
+    ]),
+    "attention": (explorers.attention_explorer, [
+        *({"encoding": name, "length": 6, "head": n % 2,
+           "mask": "causal" if entry.causal_only else ("none", "window")[n % 2]}
+          for n, (name, entry) in enumerate(encodings().items())),
+        {**WIDE, "scale": 20.0, "mask": "causal", "encoding": "alibi"},
+        {"length": 2, "dim": 8, "heads": 1, "scale": 0.1, "sentence": "a_rather_long_token b"},
+    ]),
+    "playground": (explorers.playground_explorer, [
+        {"first": "alibi", "second": "t5", "mask": "causal", "length": 6},
+        {"first": "fire", "second": "cope", "mask": "causal", "length": 6, "repeated": False},
+        {"first": "none", "second": "none", **WIDE}, {"length": 2, "dim": 8, "heads": 1},
+    ]),
+    "forecast": (explorers.forecast_explorer, [
+        {"encoding": "none", "origin": 0, "gaps": True}, {"series": "sp500"},
+        {"encoding": "calendar", "baseline": "ridge", "gaps": True},
+        {"encoding": "sinusoidal, by time", "series": "co2", "baseline": "seasonal naive",
+         "origin": 100},
+    ]),
+    "grid": (partial(explorers.grid_explorer, TABLE, shape=(3, 4), row=1), [
+        *({"encoding": name, "rows": 4, "columns": 6, "row": 3, "column": 1} for name in FORMULAS),
+        {"encoding": LEARNED, "row": 2}, {"rows": 2, "columns": 2, "row": 0, "column": 0},
+        {"base": 2.0},
+        {"rows": 24, "columns": 24, "row": 23, "column": 23, "base": 1e5, "encoding": FORMULAS[1]},
+    ]),
+    "shuffled": (lambda: explorers.shuffle_explorer(digit_models("patches")), [
+        {"image": 5, "moved": 16}, {"image": 359, "moved": 4},
+    ]),
+}  # fmt: skip
+
+
+def layers() -> dict:
+    """One layer of each kind."""
+    kinds = {"none": None, "sinusoidal": lib.SinusoidalEncoding(16), "T5": lib.T5Bias(2, std=1.0)}
+    kinds |= {"Shaw": lib.ShawRelative(8, 3, std=1.0), "ALiBi": lib.AlibiBias(2, causal=False)}
+    return {name: lib.MultiHeadAttention(16, 2, encoding=e).eval() for name, e in kinds.items()}
+
+
+@cache
+def rows(name: str):
+    """The windows of the test part of a series."""
+    history, horizon = (32, 5) if name == "sp500" else (36, 12)
+    series = experiments.measured(name)
+    return experiments.windows(series, "test", history=history, horizon=horizon)
+
+
+TABLES = {"trained": lib.minilm_position_table(), "sinusoidal": lib.sinusoidal_table(512, 384)}
+SOME = (0, 4, 8, 12)
+MAPS = {"a": np.diag([0.5, 0.3, 0.2]) + 0.2 * np.eye(3, k=1), "b": np.full((3, 3), 1 / 3)}
+LEARNT = np.r_[np.ones(4), 0, 0, 0.25, 0], np.r_[np.ones(4), np.full(4, 0.04)]
+REORDERED = {"reversed": [3, 2, 1, 0], "shuffled": [2, 0, 1, 3]}
+LOOKS = History((Look(1, 2.0, 3.0), Look(5, 1.0, 2.5)), 5, False)
+PLAIN = (  # called without an argument
+    "doors.three_doors biases.penalties biases.staircase rotary.decay rotary.wavelengths "
+    "time_series.three_series museum.half_precision museum.shifts"
+)
+RESULTS = {
+    "extrapolation": "lengths.losses lengths.tasks lengths.readings", "text_order":
+    "text.accuracies", "order_budget": "text.budget",
+    "series": "time_series.stored_errors time_series.against_last_value",
+}  # fmt: skip
+FIGURES = {name: lambda name=name: attrgetter(name)(plots)() for name in PLAIN.split()} | {
+    name: lambda name=name, which=which: attrgetter(name)(plots)(full_results(which))
+    for which, names in RESULTS.items() for name in names.split()
+} | {
+    "heatmap": lambda: plots.heatmap([[0.0, 1.0]], "position", "dimension", "value", title="two"),
+    "curves": lambda: plots.curves([1, 9], [[0.0, 1.0]], ["line"], "place", "value", log_x=True),
+    "views_figure": lambda: explorers.sinusoidal_explorer().figure(),
+    "sinusoidal.hands": lambda: plots.sinusoidal.hands([3, 8], 64, SOME),
+    "sinusoidal.table_and_waves": lambda: plots.sinusoidal.table_and_waves(100, 64, SOME),
+    "sinusoidal.binary_counter": lambda: plots.sinusoidal.binary_counter(4),
+    "sinusoidal.similarity_curves": lambda: plots.sinusoidal.similarity_curves([64, 512]),
+    "sinusoidal.precision": lambda: plots.sinusoidal.precision([10, 1000, 10**6], 64),
+    "learned.lookup": lambda: plots.learned.lookup(TABLE[:4, :3], [2, 0, 2]),
+    "learned.training": lambda: plots.learned.training(*LEARNT, trained=4),
+    "learned.norms": lambda: plots.learned.norms(TABLES["trained"]),
+    "learned.similarity": lambda: plots.learned.similarity(TABLES, rows=(64, 192)),
+    "learned.spectrum": lambda: plots.learned.spectrum(TABLES | {"random": NOISE}),
+    "relative.forms": lambda: plots.relative.forms(4, 7, clip=2),
+    "relative.memory": lambda: plots.relative.memory(longest=512, measured_to=64),
+    "relative.invariance": lambda: plots.relative.invariance(layers(), x(), [0, 5, 40]),
+    "attention.weight_maps": lambda: plots.attention.weight_maps(MAPS, "xyz", twins=(0, 2)),
+    "biases.slopes": lambda: plots.biases.slopes([8, 12]),
+    "biases.reversal": lambda: plots.biases.reversal(layers(), x()),
+    "rotary.same_angle": lambda: plots.rotary.same_angle([(0, 2), (5, 7), (5, 3)]),
+    "rotary.layouts": lambda: plots.rotary.layouts(8),
+    "lengths.by_place": lambda: plots.lengths.by_place(
+        {"rope": torch.rand(2, 256), "t5": 9 * torch.rand(2, 40)}
+    ),
+    "lengths.trained_biases": lambda: plots.lengths.trained_biases(
+        {"mine": lib.T5Bias(2, bidirectional=False, std=1.0)}, 5
+    ),
+    "text.distances": lambda: plots.text.distances(["our", "old", "dog", "bites"], REORDERED),
+    "time_series.training": lambda: plots.time_series.training(LOOKS),
+    "time_series.forecasts": lambda: plots.time_series.forecasts(
+        {"seasonal": baselines.seasonal_naive(rows("co2"), 12)}, rows("co2"), 40, "ppm"
+    ),
+    "time_series.hugging": lambda: plots.time_series.hugging(
+        Forecast(baselines.last_value(rows("sp500")), rows("sp500"))
+    ),
+    "images.cut": lambda: plots.images.cut(split_digits("train")[0][7]),
+    "images.maps": lambda: plots.images.maps(
+        {name: explorers.grid_explorer(encoding=name).views[0].values for name in FORMULAS}, (3, 7)
+    ),
+    "images.learned_map": lambda: plots.images.learned_map(
+        NOISE[:64], split_digits("train")[0].mean(0).numpy(), (3, 7)
+    ),
+    "images.results": lambda: plots.images.results(
+        full_results("digits"), {"pixels": 0.28, "patches": 0.59}
+    ),
+}  # fmt: skip
+x = partial(torch.randn, 4, 6, 16)
+
+
+def drawn(name: str):
+    """A figure from the same draws, whatever was drawn before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return FIGURES[name]()
+
+
+CASES = {
+    topic: {
+        ", ".join(f"{name}={value}" for name, value in settings.items()) or "at first":
+        partial(moved, make, settings) for settings in ({}, *others)
+    }
+    for topic, (make, others) in PANELS.items()
+} | {"figures": {name: partial(drawn, name) for name in sorted(FIGURES)}}  # fmt: skip
