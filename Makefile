@@ -82,7 +82,7 @@ test-lint: $(TEST_TOOLS)  ## ruff, mypy, and the notebooks are normalised
 	$(PY) -m ruff check --no-cache .
 	$(PY) -m ruff format --no-cache --check .
 	$(PY) -m mypy
-	$(PY) -m tests.tools.notebooks --check
+	$(PY) -m tools.notebooks --check
 
 test-library: $(TEST_TOOLS)  ## laws, parity, doctests and notebook lint, with shapes checked at run time
 	$(TITLE) 'Library, doctests and notebook lint, with shape checks'
@@ -114,18 +114,18 @@ test-panels: $(TEST_TOOLS)  ## every control of every panel over all that it all
 	POSENC_SWEEP=full $(PY) -m pytest tests/browser -m browser
 
 notebooks: $(TEST_TOOLS)  ## run every notebook again and store its outputs, normalised
-	$(PY) -m tests.tools.notebooks
+	$(PY) -m tools.notebooks
 
 # nbval never compares pictures. On the machine that made them, this does.
 notebooks-compare: $(TEST_TOOLS)  ## run every notebook, write nothing; fail if a byte would change
-	$(PY) -m tests.tools.notebooks --compare
+	$(PY) -m tools.notebooks --compare
 
 # The first run fetches JavaScript through npm, which comes with the test tools. Others ask nobody.
 html: $(TEST_TOOLS)  ## every notebook as a page that needs no kernel and no network: build/html
-	$(PY) -m tests.tools.pages html
+	$(PY) -m tools.pages html
 
 slides: $(TEST_TOOLS)  ## the same as slides: build/slides
-	$(PY) -m tests.tools.pages slides
+	$(PY) -m tools.pages slides
 
 # EXPERIMENTS="digits series:co2" trains those alone, EXPERIMENTS=--missing what is not stored yet.
 experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 25 min)
@@ -151,10 +151,10 @@ format: $(TEST_TOOLS)  ## ruff: mend and format
 	$(PY) -m ruff format .
 
 binder-check: $(TEST_TOOLS)  ## replay the Binder recipe as an ordinary user
-	$(PY) tests/tools/binder_check.py $(BINDER_ARGS)
+	$(PY) tools/binder_check.py $(BINDER_ARGS)
 
 wheel-check:  ## build the package, try it in an empty environment (about 5 minutes; CPU=1 as above)
-	"$(PYTHON)" -m tests.tools.wheel_check $(if $(CPU),--cpu)
+	"$(PYTHON)" -m tools.wheel_check $(if $(CPU),--cpu)
 
 clean:  ## remove .venv and what tools left behind
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

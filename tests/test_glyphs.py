@@ -81,10 +81,10 @@ def test_the_picture_shows_the_code():
 def test_known_letters_are_drawn_as_matplotlib_draws_them():
     drawn = io.BytesIO()
     with teaching_style():
-        figure = matplotlib.figure.Figure((4, 1), dpi=100)
+        figure = matplotlib.figure.Figure((4, 1), dpi=100, layout="constrained")
         figure.text(0.1, 0.4, "é √ α")
         figure.savefig(drawn, format="png", dpi=100)
-        ours = TeachingFigure("A word.", (4, 1), layout="none")
+        ours = TeachingFigure("A word.", (4, 1))
         ours.text(0.1, 0.4, "é √ α")
         ours_drawn = io.BytesIO()
         ours.savefig(ours_drawn, format="png", dpi=100)

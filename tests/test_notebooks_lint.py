@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from posenc_lib import explorers
 from tests.tools import notebook_rules as rules
 from tests.tools.notebook_rules import RULES, Notebook
-from tests.tools.notebooks import NOTEBOOKS, WIDGET_VIEW, all_notebooks, normalised, read, to_text
+from tools.notebooks import NOTEBOOKS, WIDGET_VIEW, all_notebooks, normalised, read, to_text
 
 PATHS = all_notebooks()
 NAMES = tuple(path.name for path in PATHS)

@@ -10,9 +10,9 @@ import tarfile
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.tools.notebooks import WIDGET_VIEW
-from tests.tools.pages import deck, export, npm
-from tests.tools.pages.markdown import blocks
+from tools.notebooks import WIDGET_VIEW
+from tools.pages import deck, export, npm
+from tools.pages.markdown import blocks
 
 # ------------------------------------------------------------------------- pinned JavaScript
 

@@ -21,7 +21,14 @@ from posenc_lib.experiments.pictures.counting import counted_accuracy, token_kin
 from posenc_lib.experiments.pictures.digit_models import accuracy
 from posenc_lib.experiments.text.order_readers import ORDERS, first_weights, natural, orders
 from posenc_lib.experiments.time_series import baselines, leaks
-from posenc_lib.explorers.attention_layer import DIM, LENGTH, attend, embeddings, made, projections
+from posenc_lib.explorers.attention_layer import (
+    DIM,
+    LENGTH,
+    attend,
+    embeddings,
+    encoding_of,
+    projections,
+)
 from posenc_lib.explorers.grid import AHEAD, FORMULAS, LEARNED, ONE_AXIS, ONES, TWO_AXES
 from posenc_lib.explorers.lengths import SHORT, attention_weights
 from posenc_lib.explorers.rotary import SCALINGS
@@ -169,7 +176,7 @@ def test_the_panel_computes_what_the_layer_does(name, causal):
     causal |= name in CAUSAL
     x, mask = embeddings(list("abcabca"), 24), torch.ones(7, 7, dtype=torch.bool)
     mask = mask.tril() if causal else mask
-    encoding = made(name, 24, 3, causal=causal, length=7)
+    encoding = encoding_of(name, 24, 3, causal=causal, length=7)
     layer = lib.MultiHeadAttention(24, 3, encoding=encoding, causal=causal, bias=False)
     with torch.no_grad():
         for linear, matrix in zip((layer.to_query, layer.to_key), projections(24), strict=True):
@@ -225,7 +232,7 @@ def test_the_reader_s_seed_is_left_alone_and_numbers_stay_when_sizes_grow():
     plots.biases.penalty_curves(9, slope=0.25, r1=2.0, rate=0.5, exponent=1.5)
     assert torch.equal(state, torch.get_rng_state())
     close(embeddings(["a"], 64)[:, :8], embeddings(["a"], 8))
-    small, large = (made("learned", d, 2, causal=False, length=5).weight for d in (16, 32))
+    small, large = (encoding_of("learned", d, 2, causal=False, length=5).weight for d in (16, 32))
     close(small.detach(), large[:, :16].detach())
 
 

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import posenc_lib
-from tests.tools import wheel_check
+from tools import wheel_check
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -71,7 +71,7 @@ def third_party_imports(source: str) -> set[str]:
             tops |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             tops.add(node.module.split(".")[0])
-    return tops - {"posenc_lib", "tests", "benchmarks"} - sys.stdlib_module_names
+    return tops - {"posenc_lib", "tests", "benchmarks", "tools"} - sys.stdlib_module_names
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,7 @@ def third_party_imports(source: str) -> set[str]:
         ("posenc_lib", [RUN_TIME]),
         ("tests", [RUN_TIME, TEST]),
         ("benchmarks", [RUN_TIME, TEST]),
+        ("tools", [RUN_TIME, TEST]),
     ],
 )
 def test_every_import_is_declared(folder, files):

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import nbformat
 from playwright.sync_api import BrowserContext, Locator, Page, sync_playwright
 
-from tests.tools.notebooks import NOTEBOOK_METADATA, NOTEBOOKS, ROOT, WIDGET_VIEW
+from tools.notebooks import NOTEBOOK_METADATA, NOTEBOOKS, ROOT, WIDGET_VIEW
 
 HOST = "127.0.0.1"
 START_SECONDS = 90

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.lab import Visit
-from tests.tools.notebooks import WIDGET_VIEW
+from tools.notebooks import WIDGET_VIEW
 
 READER = Path(__file__).with_name("reader.js").read_text(encoding="utf-8")
 PATIENCE_MS = 20_000

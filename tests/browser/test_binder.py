@@ -12,7 +12,7 @@ import pytest
 
 from tests.browser.lab import HOST, ROOT, Lab, lab_arguments, serving, visiting
 from tests.browser.reader import Reader
-from tests.tools.binder_check import clone
+from tools.binder_check import clone
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.reader import Reader
 from tests.browser.sweep import sweep
-from tests.tools.notebooks import all_notebooks
+from tools.notebooks import all_notebooks
 
 pytestmark = pytest.mark.browser
 

@@ -10,8 +10,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.browser.lab import HOST
-from tests.tools.notebooks import NOTEBOOK_METADATA
-from tests.tools.pages.__main__ import build
+from tools.notebooks import NOTEBOOK_METADATA
+from tools.pages.__main__ import build
 
 pytestmark = pytest.mark.browser
 

@@ -16,7 +16,7 @@ from statistics import median
 
 from nbformat import NotebookNode
 
-from tests.tools.notebooks import read
+from tools.notebooks import read
 
 START = "00_start_here.ipynb"
 

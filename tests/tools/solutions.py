@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tests.tools.notebooks import NOTEBOOKS, read
+from tools.notebooks import NOTEBOOKS, read
 
 
 def folded_solutions(name: str, **imported: Any) -> dict[str, Any]:

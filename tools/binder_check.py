@@ -1,4 +1,4 @@
-"""Replay the Binder recipe where no Docker is: `python tests/tools/binder_check.py [--keep]`.
+"""Replay the Binder recipe where no Docker is: `python tools/binder_check.py [--keep]`.
 
 Run as a file, it needs nothing but repo2docker, which writes the Dockerfile that a Binder would
 build. Its last part, which installs this repository, is run here step by step: on a fresh copy of
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 START_PAGE = "notebooks/00_start_here.ipynb"
 NOBODY = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
 # What the image has before our recipe runs, and what a recipe can break: it is put into the

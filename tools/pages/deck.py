@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from tests.tools.notebooks import WIDGET_VIEW
-from tests.tools.pages.markdown import blocks
+from tools.notebooks import WIDGET_VIEW
+from tools.pages.markdown import blocks
 
 WIDTH, HEIGHT = 1280, 720
 """The stage that reveal.js scales to the screen, in its own pixels, as deck.css knows it."""

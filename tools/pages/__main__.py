@@ -1,4 +1,4 @@
-"""Write the notebooks as pages or slides: `python -m tests.tools.pages {html,slides} [paths]`.
+"""Write the notebooks as pages or slides: `python -m tools.pages {html,slides} [paths]`.
 
 They go to build/html and build/slides. The notebooks are run, not changed. The pages need neither
 a kernel nor a network, from a folder or from a web server; only the first run asks the npm
@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.tools.notebooks import ROOT, all_notebooks, execute
-from tests.tools.pages import export, npm
+from tools.notebooks import ROOT, all_notebooks, execute
+from tools.pages import export, npm
 
 KINDS = {"html": export.page, "slides": export.deck}
 
@@ -43,7 +43,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.tools.pages", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.pages", description=__doc__)
     parser.add_argument("kind", choices=[*KINDS, "both"])
     parser.add_argument("paths", nargs="*", type=Path, help="default: notebooks/*.ipynb")
     options = parser.parse_args(arguments)

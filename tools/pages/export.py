@@ -10,7 +10,7 @@ from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from tests.tools.pages.deck import HEIGHT, WIDTH, as_deck
+from tools.pages.deck import HEIGHT, WIDTH, as_deck
 
 TEMPLATES = Path(__file__).with_name("templates")
 STATE = "application/vnd.jupyter.widget-state+json"

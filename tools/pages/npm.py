@@ -13,7 +13,7 @@ import tarfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tests.tools.notebooks import ROOT
+from tools.notebooks import ROOT
 
 PACKAGES = json.loads(Path(__file__).with_name("packages.json").read_text(encoding="utf-8"))
 CACHE = ROOT / "build" / "npm"

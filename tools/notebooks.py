@@ -1,4 +1,4 @@
-"""Execute and normalise the notebooks: `python -m tests.tools.notebooks [--check] [paths]`.
+"""Execute and normalise the notebooks: `python -m tools.notebooks [--check] [paths]`.
 
 The .ipynb files are the source and carry their outputs. Running this twice changes nothing, so a
 difference in git is a difference in what a learner sees.
@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 SECONDS_A_CELL = 120
 
@@ -149,7 +149,7 @@ def _kernel_manager() -> type:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.tools.notebooks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description=__doc__)
     parser.add_argument("--check", action="store_true", help="run nothing; fail if not normalised")
     parser.add_argument(
         "--compare", action="store_true", help="run, write nothing; fail if any byte would change"

@@ -1,4 +1,4 @@
-"""Build both archives and try the wheel as a stranger would: `python -m tests.tools.wheel_check`.
+"""Build both archives and try the wheel as a stranger would: `python -m tools.wheel_check`.
 
 From a clean copy of the tracked files, in a folder whose name has a space and a letter outside
 ASCII: the wheel holds every file of posenc_lib and nothing else; in an empty environment it runs
@@ -17,7 +17,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 BUILD = "build==1.6.1"
 
 NAMES_THE_EXTRA = """
@@ -114,7 +114,7 @@ def check(work: Path, *, cpu: bool, keep: Path | None) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.tools.wheel_check")
+    parser = argparse.ArgumentParser(prog="python -m tools.wheel_check")
     parser.add_argument("--cpu", action="store_true", help="the CPU-only build of torch")
     parser.add_argument("--keep", type=Path, help="leave both archives in this folder")
     options = parser.parse_args()

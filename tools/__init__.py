@@ -1,0 +1,1 @@
+"""Commands of the repository: notebooks and pages written, the recipe and the wheel tried."""
