@@ -32,7 +32,7 @@ from posenc_lib.experiments.lengths import evaluation, settings, train_short
 from posenc_lib.experiments.parts import parallel
 from posenc_lib.experiments.parts.training_settings import IGNORED
 from posenc_lib.experiments.pictures import digit_models
-from posenc_lib.experiments.text import word_order
+from posenc_lib.experiments.text import word_budget, word_order
 from posenc_lib.experiments.time_series import baselines, comparison, forecast_steps, forecasting
 
 BRIEF = Training(steps=4, batch=8, rate=1e-2, every=2)
@@ -333,6 +333,20 @@ def test_the_same_call_spreads_over_a_dask_cluster(kind):
         log = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.transition_log))
     assert there == here
     assert log > 0, "nothing went through the cluster"
+
+
+def test_a_setting_of_the_budget_reaches_the_encoding_and_its_record():
+    plan = word_budget.OrderBudgetSettings(words=(2, 4), steps=(1,), training=BRIEF)
+    for encoding, setting in word_budget.TRAINED[:2]:
+        records = word_budget.one_run(plan, "places", encoding, setting, 0)
+        assert [(r.at, r.encoding, r.setting) for r in records] == [
+            (2, encoding, setting), (4, encoding, setting)
+        ]  # fmt: skip
+        options = setting or None
+        model = word_order.untrained_model(
+            TextOrderSettings(), "topic", encoding, 0, options=options
+        )
+        assert model.at_start.base == setting.get("base", 10_000.0)
 
 
 def test_text_order_and_digits_are_tidy():

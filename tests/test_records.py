@@ -41,20 +41,23 @@ def test_the_table_shows_mean_and_spread():
     assert one.splitlines()[2] == "| rope | 33.000 |"
 
 
+VARIANTS = (
+    ("rope", {}), ("rope", {"base": 10.0}), ("rope", {"by_time": True, "rate": 1e-3}), ("t5", {})
+)  # fmt: skip
 SETTINGS = Results(
-    Record("text", "rope", seed, 32, "loss", value + seed, setting)
-    for value, setting in ((1.0, {}), (3.0, {"base": 10.0}), (5.0, {"by_time": True, "rate": 1e-3}))
+    Record("text", encoding, seed, 32, "loss", 2.0 * number + seed, setting)
+    for number, (encoding, setting) in enumerate(VARIANTS)
     for seed in (0, 1)
 )
 
 
 def test_a_setting_is_a_field_and_a_label_says_it_in_words():
-    labels = ["rope", "rope, base 10", "rope, by time, rate 0.001"]
+    labels = ["rope", "rope, base 10", "rope, by time, rate 0.001", "t5"]
     assert SETTINGS.values("label") == labels
     assert SETTINGS.values("setting") == [{}, {"base": 10.0}, {"by_time": True, "rate": 1e-3}]
-    assert SETTINGS.values("encoding") == ["rope"]
+    assert SETTINGS.values("encoding") == ["rope", "t5"]
     assert SETTINGS.where(label=labels[1]) == SETTINGS.where(setting={"base": 10.0})
-    assert [SETTINGS.mean(label=label) for label in labels] == [1.5, 3.5, 5.5]
+    assert [SETTINGS.mean(label=label) for label in labels] == [0.5, 2.5, 4.5, 6.5]
     rows = SETTINGS.table(rows="label", digits=1).splitlines()[2:]
     assert rows == [f"| {label} | {SETTINGS.mean(label=label)} ± 0.7 |" for label in labels]
 
