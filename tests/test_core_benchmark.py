@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import gpu
-from benchmarks.core import editions, report
+from benchmarks.core import report
 from benchmarks.core.jobs import BEFORE, NOW
 from benchmarks.reads import reads
 
@@ -48,14 +47,6 @@ def test_a_wrong_result_and_a_waiting_host_are_not_reached(gap, count, said):
     assert verdict(report.aims(jobs), "T5, forward: the host") == said
 
 
-@pytest.mark.parametrize(("extra", "said"), [(99.0, "reached"), (101.0, "not reached")])
-def test_an_aim_on_a_gpu_is_judged_by_its_rows(extra, said):
-    row = {"bias": "T5", "length": 16384, "way": "flex=None", "extra_mb": extra}
-    aims = list(gpu.aims({"attention": [{**row, "bias": "ALiBi", "error": "failed"}, row]}))
-    assert verdict(aims, "T5, 16,384: at most 100 MB") == said
-    assert verdict(aims, "ALiBi, 16,384: at most 6") == "not measured"
-
-
 def test_every_kind_of_read_is_counted():
     numbers = torch.arange(3)
     assert reads(lambda: numbers + 1) == 0
@@ -71,9 +62,3 @@ def test_without_cuda_nothing_is_measured(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout == "There is no CUDA here, so nothing was measured.\n"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_without_the_first_commit_it_says_so(monkeypatch):
-    monkeypatch.setattr(editions, "COMMIT", "0" * 40)
-    with pytest.raises(SystemExit, match="full clone"), editions.first_edition():
-        pass

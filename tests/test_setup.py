@@ -245,21 +245,6 @@ def test_the_citation_has_what_the_format_asks_for():
     assert cited["authors"] == PROJECT["project"]["authors"]
 
 
-@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
-def test_an_issue_form_is_one_that_github_shows(path):
-    form = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if path.stem == "config":
-        assert all(set(link) == {"name", "url", "about"} for link in form["contact_links"])
-        return
-    assert form["name"] and form["description"]
-    ids = [field["id"] for field in form["body"]]
-    assert len(set(ids)) == len(ids)
-    for field in form["body"]:
-        assert field["type"] in {"textarea", "input", "dropdown", "checkboxes"}
-        assert field["attributes"]["label"]
-    assert any(field.get("validations", {}).get("required") for field in form["body"])
-
-
 # ---------------------------------------------------------------------------------- the workflows
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
