@@ -9,7 +9,16 @@ from tools.notebooks import all_notebooks
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("name", [path.name for path in all_notebooks()])
+# Running these takes half a minute or more of training each. nbval runs all their cells; here
+# notebook 9, which trains as well, stands for them.
+TRAIN = ("07_longer_than_trained.ipynb", "08_text.ipynb", "10_images.ipynb")
+NAMES = [
+    pytest.param(path.name, marks=pytest.mark.long if path.name in TRAIN else ())
+    for path in all_notebooks()
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_and_its_panels_keep_working(opened, name):
     with opened(name) as visit:
         visit.run_all()
