@@ -1,4 +1,12 @@
-"""Live panels. Each explorer is a short declaration over one shared machinery (`panel`)."""
+"""Live panels. Each explorer is a short declaration over one shared machinery.
+
+- `panel` ties it together; sliders, choices and fields are `controls` (their wires in the page
+  `controls.js`), the buttons above them `tools` (`toolbar.js`)
+- what is drawn: `canvas` sends it, `canvas.js`, `heatmap.js` and `curves.js` draw it; `pinned` is
+  the picture to compare with
+- `page`, `page_*.js`: panels that are computed in the page, without a kernel
+- one file for each panel, by its topic
+"""
 
 from __future__ import annotations
 
