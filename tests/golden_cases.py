@@ -75,6 +75,10 @@ def moved(make, settings: dict):
     return panel
 
 
+ATTENDED = (  # a law goes through all encodings, a picture of each kind is enough
+    "none", "sinusoidal", "learned_2d", "timing", "rope", "rope_2d", "xpos", "rope_dynamic_ntk",
+    "shaw", "transformer_xl", "t5", "alibi", "fire", "cope",
+)  # fmt: skip
 FORMS = ("clipped", "band", "Shaw", "NEZHA", "T5", "T5 causal", "ALiBi", "ALiBi causal")
 SCALED = {"none": "half", "pi": "half", "ntk": "interleaved", "yarn": "half", "llama3": "half"}
 WIDE = {"length": 128, "dim": 256, "heads": 8, "head": 7}
@@ -117,8 +121,8 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
     ]),
     "attention": (explorers.attention_explorer, [
         *({"encoding": name, "length": 6, "head": n % 2,
-           "mask": "causal" if entry.causal_only else ("none", "window")[n % 2]}
-          for n, (name, entry) in enumerate(encodings().items())),
+           "mask": "causal" if encodings()[name].causal_only else ("none", "window")[n % 2]}
+          for n, name in enumerate(ATTENDED)),
         {**WIDE, "scale": 20.0, "mask": "causal", "encoding": "alibi"},
         {"length": 2, "dim": 8, "heads": 1, "scale": 0.1, "sentence": "a_rather_long_token b"},
     ]),

@@ -15,6 +15,7 @@ ROOMS = (
     "experiments", "faults", "plots", "checks", "explorers",
 )  # fmt: skip
 LIBRARY = Path(posenc_lib.__file__).parent
+CONTRIBUTING = (LIBRARY.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def imports():
@@ -48,10 +49,13 @@ def test_no_two_files_import_each_other():
 def test_each_room_says_what_every_file_in_it_holds():
     for room in ROOMS:
         assert f"`{room}`" in posenc_lib.__doc__, room
+    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", CONTRIBUTING, re.MULTILINE)
+    assert tuple(rows[: len(ROOMS)]) == ROOMS, "the table of CONTRIBUTING has their order"
     for room in ("base", "embeddings", "rotary", "scores", "layers", "convert", "lessons"):
         package = importlib.import_module(f"posenc_lib.{room}")
         files = {info.name for info in pkgutil.iter_modules(package.__path__)}
-        assert files == set(re.findall(r"`(\w+)`", package.__doc__)), room
+        named = set(re.findall(r"`(\w+)`", package.__doc__))
+        assert files == named, f"the docstring of posenc_lib/{room}/__init__.py names its files"
 
 
 def test_no_room_has_the_name_of_a_flat_name_which_it_would_hide():

@@ -1,12 +1,13 @@
 """What position does in real work: one tiny Transformer, every encoding, several seeds, controls.
 
-- `parts`: the model, its training, the records of what was measured
+- `parts`: the Transformer, its training, the records of what was measured
 - `data`: without a download: prose and its windows, drawn sequences, digits, measured series
 - `lengths`: `extrapolation`, trained short and tested long
 - `text`: `text_order` and `order_budget`, whether and how soon a reader learns word order
 - `pictures`: `digits`, with one coordinate, with two, with none
 - `time_series`: `series`, forecasts beside simple rules
-- `shipped_results`: the full results; `python -m posenc_lib.experiments` trains them again
+- `shipped_results`: reads the full results in `results/`; `python -m posenc_lib.experiments`
+  trains them again
 
 Each experiment is a function of its settings; `Settings.small()` is the version that a notebook
 really trains, in a few seconds. `__init__.pyi` is the list of names, with their files.

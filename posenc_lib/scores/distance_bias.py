@@ -4,7 +4,7 @@
 
 n queries and m keys in a row have n + m - 1 different distances, so f is computed that often and
 not n * m times (`distance_rows`). T5, ALiBi, KERPLE and Sandwich are one method on top of this
-file.
+file; FIRE has a second one, for queries past its threshold.
 
 Source: Huang et al. 2018, "Music Transformer", section 3.4.1 (the skew); Golub and Van Loan,
 "Matrix Computations", section 4.7 (Toeplitz matrices).
