@@ -22,8 +22,9 @@ BUILD = "build==1.6.1"
 
 NAMES_THE_EXTRA = """
 import posenc_lib
+from posenc_lib.experiments.data.digit_images import split_digits
 for get in (lambda: posenc_lib.explorers.sinusoidal_explorer, lambda: posenc_lib.plots.heatmap,
-            lambda: posenc_lib.experiments.data.digit_images.split_digits("test"),
+            lambda: split_digits("test"),
             lambda: posenc_lib.experiments.side_by_side(list, [])):
     try:
         get()
