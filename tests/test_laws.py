@@ -287,8 +287,9 @@ OWN_WAY = {
     "sinusoidal", "learned", "rope", "rope_half", "rope_dynamic_ntk", "shaw", "transformer_xl",
     "alibi", "cope",
 }  # fmt: skip
+every_graph = pytest.mark.every_graph
 graphs = pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.every_graph] * (n not in OWN_WAY)) for n in ENTRIES]
+    "name", [pytest.param(n, marks=() if n in OWN_WAY else every_graph) for n in ENTRIES]
 )
 
 
@@ -332,14 +333,18 @@ def test_a_stack_and_its_fused_attention_compile():
 
 
 @pytest.mark.unchecked
-@pytest.mark.every_graph
 @pytest.mark.parametrize(
     ("name", "options", "more"),
-    [(n, {"dynamic": each}, {}) for n in ENTRIES for each in (False, True)]
+    [
+        pytest.param(n, {"dynamic": each}, {}, marks=every_graph if each or n != "alibi" else ())
+        for n in ENTRIES for each in (False, True)
+    ]
     + [
+        pytest.param(*case, marks=every_graph) for case in (
         ("rope", {}, {"rotary_dim": 4}), ("rope_dynamic_ntk", {}, {"trained_length": 4}),
         ("rope_yarn", {}, {"form": "code"}), ("nezha", {}, {"form": "code"}),
         ("shaw", {}, {"values": False}), ("fire", {}, {"threshold": 3.0}),
+        )
     ],
 )  # fmt: skip
 def test_compiled_for_counted_positions_and_for_any_length(name, options, more):
