@@ -183,6 +183,7 @@ def bad_tensors(kind, name, value):
     yield from (value.to(dtype) for dtype in LOSSY)
     yield from [value.bool()] if kind != "Bool" else []
     yield from [value.long()] if kind in ("Float", "Bool") else []
+    yield from [value.to(torch.uint8)] if kind == "Bool" else []  # ~ of bytes is no mask
     yield from [value.float()] if kind in ("Int", "Bool") else []
     yield from [value * NAN, value / 0.0] if kind in ("Num", "Shaped") else []
     yield from [value.half(), value.bfloat16()] if position else []

@@ -5,6 +5,7 @@ import json
 import math
 import pydoc_data.topics
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -206,3 +207,10 @@ def test_windows_are_stretches_of_one_part(name):
 def test_bad_input_is_refused(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_the_numbers_of_words_are_those_of_the_training_text():
+    texts = [text for topic in prose.paragraphs("train").values() for text in topic]
+    counts = Counter(" ".join(texts).lower().split())
+    known = word_windows.words_of(torch.arange(1000), vocabulary=1000)
+    assert known == sorted(counts, key=lambda word: (-counts[word], word))[:1000]

@@ -90,6 +90,12 @@ def test_a_window_of_keys_reaches_32_tokens_back():
     assert mask.sum(1).tolist() == [min(i + 1, 32) for i in range(256)]
 
 
+def test_what_is_not_scored_counts_neither_as_right_nor_as_wrong():
+    logits = torch.eye(3)[None, [0, 1, 2, 0]] * 9  # says 0, 1, 2, 0
+    loss, right = evaluation.scores(logits, torch.tensor([[0, 2, IGNORED, IGNORED]]))
+    assert right == 0.5 and loss == pytest.approx(4.5, abs=1e-3)
+
+
 def test_a_uniform_guess_scores_the_floor():
     batch = evaluation.scored_batch(LENGTHS, "noise", "test", 64)
     logits, target = evaluation.plain(Recorder(10), batch, "rope", LENGTHS)

@@ -57,7 +57,8 @@ def uncompiled(monkeypatch):
     ("queries", "keys", "given"),
     [
         (140, 140, {}), (140, 140, {"window": 7}), (130, 200, {"window": 140}), (1, 9, {}),
-        (5, 140, {"padded": True}), (140, 140, {"mask": True}), (130, 130, {"kv_heads": 2}),
+        (5, 140, {"padded": True}), (260, 260, {"padded": True}), (140, 140, {"mask": True}),
+        (130, 130, {"kv_heads": 2}),
     ],
 )  # fmt: skip
 def test_it_is_the_plain_kernel(name, causal, queries, keys, given):

@@ -460,6 +460,11 @@ def test_another_dtype_is_never_answered_from_memory(name):
 # What the registry says
 
 
+def test_the_entry_with_a_layout_in_its_name_has_it():
+    layouts = [make_encoding(name, dim=8, heads=2).layout for name in ("rope", "rope_half")]
+    assert layouts == ["interleaved", "half"]
+
+
 @every
 def test_the_number_of_parameters_is_what_the_formula_says(name):
     entry = ENTRIES[name]

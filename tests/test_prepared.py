@@ -265,3 +265,12 @@ def test_197_tokens_do_not_fit_196_cells():
     AxialRotary(16, (14, 14), prefix=1).at_query(q, torch.arange(197))
     with pytest.raises(ValueError, match="197"):
         AxialRotary(16, (14, 14), prefix=1).at_query(q, torch.arange(198)[:, None].expand(-1, 2))
+
+
+@pytest.mark.parametrize(("name", "shared"), [("shaw", False), ("t5", True), ("rope", True)])
+def test_a_stack_shares_what_its_paper_shares(name, shared):
+    first, second = (
+        layer.attention.encoding
+        for layer in TransformerStack(16, heads=2, layers=2, encoding=name, length=8).layers
+    )
+    assert (first is second) == shared

@@ -33,6 +33,11 @@ def run(seed=0, settings=SHORT, **options):
     return train(model, draw, settings, seed=seed, **options), model
 
 
+def test_another_seed_draws_other_weights():
+    draws = [seeded(lambda: torch.rand(3), seed) for seed in (0, 0, 1)]
+    assert torch.equal(draws[0], draws[1]) and not torch.equal(draws[0], draws[2])
+
+
 def test_two_runs_are_identical_to_the_last_bit():
     (first, one), (second, two) = run(), run()
     assert first == second
