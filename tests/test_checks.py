@@ -1,5 +1,6 @@
 """Every exercise: right answer, untouched stub, every known mistake, and something else wrong."""
 
+import copy
 import importlib
 import pkgutil
 
@@ -50,6 +51,20 @@ def test_each_mistake_gets_its_own_hint(exercise, mistake):
 @each_exercise
 def test_there_are_at_least_three_mistakes_with_different_hints(exercise):
     assert len({mistake.hint for mistake in exercise.mistakes}) == len(exercise.mistakes) >= 3
+
+
+@pytest.mark.parametrize("where", [name for name in EXERCISES if name != "relative.values"])
+def test_an_answer_that_spoils_its_arguments_spoils_no_case(where):  # there a copy counts as work
+    exercise = EXERCISES[where]
+
+    def spoils(*arguments):
+        result = exercise.solution(*copy.deepcopy(arguments))
+        for argument in arguments:
+            if hasattr(argument, "dtype"):
+                argument[...] = 0
+        return result
+
+    assert exercise(spoils).correct and exercise(exercise.solution).correct
 
 
 @each_exercise

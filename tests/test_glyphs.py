@@ -7,7 +7,6 @@ import warnings
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from posenc_lib.plots import Curves, Heatmap, TeachingFigure, views_figure
@@ -89,13 +88,3 @@ def test_known_letters_are_drawn_as_matplotlib_draws_them():
         ours_drawn = io.BytesIO()
         ours.savefig(ours_drawn, format="png", dpi=100)
     assert ours_drawn.getvalue() == drawn.getvalue()
-
-
-def test_room_is_made_for_what_is_written():
-    figure = TeachingFigure("A word.", (4, 1))
-    renderer = figure.canvas.get_renderer()
-    assert isinstance(renderer, RendererAgg)
-    sizes = [
-        renderer.get_text_width_height_descent(t, FontProperties(), False) for t in ("猫", "U+732B")
-    ]
-    assert sizes[0] == sizes[1]

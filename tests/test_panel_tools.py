@@ -276,3 +276,13 @@ def test_an_explorer_that_does_not_exist_is_refused():
     given = {"title": "Wrong", "controls": [Choice("a", 1, [1, 2])], "compute": lambda a: lines()}
     with pytest.raises(ValueError, match=r"explorer = 'sinusoid' is no function.*sinusoidal_expl"):
         Panel(**given, explorer="sinusoid")
+
+
+def test_a_pinned_curve_is_never_cut_off():
+    made = panel(dim=4, length=10)
+    made.pin()
+    made.set(scale=0.5)
+    for axes in made.figure().axes:
+        for line in axes.lines:
+            low, high = axes.get_ylim()
+            assert low <= np.nanmin(line.get_ydata()) <= np.nanmax(line.get_ydata()) <= high

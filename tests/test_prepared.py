@@ -269,8 +269,7 @@ def test_197_tokens_do_not_fit_196_cells():
 
 @pytest.mark.parametrize(("name", "shared"), [("shaw", False), ("t5", True), ("rope", True)])
 def test_a_stack_shares_what_its_paper_shares(name, shared):
-    first, second = (
-        layer.attention.encoding
-        for layer in TransformerStack(16, heads=2, layers=2, encoding=name, length=8).layers
-    )
+    encoding = make_encoding(name, dim=16, heads=2)
+    stack = TransformerStack(16, heads=2, layers=2, encoding=encoding)
+    first, second = (layer.attention.encoding for layer in stack.layers)
     assert (first is second) == shared

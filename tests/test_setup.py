@@ -238,13 +238,6 @@ def test_the_version_is_the_same_everywhere():
     assert re.findall(r"^## \[(.+?)\]", changes, re.MULTILINE)[:2] == ["Unreleased", version]
 
 
-def test_the_citation_has_what_the_format_asks_for():
-    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert {"cff-version", "message", "title", "authors"} <= set(cited)
-    assert cited["cff-version"] == "1.2.0" and cited["type"] == "software"
-    assert cited["authors"] == PROJECT["project"]["authors"]
-
-
 # ---------------------------------------------------------------------------------- the workflows
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -281,15 +274,6 @@ def test_workflows_may_read_and_only_publishing_may_more(path):
         allowed = {"id-token": "write"} if name == "publish" else {"contents": "read"}
         assert job.get("permissions", allowed) == allowed, name
         assert job["timeout-minutes"]
-
-
-def test_dependabot_looks_after_every_pin():
-    watched = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text(encoding="utf-8"))
-    folders = {
-        update["package-ecosystem"]: update.get("directories", [update.get("directory")])
-        for update in watched["updates"]
-    }
-    assert folders == {"github-actions": ["/"], "pip": ["/", "/tests"]}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
