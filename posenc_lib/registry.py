@@ -14,6 +14,7 @@ import inspect
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from typing import Any
@@ -73,8 +74,7 @@ def encodings() -> Registry:
     >>> [name for name, entry in encodings().items() if entry.door is Door.NONE]
     ['none']
     """
-    found = [entry for name in _files() for entry in getattr(import_module(name), "ENTRIES", ())]
-    return Registry(sorted(found, key=lambda entry: list(Door).index(entry.door)))
+    return Registry(_entries())
 
 
 def make_encoding(
@@ -122,11 +122,14 @@ def make_encoding(
     return entry.cls(**{**arguments, **entry.defaults, **options})
 
 
-def _files() -> list[str]:
-    """The files of the encodings, in the order in which the list of names has them."""
+@cache
+def _entries() -> list[RegistryEntry]:
+    """The entries of all files, as the list of names has these; read once, for every layer."""
     names = files("posenc_lib").joinpath("__init__.pyi").read_text(encoding="utf-8")
     of_a_door = r"^from \.((?:base|embeddings|rotary|scores)\.\w+) import"
-    return [f"posenc_lib.{file}" for file in re.findall(of_a_door, names, re.MULTILINE)]
+    modules = [import_module(f"posenc_lib.{m}") for m in re.findall(of_a_door, names, re.MULTILINE)]
+    found = [entry for module in modules for entry in getattr(module, "ENTRIES", ())]
+    return sorted(found, key=lambda entry: list(Door).index(entry.door))
 
 
 def _arguments(cls: type[PositionEncoding]) -> list[str]:
