@@ -126,6 +126,8 @@ def encoded(view: View) -> dict[str, Any]:
             "ticks": [view.row_ticks, view.column_ticks],
             "square": view.square,
             "numbers": view.numbers,
+            "marks": [list(mark) for mark in view.marks],
+            "picks": list(view.picks),
         }
     if isinstance(view, Curves):
         return {
@@ -139,6 +141,9 @@ def encoded(view: View) -> dict[str, Any]:
             "limits": list(view.limits),
             "labels": [view.x_label, view.y_label],
             "logs": [view.log_x, view.log_y],
+            "marks": [list(mark) for mark in view.marks],
+            "picks": list(view.picks),
+            "dots": view.dots,
         }
     raise TypeError(f"Canvas: a view must be a Heatmap or Curves, but it is {view!r}.")
 

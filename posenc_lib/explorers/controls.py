@@ -14,6 +14,25 @@ import traitlets
 from posenc_lib.plots.views import number
 
 
+@dataclass(frozen=True)
+class UpTo:
+    """Where a slider ends, from another control of the panel: at `factor * its value + plus`.
+
+    A text counts its words. What the slider declares as its maximum stays an upper bound.
+
+    >>> Slider("head", 0, 0, 7, upto=UpTo("heads", plus=-1)).upto.end({"heads": 2})
+    1.0
+    """
+
+    name: str
+    factor: float = 1.0
+    plus: float = 0.0
+
+    def end(self, settings: Mapping[str, Any]) -> float:
+        value = settings[self.name]
+        return self.factor * (len(value.split()) if isinstance(value, str) else value) + self.plus
+
+
 class Control:
     """What every control has: a name, a first value, the rule for its values, a widget."""
 
@@ -145,6 +164,7 @@ class Slider(TypedControl):
         label: What stands beside it; the name if left out.
         needs: Another control, and the values of it for which this one has an effect. For other
             values it is greyed out in the page; from code it takes values as always.
+        upto: Where its range ends as long as another control stands where it does.
 
     >>> Slider("dim", 64, 2, 512, step=2).allowed
     'a whole number from 2 to 512 in steps of 2'
@@ -158,6 +178,7 @@ class Slider(TypedControl):
     step: float = 1
     label: str | None = None
     needs: tuple[str, Sequence[Any]] | None = None
+    upto: UpTo | None = None
 
     @property
     def whole(self) -> bool:

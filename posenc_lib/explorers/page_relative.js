@@ -46,11 +46,11 @@ function plainDistances(asked) {
     squareOf(name, matrix, asked, "positions", { limits: [-far, far] }),
     curves(
       `${name}, by distance`, distances, [distances.map(made)], ["value"],
-      [BY_DISTANCE, "positions"], [-1.05 * far, 1.05 * far],
+      [BY_DISTANCE, "positions"], { limits: [-1.05 * far, 1.05 * far] },
     ),
     curves(
       "How many pairs share a value", found, [pairs], ["pairs"],
-      ["value in the matrix (positions)", "number of pairs"], [0, 1.05 * Math.max(...pairs, 1)],
+      ["value in the matrix (positions)", "number of pairs"], { limits: [0, 1.05 * Math.max(...pairs, 1)] },
     ),
   ];
 }
@@ -74,11 +74,11 @@ function buckets(asked) {
     squareOf(name, matrix, asked, "bucket", { limits: [0, last], palette: "sequential" }),
     curves(
       `${name}, by distance`, shown, [shown.map(bucketOf)], ["bucket"],
-      [BY_DISTANCE, "bucket"], [-0.05 * last, 1.05 * last],
+      [BY_DISTANCE, "bucket"], { limits: [-0.05 * last, 1.05 * last] },
     ),
     curves(
       "How many pairs share a bucket", range(0, count), [pairs], ["pairs"],
-      ["bucket", "number of pairs"], [0, 1.05 * Math.max(...pairs)],
+      ["bucket", "number of pairs"], { limits: [0, 1.05 * Math.max(...pairs)] },
     ),
   ];
 }
@@ -99,7 +99,7 @@ function penalties(asked) {
     curves("bias of every head (slope)", shown, all, legend, [BY_DISTANCE, "bias"]),
     curves(
       "what is left of a weight", shown, all.map((bias) => bias.map(Math.exp)), legend,
-      [BY_DISTANCE, "exp(bias)"], [0, 1.05],
+      [BY_DISTANCE, "exp(bias)"], { limits: [0, 1.05] },
     ),
   ];
 }

@@ -31,11 +31,11 @@ IN_PAGE.sinusoidal = ({ dim, length, base, start }) => {
     }),
     curves(
       "sine of four pairs (wavelength)", range(start, length), chosen.map(wave),
-      chosen.map((pair) => `pair ${pair} (${turn(pair)})`), ["position", "value"], [-1.05, 1.05],
+      chosen.map((pair) => `pair ${pair} (${turn(pair)})`), ["position", "value"], { limits: [-1.05, 1.05] },
     ),
     curves(
       "dot product of two positions", range(0, length), [alike], ["PE(p) . PE(p + k)"],
-      ["offset k (positions)", "dot product (1 at k = 0)"], [-1.05, 1.05],
+      ["offset k (positions)", "dot product (1 at k = 0)"], { limits: [-1.05, 1.05] },
     ),
   ];
 };

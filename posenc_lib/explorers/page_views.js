@@ -89,9 +89,13 @@ function quantised(values, extremes) {
   return { codes, low, step, whole: step === 1, bytes: codes.BYTES_PER_ELEMENT };
 }
 
-// values: Float64Array of rows x columns, row by row. labels: [row, column, value].
+const NO_PICKS = [null, null];
+
+// values: Float64Array of rows x columns, row by row. labels: [row, column, value]. The options have
+// the names and the meaning of Heatmap's arguments (views.py).
 function heatmap(name, values, [rows, columns], labels, options = {}) {
   const { palette = "diverging", starts = [0, 0], square = false, numbers: written = true } = options;
+  const { ticks: texts = [null, null], marks = [], picks = NO_PICKS } = options;
   const [extremes, none] = extremesOf(values);
   const [least, most] = extremes ?? [0, 1];
   const largest = Math.max(-least, most) || 1;
@@ -107,15 +111,22 @@ function heatmap(name, values, [rows, columns], labels, options = {}) {
   return {
     kind: "heatmap", name, alt, shape: [rows, columns], ...quantised(values, extremes),
     beyond: [under < limits[0] - noise, over > limits[1] + noise],
-    limits, palette, labels, starts, ticks: [null, null], square, numbers: written,
+    limits, palette, labels, starts, ticks: texts, square, numbers: written, marks, picks,
   };
 }
 
-// x: numbers; ys: one array of numbers for each curve; labels: [x, y].
-function curves(name, x, ys, legend, labels, given = null) {
+// x: numbers; ys: one array of numbers for each curve; labels: [x, y]. The options have the names
+// and the meaning of Curves' arguments (views.py); logs: [log_x, log_y].
+function curves(name, x, ys, legend, labels, options = {}) {
+  const { logs = [false, false], styles = legend.map((_, i) => i) } = options;
+  const { marks = [], picks = NO_PICKS, dots = 0 } = options;
   const all = Float64Array.from(ys.flatMap((y) => Array.from(y)));
   const [extremes] = extremesOf(all);
   const fitted = () => {
+    if (logs[1]) {
+      const [low, high] = extremes ?? [1, 10];
+      return high > low ? [low / 1.2, high * 1.2] : [low / 2, high * 2];
+    }
     const [low, high] = extremes ? wide(...extremes) : [0, 1];
     const air = 0.05 * (high - low);
     return [low - air, high + air];
@@ -126,9 +137,11 @@ function curves(name, x, ys, legend, labels, given = null) {
   if (extremes) alt += `, ${labels[1]} ${span(...extremes)}`;
   return {
     kind: "curves", name, alt: `${alt}.`, x: Float64Array.from(x), ys: Float32Array.from(all),
-    legend, styles: legend.map((_, i) => i), limits: given ?? fitted(), labels,
-    logs: [false, false],
+    legend, styles, limits: options.limits ?? fitted(), labels, logs, marks, picks, dots,
   };
 }
+
+// A combination of settings that has no picture, in a plain sentence.
+class Refused extends Error {}
 
 const range = (from, count) => Array.from({ length: count }, (_, i) => from + i);

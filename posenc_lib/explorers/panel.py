@@ -27,6 +27,7 @@ from posenc_lib.explorers.controls import (
     Slider,
     Text,
     Toggle,
+    UpTo,
     listed,
     shown,
 )
@@ -37,7 +38,7 @@ from posenc_lib.plots.views import Curves, Heatmap, View
 if TYPE_CHECKING:
     from posenc_lib.plots.teaching_figure import TeachingFigure
 
-__all__ = ["Choice", "Control", "LogSlider", "Panel", "Slider", "Text", "Toggle"]
+__all__ = ["Choice", "Control", "LogSlider", "Panel", "Slider", "Text", "Toggle", "UpTo"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class Panel(Tools, ipywidgets.VBox):
         page: The function of the page (`page.IN_PAGE`) that computes the same views there: the
             panel then answers without the kernel. Its `compute` must refuse no combination.
         data: What that function takes besides the settings: plain values, and bytes.
+        question: What the reader is asked to find out, in the head of the panel.
+        front: The controls in sight, two to four; the others stand under "More". Empty: all.
 
     Raises:
         TypeError: A setting of the wrong type or of an unknown name; a `compute` that does not
@@ -101,6 +104,8 @@ class Panel(Tools, ipywidgets.VBox):
         own: Collection[Any] = (),
         page: str | None = None,
         data: Mapping[str, Any] | None = None,
+        question: str = "",
+        front: Sequence[str] = (),
     ) -> None:
         declared = {control.name: control for control in controls}
         self._check_declaration(title, controls, declared, compute, explorer)

@@ -59,6 +59,11 @@ class Heatmap:
         column_ticks: A text for every column.
         square: Draw square cells.
         numbers: Write the value into each cell wherever the cells are large enough.
+        marks: Cells to outline, each as (row, column) by its numbers on the axes; None for one of
+            them outlines the whole row or column.
+        picks: The controls of a panel that a tap on a cell sets, for its row and its column; None
+            where it sets none. A slider takes the number on the axis, a choice the option of
+            that place.
 
     Raises:
         TypeError: The values are not real numbers.
@@ -82,6 +87,8 @@ class Heatmap:
     column_ticks: Sequence[str] | None = None
     square: bool = False
     numbers: bool = True
+    marks: Sequence[tuple[int | None, int | None]] = ()
+    picks: tuple[str | None, str | None] = (None, None)
     extremes: tuple[float, float] | None = field(init=False)  # None: every cell is masked
 
     def __post_init__(self) -> None:
@@ -161,6 +168,12 @@ class Curves:
         log_y: Logarithmic vertical axis (every y above 0).
         styles: One number from 0 for each curve: its colour and dashes, in the order in which
             curves get them by themselves. So a name keeps its colour from view to view.
+        marks: Places on the horizontal axis to mark with an upright line, each as (x, word).
+        picks: The controls of a panel that a tap on a point sets, to its x and to its curve; None
+            where it sets none. A slider takes x, or its minimum plus the number of the curve; a
+            choice the option of that number.
+        dots: Draw a dot at every so many points, such as the whole positions of a smooth wave. 0:
+            at each of 40 points or fewer, at none of more.
 
     Raises:
         TypeError: x or ys are not real numbers.
@@ -181,6 +194,9 @@ class Curves:
     log_x: bool = False
     log_y: bool = False
     styles: Any = None  # numbers, one for each curve, after construction
+    marks: Sequence[tuple[float, str]] = ()
+    picks: tuple[str | None, str | None] = (None, None)
+    dots: int = 0
 
     def __post_init__(self) -> None:
         where = f"Curves {self.name!r}"
