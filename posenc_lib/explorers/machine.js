@@ -12,8 +12,12 @@ function machineOf(model) {
 }
 
 // In a page made from a notebook no model has a live comm. A panel's own model does not show that;
-// its layout does.
-const hasKernel = (model) => model.get("layout")?.comm_live !== false;
+// its layout does. JupyterLab's manager knows no kernel once it was shut down.
+function hasKernel(model) {
+  const kernel = model.widget_manager?.kernel;
+  if (kernel === null || kernel?.isDisposed || kernel?.status === "dead") return false;
+  return model.get("layout")?.comm_live !== false;
+}
 
 const REST = 700; // milliseconds without a move, after which the next one is a new gesture
 const SWEEP = 7000; // milliseconds in which play goes from one end of a slider to the other

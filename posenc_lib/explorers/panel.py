@@ -28,6 +28,7 @@ from posenc_lib.explorers.controls import (
     listed,
 )
 from posenc_lib.explorers.page import declaration
+from posenc_lib.explorers.still import SENTENCE, still_html
 from posenc_lib.explorers.tools import Tools
 from posenc_lib.plots.views import Curves, Heatmap, View
 
@@ -234,6 +235,15 @@ class Panel(Tools):
 
     def __repr__(self) -> str:
         return self.alt
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display  # only now: a panel is driven without a notebook too
+
+        data, about = self._repr_mimebundle_()
+        display(data, metadata=about, raw=True)
+        if self._canvas.comm is not None:
+            still = still_html(data["image/png"], self.alt)
+            display({"text/html": still, "text/plain": SENTENCE}, raw=True)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {

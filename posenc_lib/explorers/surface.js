@@ -100,10 +100,15 @@ class Surface {
     this.lectured = (event) => this.large(event.detail);
     window.addEventListener("resize", this.resized);
     window.addEventListener(LECTURE, this.lectured);
+    if (machine.compute) return;
+    this.watch = setInterval(() => { // nobody tells of a kernel that was shut down
+      if (machine.still !== this.wasStill) this.later("theme");
+    }, 1000);
   }
 
   close() {
     this.closed = true;
+    clearInterval(this.watch);
     this.machine.close(this);
     this.sizes.disconnect();
     this.themes.disconnect();
@@ -178,6 +183,7 @@ class Surface {
   }
 
   showKernel() {
+    this.wasStill = this.machine.still;
     this.toolbar.stand(this.machine.still);
     this.root.classList.toggle("posenc-still-panel", this.machine.still);
     this.showMessage();
