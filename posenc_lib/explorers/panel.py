@@ -28,7 +28,7 @@ from posenc_lib.explorers.controls import (
     listed,
 )
 from posenc_lib.explorers.page import declaration
-from posenc_lib.explorers.still import SENTENCE, still_html
+from posenc_lib.explorers.saved import SENTENCE, saved_html
 from posenc_lib.explorers.tools import Tools
 from posenc_lib.plots.views import Curves, Heatmap, View
 
@@ -242,8 +242,8 @@ class Panel(Tools):
         data, about = self._repr_mimebundle_()
         display(data, metadata=about, raw=True)
         if self._canvas.comm is not None:
-            still = still_html(data["image/png"], self.alt)
-            display({"text/html": still, "text/plain": SENTENCE}, raw=True)
+            saved = saved_html(data["image/png"], self.alt)
+            display({"text/html": saved, "text/plain": SENTENCE}, raw=True)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {

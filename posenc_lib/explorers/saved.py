@@ -16,29 +16,29 @@ SENTENCE = (
 
 # Elsewhere than in JupyterLab and Notebook the first output carries the picture by itself.
 STYLE = """<style>
-.posenc-still { display: none; margin: 0; }
-.jp-OutputArea-child .posenc-still { display: block; }
-.jp-OutputArea-child:not(:has(.posenc-panel, img)):has(+ .jp-OutputArea-child .posenc-still) {
+.posenc-saved { display: none; margin: 0; }
+.jp-OutputArea-child .posenc-saved { display: block; }
+.jp-OutputArea-child:not(:has(.posenc-panel, img)):has(+ .jp-OutputArea-child .posenc-saved) {
   display: none;
 }
 </style>"""
 
 
-def still_html(png: str, alt: str) -> str:
+def saved_html(png: str, alt: str) -> str:
     """The figure to be shown; `png` in base64.
 
-    >>> "data:image/png;base64,AAAA" in still_html("AAAA", "A line.")
+    >>> "data:image/png;base64,AAAA" in saved_html("AAAA", "A line.")
     True
     """
     picture = f'<img src="data:image/png;base64,{png}" alt="{html.escape(alt)}">'
-    figure = f'<figure class="posenc-still"><figcaption>{SENTENCE}</figcaption>{picture}</figure>'
+    figure = f'<figure class="posenc-saved"><figcaption>{SENTENCE}</figcaption>{picture}</figure>'
     return f"{figure}\n{STYLE}"
 
 
 def without_picture(text: str) -> str:
     """The same without its picture, for a file in which the first output carries it.
 
-    >>> without_picture(still_html("AAAA", "A line.")) == without_picture(still_html("BB", "Two."))
+    >>> without_picture(saved_html("AAAA", "A line.")) == without_picture(saved_html("BB", "Two."))
     True
     """
-    return re.sub(r'(<figure class="posenc-still">.*?)<img [^>]*>', r"\1", text)
+    return re.sub(r'(<figure class="posenc-saved">.*?)<img [^>]*>', r"\1", text)
