@@ -13,6 +13,15 @@ class HeatmapView {
     this.fine = sent.whole ? 1 : 10 ** Math.ceil(Math.log10(sent.step));
   }
 
+  get hasNone() {
+    return this.codes.includes(this.none);
+  }
+
+  // What grey means here.
+  get greyWord() {
+    return this.labels[0] === "query" ? "grey: masked, this query does not see that key" : "grey: no value";
+  }
+
   value(row, column) {
     if (this.exact) return this.exact[row * this.columns + column];
     const code = this.codes[row * this.columns + column];

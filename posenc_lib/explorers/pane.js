@@ -117,16 +117,21 @@ class Pane {
     if (this.view.kind === "curves" && !pinned) this.view.resting = restingOf(this.view, resting);
     this.canvas.setAttribute("aria-label", behind ? `${alt} Dashed, pinned: ${behind.alt}` : alt);
     this.canvas.classList.toggle("posenc-chooses", Boolean(this.chooses));
-    this.writeLegend(entries(this.view), entries(behind));
+    const grey = this.view.kind === "heatmap" && this.view.hasNone ? this.view.greyWord : "";
+    this.writeLegend(entries(this.view), entries(behind), grey);
   }
 
-  writeLegend(legend, pinned) {
-    const key = JSON.stringify([legend, pinned]);
+  writeLegend(legend, pinned, grey) {
+    const key = JSON.stringify([legend, pinned, grey]);
     if (this.legendKey === key) return;
     this.legendKey = key;
     this.legendWidth = 0;
     this.surface.stale.places = true;
     this.legend.replaceChildren();
+    if (grey) {
+      element("i", "posenc-grey", element("span", "", this.legend)).after(grey);
+      this.legendWidth = 44 + 6.5 * grey.length;
+    }
     if (legend.length + pinned.length < 2) return;
     const add = (text, style, thin) => {
       const item = element("span", "", this.legend);
@@ -144,6 +149,13 @@ class Pane {
       element("span", "", this.legend).append("(pinned)");
     }
     pinned.forEach(([text, style]) => add(several ? text : `${text} (pinned)`, style, true));
+  }
+
+  // Two pictures with the same curves share one legend, below the first.
+  shareLegend(before) {
+    const same = before.some((pane) => pane.legendKey === this.legendKey && this.view.legend);
+    if (this.legend.hidden !== same) this.surface.stale.places = true;
+    this.legend.hidden = same;
   }
 
   chooseByLegend(item, index) {

@@ -143,7 +143,8 @@ class Surface {
     const head = root.querySelector(".posenc-head").offsetHeight;
     const common = head + says.offsetHeight + 16;
     const tops = { top: common + this.side.offsetHeight, side: common };
-    const legends = this.panes.map((pane) => pane.legendWidth * (this.lecture ? 1.6 : 1));
+    const grown = this.lecture ? 1.6 : 1;
+    const legends = this.panes.map((pane) => (pane.legend.hidden ? 0 : pane.legendWidth * grown));
     const count = this.panes.length;
     const large = Boolean(this.lecture);
     const best = arrangement({ width, room, tops, legends, count, line, large });
@@ -335,6 +336,7 @@ class Surface {
     const mode = this.model.get("heatmaps") ?? "live";
     const resting = this.machine.resting ?? [];
     views.forEach((sent, i) => this.panes[i].take(sent, this.pinned[i], mode, resting[i]));
+    this.panes.forEach((pane, i) => pane.shareLegend(this.panes.slice(0, i)));
   }
 
   // The pinned numbers are read once.
