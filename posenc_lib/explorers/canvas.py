@@ -18,7 +18,8 @@ from posenc_lib.plots.views import Clocks, Curves, Heatmap, Pick, View
 HERE = Path(__file__).parent
 SCRIPTS = (
     "heatmap.js", "curves.js", "clocks.js", "pinned.js", "toolbar.js", "controls.js",
-    "page_views.js", "page_sinusoidal.js", "page_rotary.js", "page_relative.js", "page.js", "canvas.js",
+    "page_views.js", "page_sinusoidal.js", "page_rotary.js", "page_relative.js", "page.js",
+    "canvas.js",
 )  # fmt: skip
 SHEETS = ("canvas.css", "toolbar.css")
 

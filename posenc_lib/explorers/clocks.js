@@ -107,7 +107,8 @@ class ClocksView {
       const [first, second] = this.angles[i];
       pen.lineWidth = 1.3 * bold;
       pen.beginPath();
-      pen.arc(x, y, radius * 0.4, -first, -first - wrapped(second - first), wrapped(second - first) > 0);
+      const part = (second - first) % TURN; // against the clock if positive
+      pen.arc(x, y, radius * 0.4, -first, -first - part, part > 0);
       pen.stroke();
     }
     pen.textAlign = "center";
@@ -122,7 +123,7 @@ class ClocksView {
   below(i) {
     const [first, second] = this.angles[i];
     if (!this.several) return [`cos ${this.said(Math.cos(first))}`, `sin ${this.said(Math.sin(first))}`];
-    return this.angles[i].length === 2 ? [`between: ${written(wrapped(second - first), 0.001)} rad`] : [];
+    return this.angles[i].length === 2 ? [`between: ${number(second - first)} rad`] : [];
   }
 
   said(value) {
@@ -156,10 +157,10 @@ class ClocksView {
       }).join("; ");
     const [first, second] = this.angles[column];
     let text = `${this.clocks[column]}: ${tips(this.angles[column])}`;
-    if (this.angles[column].length === 2) text += `; between ${written(wrapped(second - first), 0.001)} rad`;
+    if (this.angles[column].length === 2) text += `; ${number(second - first)} rad between them`;
     const old = tips(this.pinned?.angles[column]);
     if (old) text += ` (pinned ${old})`;
-    return `${text}; ${number(this.rates[column])} rad per ${this.unit}`;
+    return this.several ? text : `${text}; ${number(this.rates[column])} rad per ${this.unit}`;
   }
 
   // By what angle a pointer that went from one place to another has turned the clock of the cursor,
@@ -183,6 +184,7 @@ function clocks(name, angles, labels, rates, unit, options = {}) {
       const prefix = hands.length ? `${hands[hand]} ` : "";
       return `${prefix}cos ${rounded(Math.cos(angle))}, sin ${rounded(Math.sin(angle))}`;
     });
+    if (angles[i].length === 2) tips.push(`${number(angles[i][1] - angles[i][0])} rad between them`);
     return `${label}: ${tips.join(", ")}, ${number(rates[i])} rad per ${unit}`;
   });
   return {

@@ -9,18 +9,16 @@ IN_PAGE.sinusoidal = ({ dim, length, base, start, position }) => {
   const w = range(0, pairs).map((pair) => base ** ((-2 * pair) / dim));
   const table = new Float64Array(length * dim);
   const alike = new Float64Array(length);
-  const first = w.map((frequency) => [Math.sin(start * frequency), Math.cos(start * frequency)]);
-  for (let k = 0, at = 0; k < length; k++) {
-    let sum = 0;
-    for (let pair = 0; pair < pairs; pair++) {
-      const [sine, cosine] = [Math.sin(k * w[pair]), Math.cos(k * w[pair])];
-      const [turnSine, turnCosine] = first[pair];
-      table[at++] = turnSine * cosine + turnCosine * sine;
-      table[at++] = turnCosine * cosine - turnSine * sine;
-      sum += cosine;
+  w.forEach((frequency, pair) => {
+    const [turnSine, turnCosine] = [Math.sin(start * frequency), Math.cos(start * frequency)];
+    for (let k = 0, at = 2 * pair; k < length; k++, at += dim) {
+      const sine = Math.sin(k * frequency);
+      const cosine = Math.cos(k * frequency);
+      table[at] = turnSine * cosine + turnCosine * sine;
+      table[at + 1] = turnCosine * cosine - turnSine * sine;
+      alike[k] += cosine / pairs;
     }
-    alike[k] = sum / pairs;
-  }
+  });
   const chosen = [...new Set([0, 1, 2, 4].map((share) => Math.floor((share * pairs) / 8)))];
   const names = chosen.map((pair) => `pair ${pair} (${general(TURN / w[pair], 4, true)})`);
   const rates = chosen.map((pair) => w[pair]);

@@ -42,8 +42,8 @@ class Drawn:
 def beside(views: Sequence[View], pinned: Sequence[View], heatmaps: str) -> list[Drawn]:
     """Each live view with its pinned counterpart, which has the same place in the list.
 
-    Curves and clocks get the pinned ones behind them. Heat maps are live, pinned or
-    live minus pinned. A view whose counterpart shows another quantity stays as it is, and its name says so.
+    Curves and clocks get the pinned ones behind them. Heat maps are live, pinned or live minus
+    pinned. A view whose counterpart shows another quantity stays as it is, and its name says so.
 
     >>> live, old = (Heatmap("table", [[v]], "row", "column", "value") for v in (3.0, 1.0))
     >>> [drawn] = beside([live], [old], "difference")

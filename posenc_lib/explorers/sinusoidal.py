@@ -39,11 +39,10 @@ def sinusoidal_explorer(
     >>> panel.views[0].values.shape
     (40, 8)
     """
-    head = {
-        "question": question or QUESTION,
-        "front": front or ("position", "dim", "length", "base"),
-    }
-    return Panel(**_declaration(), **head, settings=settings, page="sinusoidal")
+    return Panel(
+        **_declaration(), settings=settings, page="sinusoidal", question=question or QUESTION,
+        front=front or ("position", "dim", "length", "base"),
+    )  # fmt: skip
 
 
 def in_kernel(**settings: float) -> Panel:

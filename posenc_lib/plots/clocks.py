@@ -101,6 +101,8 @@ class Clocks:
                 f"{hand}cos {_rounded(math.cos(angle))}, sin {_rounded(math.sin(angle))}"
                 for hand, angle in zip(self._prefixes, angles, strict=True)
             ]
+            if len(angles) == 2:
+                tips.append(f"{number(angles[1] - angles[0])} rad between them")
             said.append(f"{label}: {', '.join(tips)}, {number(rate)} rad per {self.unit}")
         return f"Clocks of {self.name}: {'; '.join(said)}."
 
@@ -117,10 +119,13 @@ def _rounded(value: float) -> str:
 def draw_clocks(axes: Axes, view: Clocks, behind: Clocks | None = None) -> None:
     """Draw clocks into axes of your own; the hands of `behind`, pinned ones, thin and dashed."""
     count, hands = view.angles.shape
-    columns = 2 if count == 4 else min(count, 3)
+    columns = 2 if count in (3, 4) else min(count, 3)
+    rows = -(-count // columns)
     turn = np.linspace(0.0, 2 * math.pi, 121)
     for clock in range(count):
-        x, y = 2.9 * (clock % columns), -3.3 * (clock // columns)
+        row, column = divmod(clock, columns)
+        gap = (columns * rows - count) / 2 if row == rows - 1 else 0.0  # a short row is centred
+        x, y = 2.9 * (column + gap), -3.3 * row
         marked = clock in view.marks
         axes.plot(x + np.cos(turn), y + np.sin(turn), color="black", lw=2.2 if marked else 0.9)
         for across, up in (((-1, 1), (0, 0)), ((0, 0), (-1, 1))):
@@ -145,11 +150,10 @@ def draw_clocks(axes: Axes, view: Clocks, behind: Clocks | None = None) -> None:
             )  # fmt: skip
         if hands == 2:
             first, second = view.angles[clock]
-            arc = np.linspace(first, first + wrapped(second - first), 40)
+            arc = first + np.linspace(0.0, math.fmod(second - first, 2 * math.pi), 60)
             axes.plot(x + 0.4 * np.cos(arc), y + 0.4 * np.sin(arc), color="black", lw=1.2)
         axes.text(x, y + 1.12, view.labels[clock], ha="center", va="bottom", fontsize=10)
         axes.text(x, y - 1.12, _below(view, clock), ha="center", va="top", fontsize=10)
-    rows = -(-count // columns)
     axes.set(
         title=view.name, aspect="equal", xlim=(-1.45, 2.9 * columns - 1.45),
         ylim=(-3.3 * (rows - 1) - 1.6, 1.6),
@@ -171,14 +175,5 @@ def _below(view: Clocks, clock: int) -> str:
         cos, sin = math.cos(angles[0]), math.sin(angles[0])
         return f"cos {cos + 0.0:.2f}, sin {sin + 0.0:.2f}"
     if len(angles) == 2:
-        return f"between: {wrapped(angles[1] - angles[0]):.3g} rad"
+        return f"between: {number(angles[1] - angles[0])} rad"
     return ""
-
-
-def wrapped(angle: float) -> float:
-    """The same direction as an angle above -pi and up to pi.
-
-    >>> wrapped(math.pi), round(wrapped(1.0 + 4 * math.pi), 12)
-    (3.141592653589793, 1.0)
-    """
-    return math.pi - (math.pi - angle) % (2 * math.pi)

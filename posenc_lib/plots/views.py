@@ -15,6 +15,17 @@ import numpy as np
 from posenc_lib.plots.clocks import Clocks
 from posenc_lib.plots.numbers import extremes_of, number, real_numbers
 
+__all__ = [
+    "LARGEST_HEATMAP",
+    "MOST_CURVES",
+    "Clocks",
+    "Curves",
+    "Heatmap",
+    "Pick",
+    "View",
+    "number",
+]
+
 LARGEST_HEATMAP = 4_194_304
 """Cells in the largest heat map (2,048 x 2,048)."""
 
