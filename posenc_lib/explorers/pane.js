@@ -113,7 +113,7 @@ class Pane {
     const { name, note = "", alt } = this.view;
     if (this.caption.textContent !== name + note) this.caption.textContent = name + note;
     this.caption.title = name + note;
-    const behind = this.view.kind === "curves" ? this.view.pinned : null;
+    const behind = this.view.kind === "heatmap" ? null : this.view.pinned;
     if (this.view.kind === "curves" && !pinned) this.view.resting = restingOf(this.view, resting);
     this.canvas.setAttribute("aria-label", behind ? `${alt} Dashed, pinned: ${behind.alt}` : alt);
     this.canvas.classList.toggle("posenc-chooses", Boolean(this.chooses));

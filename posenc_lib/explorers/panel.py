@@ -30,7 +30,7 @@ from posenc_lib.explorers.controls import (
 from posenc_lib.explorers.page import declaration
 from posenc_lib.explorers.saved import SENTENCE, saved_html
 from posenc_lib.explorers.tools import Tools
-from posenc_lib.plots.views import Curves, Heatmap, View
+from posenc_lib.plots.views import Clocks, Curves, Heatmap, View
 
 if TYPE_CHECKING:
     from posenc_lib.plots.teaching_figure import TeachingFigure
@@ -382,14 +382,14 @@ class Panel(Tools):
         except ValueError as error:
             named = ", ".join(f"{n} = {v!r}" for n, v in (changed or settings).items())
             raise ValueError(f"Panel {self._title!r}: {named} is refused: {error}") from error
-        views = [views] if isinstance(views, (Heatmap, Curves)) else views
+        views = [views] if isinstance(views, (Heatmap, Curves, Clocks)) else views
         if not isinstance(views, (list, tuple)) or not views:
             raise TypeError(
                 f"Panel {self._title!r}: compute must return a list of at least one Heatmap or "
                 f"Curves, but it returned {type(views).__name__}."
             )
         for view in views:
-            if not isinstance(view, (Heatmap, Curves)):
+            if not isinstance(view, (Heatmap, Curves, Clocks)):
                 raise TypeError(
                     f"Panel {self._title!r}: compute must return a list of Heatmap and Curves, "
                     f"but one of them is {type(view).__name__}."

@@ -19,6 +19,7 @@ from matplotlib.rcsetup import cycler
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
+from posenc_lib.plots.clocks import Clocks, draw_clocks
 from posenc_lib.plots.glyphs import PlainCanvas
 from posenc_lib.plots.palette import CYCLE, MISSING, PALETTES
 from posenc_lib.plots.views import Curves, Heatmap, View
@@ -28,6 +29,7 @@ __all__ = [
     "MISSING",
     "TeachingFigure",
     "colour_map",
+    "draw_clocks",
     "draw_curves",
     "draw_heatmap",
     "settled",
@@ -173,16 +175,16 @@ def views_figure(
     views: Sequence[View],
     alt: str | None = None,
     title: str | None = None,
-    behind: Sequence[Curves | None] | None = None,
+    behind: Sequence[Curves | Clocks | None] | None = None,
 ) -> TeachingFigure:
-    """Draw heat maps and curves, two in a row.
+    """Draw heat maps, curves and clocks, two in a row.
 
     Args:
-        views: At least one `Heatmap` or `Curves`.
+        views: At least one `Heatmap`, `Curves` or `Clocks`.
         alt: The description; the views' own sentences if left out.
         title: Written above all of them.
-        behind: With a pinned picture: for each view None, or the curves to draw behind it, thin
-            and dashed. The figure is then a little taller, and long titles are broken.
+        behind: With a pinned picture: for each view None, or the curves or clocks to draw behind
+            it, thin and dashed. The figure is then a little taller, and long titles are broken.
 
     Raises:
         ValueError: No views.
@@ -201,10 +203,13 @@ def views_figure(
             row, column = divmod(index, columns)
             alone = index == len(views) - 1 and column == 0  # the last of an odd number
             axes = figure.add_subplot(grid[row, :] if alone else grid[row, column])
+            old = behind[index] if behind else None
             if isinstance(view, Heatmap):
                 draw_heatmap(axes, view)
+            elif isinstance(view, Clocks):
+                draw_clocks(axes, view, old if isinstance(old, Clocks) else None)
             else:
-                draw_curves(axes, view, behind[index] if behind else None)
+                draw_curves(axes, view, old if isinstance(old, Curves) else None)
             if behind is not None:
                 axes.set_title(textwrap.fill(view.name, 80 if alone else 36))
     return figure
