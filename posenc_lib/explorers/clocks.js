@@ -24,36 +24,41 @@ class ClocksView {
     return this.styles[this.several ? hand : clock];
   }
 
-  // As many columns as make the dials largest.
-  arrange({ width, height }, size) {
+  // As many columns as make the dials largest, the words about each above and below, or beside it.
+  arrange(pen, { width, height }, size) {
     const count = this.columns;
-    const below = size * 1.35 * (this.several ? 1 : 2);
+    const least = widest(pen, this.clocks.flatMap((clock, i) => [clock, ...this.below(i)]));
+    const rowsBelow = Math.max(...this.clocks.map((_, i) => this.below(i).length));
+    const air = size * 0.9; // the tip of a hand, the ring of the chosen one
     let best = { radius: 0 };
     for (let columns = 1; columns <= count; columns++) {
       const rows = Math.ceil(count / columns);
       const [wide, high] = [width / columns, height / rows];
-      const room = Math.min(wide - 2.2 * size, high - size * 1.7 - below - size);
-      const radius = Math.max(room / 2, 4);
-      if (radius > best.radius) best = { columns, rows, wide, high, radius, below };
+      const above = Math.min(wide - air, high - size * (1.6 + 1.35 * rowsBelow) - air) / 2;
+      const beside = Math.min(wide - least - size - air, high - air) / 2;
+      const talks = high >= size * 1.3 * (1 + rowsBelow);
+      if (wide >= least + 4 && above > best.radius) best = { columns, rows, wide, high, radius: above };
+      if (talks && beside > best.radius) best = { columns, rows, wide, high, radius: beside, least };
     }
-    return best;
+    return best.radius ? best : { columns: count, rows: 1, wide: width / count, high: height, radius: 8 };
   }
 
   draw(pen, pane, theme) {
     const { size } = theme;
-    const place = this.arrange(pane, size);
-    const { columns, wide, high, radius, below } = place;
+    const place = this.arrange(pen, pane, size);
+    const { columns, wide, high, radius, least } = place;
     this.dials = this.clocks.map((_, i) => {
-      const last = Math.floor(i / columns) === place.rows - 1;
-      const across = last ? this.columns - columns * (place.rows - 1) : columns; // centred
+      const row = Math.floor(i / columns);
+      const across = row === place.rows - 1 ? this.columns - columns * row : columns; // centred
       const x = (pane.width - across * wide) / 2 + ((i % columns) + 0.5) * wide;
-      const top = Math.floor(i / columns) * high + (high - 2 * radius - size * 1.7 - below) / 2;
-      return { x, y: top + size * 1.7 + radius, radius };
+      const y = (row + 0.5) * high;
+      if (least) return { x: x - (least + size) / 2, y, radius, beside: true };
+      return { x, y: y + size * (0.8 - 0.65 * this.below(i).length), radius };
     });
     this.dials.forEach((dial, i) => this.drawClock(pen, pane, theme, dial, i));
   }
 
-  drawClock(pen, pane, theme, { x, y, radius }, i) {
+  drawClock(pen, pane, theme, { x, y, radius, beside: besides }, i) {
     const { size, bold } = theme;
     const line = (fromX, fromY, toX, toY) => {
       pen.beginPath();
@@ -111,13 +116,20 @@ class ClocksView {
       pen.arc(x, y, radius * 0.4, -first, -first - part, part > 0);
       pen.stroke();
     }
+    const words = this.below(i);
+    if (besides) {
+      pen.textAlign = "left";
+      pen.textBaseline = "middle";
+      [this.clocks[i], ...words].forEach((text, row) =>
+        pen.fillText(text, x + radius + size, y + size * 1.3 * (row - words.length / 2)),
+      );
+      return;
+    }
     pen.textAlign = "center";
     pen.textBaseline = "bottom";
     pen.fillText(this.clocks[i], x, y - radius - size * 0.35);
     pen.textBaseline = "top";
-    this.below(i).forEach((text, row) =>
-      pen.fillText(text, x, y + radius + size * (0.45 + 1.25 * row)),
-    );
+    words.forEach((text, row) => pen.fillText(text, x, y + radius + size * (0.45 + 1.25 * row)));
   }
 
   below(i) {

@@ -255,7 +255,9 @@ class HeatmapView {
     pen.textAlign = "center";
     pen.textBaseline = "bottom";
     const across = left + bar.width + bar.ticks + bar.label;
-    turned(pen, this.labels[2], across, (box.top + box.bottom) / 2, -Math.PI / 2);
+    fitted(pen, this.labels[2], box.foot, () =>
+      turned(pen, this.labels[2], across, (box.top + box.bottom) / 2, -Math.PI / 2),
+    );
   }
 
   cellText(value) {

@@ -111,8 +111,10 @@ class Pane {
   take(sent, pinned, mode, resting) {
     this.view = beside(viewOf(sent), pinned, mode);
     const { name, note = "", alt } = this.view;
-    if (this.caption.textContent !== name + note) this.caption.textContent = name + note;
-    this.caption.title = name + note;
+    if (this.caption.textContent !== name + note) {
+      if (this.caption.textContent.length !== (name + note).length) this.surface.stale.places = true;
+      this.caption.textContent = name + note;
+    }
     const behind = this.view.kind === "heatmap" ? null : this.view.pinned;
     if (this.view.kind === "curves" && !pinned) this.view.resting = restingOf(this.view, resting);
     this.canvas.setAttribute("aria-label", behind ? `${alt} Dashed, pinned: ${behind.alt}` : alt);
