@@ -1,4 +1,4 @@
-"""The drawing surface of a panel: numbers go to the page, the page draws them."""
+"""A panel's half in the page: numbers go there, moves of the hand come back."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ from posenc_lib.plots.views import Clocks, Curves, Heatmap, Pick, View
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    "heatmap.js", "curves.js", "clocks.js", "pinned.js", "toolbar.js", "controls.js",
-    "page_views.js", "page_sinusoidal.js", "page_rotary.js", "page_relative.js", "page.js",
-    "canvas.js",
+    "numbers.js", "axes.js", "heatmap.js", "curves.js", "clocks.js", "pinned.js", "page_views.js",
+    "page_sinusoidal.js", "page_rotary.js", "page_relative.js",
+    "controls.js", "machine.js", "toolbar.js", "pane.js", "arrange.js", "surface.js",
 )  # fmt: skip
-SHEETS = ("canvas.css", "toolbar.css")
+SHEETS = ("panel.css", "controls.css")
 
 SMALL = 65_536
 """Heat maps of up to so many cells travel with two bytes a cell, larger ones with one."""
 
 
 class Canvas(anywidget.AnyWidget):
-    """Draws the views of one panel in the page, below a row of buttons if `tools` is True.
+    """The part of a panel that lives in the page: its controls, its buttons and its pictures.
 
-    `show` sends one message: every heat map as whole numbers with their range, every curve as
-    float32. The state holds the last picture, so a reloaded page draws it again.
+    `declared` says once what the panel is. After that a panel computed here sends the page its
+    numbers: every heat map as whole numbers with their range, every curve as float32. The page
+    sends back what a hand does. The state holds the last picture, so a reloaded page draws it
+    again.
 
-    >>> canvas = Canvas()
-    >>> canvas.show([Curves("line", [0, 1], [0, 1], "y", "x", "y")], "A line.")
+    >>> canvas = Canvas({"title": "A line", "controls": []})
+    >>> canvas.show({}, [Curves("line", [0, 1], [0, 1], "y", "x", "y")], "A line.")
     >>> canvas
     A line.
     """
@@ -42,25 +44,25 @@ class Canvas(anywidget.AnyWidget):
     # One module and one style sheet in the page, which can load no others from here.
     _esm = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
     _css = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SHEETS)
-    picture = traitlets.Dict().tag(sync=True)
+    declared = traitlets.Dict().tag(sync=True)
+    palettes = traitlets.Dict().tag(sync=True)
+    settings = traitlets.Dict().tag(sync=True)
+    picture = traitlets.Dict().tag(sync=True)  # stays empty where the page computes it
     pinned = traitlets.Dict().tag(sync=True)
     heatmaps = traitlets.Enum(HEATMAPS, "live").tag(sync=True)
     lecture = traitlets.Bool(False).tag(sync=True)
-    tools = traitlets.Bool(False).tag(sync=True)
     message = traitlets.Unicode("").tag(sync=True)
-    palettes = traitlets.Dict().tag(sync=True)
-    # A panel that the page computes itself has its declaration here, and its settings instead of
-    # a picture.
-    page = traitlets.Dict().tag(sync=True)
-    settings = traitlets.Dict().tag(sync=True)
+    answered = traitlets.Int(0).tag(sync=True)  # the number of the last wish that was looked at
 
-    def __init__(self, *, tools: bool = False) -> None:
+    def __init__(self, declared: Mapping[str, Any]) -> None:
         scales = {name: colours.tobytes() for name, colours in PALETTES.items()}
         colours = scales | {"cycle": list(CYCLE), "missing": MISSING}
-        super().__init__(palettes=colours, tools=tools)
+        super().__init__(palettes=colours, declared=dict(declared))
         self._shown = 0
 
-    def show(self, views: Sequence[View], alt: str, code: str = "") -> None:
+    def show(
+        self, settings: Mapping[str, Any], views: Sequence[View], alt: str, code: str = ""
+    ) -> None:
         """Draw these views instead of the present ones, and clear the message.
 
         `code` is the line that the toolbar copies.
@@ -71,6 +73,7 @@ class Canvas(anywidget.AnyWidget):
             # The count stands last: the page compares old and new state from the end, and so
             # sees at once that they differ instead of comparing every byte of the numbers.
             self.picture = {"alt": alt, "code": code, "views": drawn, "count": self._shown}
+            self.settings = {"values": dict(settings), "count": self._shown}
             self.message = ""
 
     def follow(self, settings: Mapping[str, Any], *, from_code: bool) -> None:
@@ -99,10 +102,14 @@ class Canvas(anywidget.AnyWidget):
             self.pinned = {}
             self.heatmaps = "live"
 
+    def close(self) -> None:
+        """Close it with its layout, which ipywidgets would leave behind."""
+        if self.comm is not None:
+            self.layout.close()
+        super().close()
+
     def __repr__(self) -> str:
-        if self.page:
-            return f"{self.page['title']}, computed in the page."
-        return self.picture.get("alt", "An empty canvas.")
+        return self.picture.get("alt", f"{self.declared.get('title', 'A panel')}.")
 
 
 def encoded(view: View) -> dict[str, Any]:

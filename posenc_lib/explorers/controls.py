@@ -1,15 +1,16 @@
-"""The controls of a panel: each declares a name, a first value and the rule for its values."""
+"""The controls of a panel: each declares a name, a first value and the rule for its values.
+
+The page draws them (`controls.js`). It may offer only what is allowed here.
+"""
 
 from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
-
-import ipywidgets
-import traitlets
 
 from posenc_lib.plots.views import number
 
@@ -20,8 +21,8 @@ class UpTo:
 
     A text counts its words. What the slider declares as its maximum stays an upper bound.
 
-    >>> Slider("head", 0, 0, 7, upto=UpTo("heads", plus=-1)).upto.end({"heads": 2})
-    1.0
+    >>> UpTo("heads", plus=-1).end({"heads": 2}), UpTo("sentence").end({"sentence": "to be or"})
+    (1.0, 3.0)
     """
 
     name: str
@@ -29,12 +30,13 @@ class UpTo:
     plus: float = 0.0
 
     def end(self, settings: Mapping[str, Any]) -> float:
+        """The end of the range with these settings of the other controls."""
         value = settings[self.name]
         return self.factor * (len(value.split()) if isinstance(value, str) else value) + self.plus
 
 
 class Control:
-    """What every control has: a name, a first value, the rule for its values, a widget."""
+    """What every control has: a name, a first value, and the rule for its values."""
 
     name: str
     value: Any
@@ -47,112 +49,73 @@ class Control:
         """What a value must be, to go into "it must be ..."."""
         raise NotImplementedError
 
+    @property
+    def called(self) -> str:
+        """The control's name in a sentence: its label, without what stands in brackets."""
+        return re.sub(r" \(.*\)$", "", self.label or self.name)
+
     def checked(self, value: Any) -> Any:
         """The value as a plain Python object, or a TypeError or ValueError without text."""
         raise NotImplementedError
 
-    def widget(self) -> ipywidgets.DOMWidget:
-        """A new ipywidgets control that stands at the first value."""
-        raise NotImplementedError
+    def said(self, value: Any) -> str:
+        """A value for a reader."""
+        return number(value)
 
-    def read(self, moved: Any, present: Any) -> Any:
-        """The setting that the widget's new value stands for; `present` is the setting now."""
-        return moved
-
-    def step_of(self, value: Any) -> float | None:
-        """The step at which a page puts the handle for this value; None where it stays exact."""
-        return None
-
-    def field(self) -> ipywidgets.Text | None:
-        """A place to type the value, for the controls that need one."""
-        return None
-
-    def typed(self, text: str) -> Any:
-        """The value that a text stands for, or a ValueError."""
-        raise NotImplementedError
-
-    def in_page(self) -> dict[str, Any]:
-        """What `page.js` has to know to follow this control without the kernel."""
-        raise TypeError(
-            f"Panel: {self.name!r} is a {type(self).__name__}, which a panel computed in the page "
-            "cannot follow. Use sliders, choices and toggles, or leave out page."
-        )
-
-    def idle(self, settings: Mapping[str, Any]) -> bool:
-        """Whether this control has no effect with these settings of the others."""
-        return self.needs is not None and settings[self.needs[0]] not in self.needs[1]
-
-    def _look(self) -> dict[str, Any]:
-        """What all widgets share: a label that is never cut off, and a width that wraps."""
-        return {
-            "description": self.label or self.name,
-            "style": {"description_width": "initial"},
-            "layout": ipywidgets.Layout(width="auto", min_width="240px", flex="0 1 340px"),
+    def declared(self) -> dict[str, Any]:
+        """What the page has to know to draw this control and to follow it."""
+        common = {
+            "name": self.name,
+            "label": self.label or self.name,
+            "called": self.called,
+            "allowed": self.allowed,
         }
+        if self.needs:
+            common["needs"] = [self.needs[0], list(self.needs[1])]
+        return common
 
 
-class Field(ipywidgets.Text):
-    """Its page hears no echo of what was typed, which would come after what is typed next."""
-
-    value = traitlets.Unicode("").tag(sync=True, echo_update=False)
-
-
-class TypedControl(Control):
-    """A slider with a field beside it. ipywidgets' own readout would clip what is typed."""
+class _Range(Control):
+    """A slider with a field beside it, in which any value of its range can be typed."""
 
     minimum: float
     maximum: float
     step: float
-
-    def field(self) -> ipywidgets.Text:
-        tip = f"{self.label or self.name}: type {self.allowed}"
-        layout = ipywidgets.Layout(width="76px", flex="0 0 auto")
-        return Field(value=shown(self.value), continuous_update=False, tooltip=tip, layout=layout)
-
-    def typed(self, text: str) -> float:
-        value = float(text.strip().replace(",", "").replace("\u2212", "-"))
-        return int(value) if value.is_integer() and isinstance(self.value, int) else value
+    upto: UpTo | None = None
 
     @property
     def whole(self) -> bool:
         return False
 
-    def read(self, moved: float, present: float) -> float:
-        """A page puts the handle on its nearest step and reports that like a move of the hand.
-
-        So a value between the steps, which was typed or set from code, stays until the handle
-        stands at another step.
-        """
+    def end(self, settings: Mapping[str, Any]) -> float:
+        """The largest value as the other controls stand; never below the smallest."""
+        if self.upto is None:
+            return self.maximum
+        most = min(self.maximum, self.upto.end(settings))
         if self.whole:
-            return moved
-        step, meant = self._nearest(moved)
-        if abs(moved - step) > self._noise(step):
-            return moved  # set from code
-        return present if self._nearest(present)[0] == step else meant
+            most = self.minimum + (most - self.minimum) // self.step * self.step
+        most = max(most, self.minimum)
+        return int(most) if self.whole else most
 
-    def step_of(self, value: float) -> float | None:
-        return None if self.whole else self._nearest(value)[0]
-
-    def _nearest(self, value: float) -> tuple[float, float]:
-        """The value of the slider's nearest step, and the setting that this step stands for."""
+    def allowed_to(self, end: float) -> str:
+        """What a value must be where the range ends at `end`."""
         raise NotImplementedError
 
-    def _noise(self, step: float) -> float:
-        """What the slider in the page rounds off."""
-        raise NotImplementedError
+    @property
+    def allowed(self) -> str:
+        return self.allowed_to(self.maximum)
 
-    def in_page(self) -> dict[str, Any]:
+    def declared(self) -> dict[str, Any]:
         limits = {"minimum": self.minimum, "maximum": self.maximum, "step": self.step}
-        kinds = {"kind": "slider", "log": False, "whole": self.whole, "real": not self.whole}
-        return {"name": self.name, "allowed": self.allowed, **limits, **kinds}
-
-    def _look(self) -> dict[str, Any]:
-        layout = ipywidgets.Layout(width="auto", min_width="0", flex="1 1 auto")
-        return super()._look() | {"layout": layout, "readout": False}
+        kinds = {"kind": "slider", "log": False, "whole": self.whole}
+        more: dict[str, Any] = {}
+        if self.upto:
+            more["upto"] = [self.upto.name, self.upto.factor, self.upto.plus]
+        return super().declared() | limits | kinds | more
 
 
 @dataclass(frozen=True)
-class Slider(TypedControl):
+class Slider(_Range):
     """A slider over whole numbers, or over real numbers if any argument is a float.
 
     Args:
@@ -184,11 +147,12 @@ class Slider(TypedControl):
     def whole(self) -> bool:
         return all(isinstance(v, int) for v in (self.value, self.minimum, self.maximum, self.step))
 
-    @property
-    def allowed(self) -> str:
+    def allowed_to(self, end: float) -> str:
         kind = "a whole number" if self.whole else "a number"
+        if end == self.minimum:
+            return number(end)
         steps = f" in steps of {self.step}" if self.whole and self.step != 1 else ""
-        return f"{kind} from {self.minimum} to {self.maximum}{steps}"
+        return f"{kind} from {number(self.minimum)} to {number(end)}{steps}"
 
     def checked(self, value: Any) -> float:
         value = _whole(value) if self.whole else _real(value)
@@ -198,23 +162,9 @@ class Slider(TypedControl):
             raise ValueError
         return value
 
-    def widget(self) -> ipywidgets.DOMWidget:
-        kind = ipywidgets.IntSlider if self.whole else ipywidgets.FloatSlider
-        limits = {"min": self.minimum, "max": self.maximum, "step": self.step}
-        return kind(value=self.value, **limits, **self._look())
-
-    def _nearest(self, value: float) -> tuple[float, float]:
-        if value >= self.maximum:  # the end is a step too, wherever it lies
-            return self.maximum, self.maximum
-        step = self.minimum + round((value - self.minimum) / self.step) * self.step
-        return min(step, self.maximum), min(float(f"{step:.12g}"), self.maximum)
-
-    def _noise(self, step: float) -> float:
-        return 1e-6 * self.step
-
 
 @dataclass(frozen=True)
-class LogSlider(TypedControl):
+class LogSlider(_Range):
     """A slider over positive numbers whose steps are factors, 20 to a power of ten.
 
     The hand moves it to three significant digits; typed or from code it takes any value in its
@@ -233,9 +183,8 @@ class LogSlider(TypedControl):
     needs: tuple[str, Sequence[Any]] | None = None
     step = 0.05  # of the logarithm; no argument
 
-    @property
-    def allowed(self) -> str:
-        return f"a number from {number(self.minimum)} to {number(self.maximum)}"
+    def allowed_to(self, end: float) -> str:
+        return f"a number from {number(self.minimum)} to {number(end)}"
 
     def checked(self, value: Any) -> float:
         value = _real(value)
@@ -243,36 +192,8 @@ class LogSlider(TypedControl):
             raise ValueError
         return value
 
-    def widget(self) -> ipywidgets.DOMWidget:
-        high = math.log10(self.maximum)
-        while 10.0**high < self.maximum:  # rounding: else the widget would not reach its end
-            high = math.nextafter(high, math.inf)
-        return ipywidgets.FloatLogSlider(
-            value=self.value, min=self._low, max=high, step=self.step, **self._look()
-        )
-
-    @property
-    def _low(self) -> float:
-        low = math.log10(self.minimum)
-        while 10.0**low > self.minimum:
-            low = math.nextafter(low, -math.inf)
-        return low
-
-    def _nearest(self, value: float) -> tuple[float, float]:
-        if value >= self.maximum * (1 - 1e-9):  # the end is a step too, wherever it lies
-            return self.maximum, self.maximum
-        steps = round((math.log10(value) - self._low) / self.step)
-        step = min(10.0 ** (self._low + steps * self.step), self.maximum)
-        meant = float(f"{step:.3g}")
-        if meant >= self.maximum > step:  # the last step before the end is not the end
-            meant = float(f"{step:.4g}")
-        return step, min(max(meant, self.minimum), self.maximum)
-
-    def _noise(self, step: float) -> float:
-        return 1e-6 * step
-
-    def in_page(self) -> dict[str, Any]:
-        return super().in_page() | {"log": True, "low": self._low}
+    def declared(self) -> dict[str, Any]:
+        return super().declared() | {"log": True}
 
 
 @dataclass(frozen=True)
@@ -284,6 +205,7 @@ class Choice(Control):
         value: One of the options.
         options: Values, or a mapping from the text shown to the value.
         label: What stands beside it; the name if left out.
+        needs: As for a `Slider`.
 
     >>> Choice("base", 10_000.0, [100.0, 1_000.0, 10_000.0]).allowed
     'one of 100.0, 1000.0, 10000.0'
@@ -294,12 +216,13 @@ class Choice(Control):
     options: Sequence[Any] | Mapping[str, Any]
     _: KW_ONLY
     label: str | None = None
+    needs: tuple[str, Sequence[Any]] | None = None
 
     @property
     def pairs(self) -> list[tuple[str, Any]]:
         if isinstance(self.options, Mapping):
             return list(self.options.items())
-        return [(written(v) if not isinstance(v, str) else v, v) for v in self.options]
+        return [(v if isinstance(v, str) else number(v), v) for v in self.options]
 
     @property
     def allowed(self) -> str:
@@ -312,11 +235,12 @@ class Choice(Control):
         kinds = (int, float) if isinstance(self.value, (int, float)) else type(self.value)
         raise ValueError if isinstance(value, kinds) else TypeError
 
-    def widget(self) -> ipywidgets.DOMWidget:
-        return ipywidgets.Dropdown(options=self.pairs, value=self.value, **self._look())
+    def said(self, value: Any) -> str:
+        return next(title for title, option in self.pairs if option == value)
 
-    def in_page(self) -> dict[str, Any]:
-        return {"name": self.name, "kind": "choice", "options": [v for _, v in self.pairs]}
+    def declared(self) -> dict[str, Any]:
+        options = [[title, value] for title, value in self.pairs]
+        return super().declared() | {"kind": "choice", "options": options}
 
 
 @dataclass(frozen=True)
@@ -342,11 +266,11 @@ class Toggle(Control):
             raise TypeError
         return bool(value)
 
-    def widget(self) -> ipywidgets.DOMWidget:
-        return ipywidgets.Checkbox(value=self.value, indent=False, **self._look())
+    def said(self, value: Any) -> str:
+        return "on" if value else "off"
 
-    def in_page(self) -> dict[str, Any]:
-        return {"name": self.name, "kind": "toggle"}
+    def declared(self) -> dict[str, Any]:
+        return super().declared() | {"kind": "toggle"}
 
 
 @dataclass(frozen=True)
@@ -374,34 +298,21 @@ class Text(Control):
             raise ValueError
         return value
 
-    def widget(self) -> ipywidgets.DOMWidget:
-        row = ipywidgets.Layout(width="auto", max_width="700px", flex="1 1 100%")  # of its own
-        return ipywidgets.Text(value=self.value, **(self._look() | {"layout": row}))
+    def said(self, value: Any) -> str:
+        return f"'{value}'"
+
+    def declared(self) -> dict[str, Any]:
+        return super().declared() | {"kind": "text", "maximum": self.maximum}
 
 
-def written(value: Any) -> str:
-    """A setting for a reader."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return number(value) if isinstance(value, (int, float)) else f"'{value}'"
+def listed(controls: Mapping[str, Control], settings: Mapping[str, Any]) -> str:
+    """Settings for a reader, in the words that stand beside the controls.
 
-
-def shown(value: float) -> str:
-    """A number as it stands in the field beside its slider: every digit that matters.
-
-    >>> shown(12345.678), shown(100_000)
-    ('12,345.678', '100,000')
+    >>> declared = {"n": Slider("n", 8, 1, 9, label="length (words)"), "on": Toggle("on", True)}
+    >>> listed(declared, {"n": 8, "on": True})
+    'length = 8, on = on'
     """
-    return f"{value:,.12g}"
-
-
-def listed(settings: Mapping[str, Any]) -> str:
-    """Settings for a reader.
-
-    >>> listed({"dim": 8, "causal": True})
-    'dim = 8, causal = on'
-    """
-    return ", ".join(f"{name} = {written(value)}" for name, value in settings.items())
+    return ", ".join(f"{controls[n].called} = {controls[n].said(v)}" for n, v in settings.items())
 
 
 def _whole(value: Any) -> int:

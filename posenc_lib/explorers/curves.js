@@ -1,7 +1,46 @@
-// A few curves over one axis, with the pinned ones behind them, and the readout.
+// A few curves over one axis, with the pinned ones behind them, and the readout. Every style has its
+// own colour, dashes and marker, so that curves are told apart without colour too.
 
-const DASHES = [[], [7, 4], [2, 3]];
+const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 const PINNED_DASH = [5, 3];
+const MARKERS = [ // outlines about the origin, as points; null: a circle
+  null,
+  [[-1, -1], [1, -1], [1, 1], [-1, 1]],
+  [[0, -1.25], [1.2, 0.9], [-1.2, 0.9]],
+  [[0, -1.35], [1.35, 0], [0, 1.35], [-1.35, 0]],
+  [[0, 1.25], [1.2, -0.9], [-1.2, -0.9]],
+];
+
+const dashOf = (style) => DASHES[style % DASHES.length];
+const markerOf = (style) => MARKERS[style % MARKERS.length];
+
+function marker(pen, style, x, y, size) {
+  const outline = markerOf(style);
+  if (!outline) {
+    pen.moveTo(x + size, y);
+    pen.arc(x, y, size, 0, 2 * Math.PI);
+    return;
+  }
+  outline.forEach(([right, down], i) =>
+    i ? pen.lineTo(x + right * size, y + down * size) : pen.moveTo(x + right * size, y + down * size),
+  );
+  pen.closePath();
+}
+
+// A piece of a curve for the legend.
+function swatch(style, colour, thin) {
+  const dash = (thin ? PINNED_DASH : dashOf(style)).join(" ");
+  const outline = markerOf(style);
+  const at = ([x, y]) => `${13 + 3.2 * x},${6 + 3.2 * y}`;
+  const dot = outline
+    ? `<polygon points="${outline.map(at).join(" ")}" fill="${colour}"/>`
+    : `<circle cx="13" cy="6" r="3.2" fill="${colour}"/>`;
+  return (
+    `<svg width="26" height="12" aria-hidden="true"><line x1="0" x2="26" y1="6" y2="6" ` +
+    `stroke="${colour}" stroke-width="${thin ? 1.2 : 2}" stroke-dasharray="${dash}"/>` +
+    `${thin ? "" : dot}</svg>`
+  );
+}
 
 class CurvesView {
   constructor(sent) {
@@ -40,6 +79,7 @@ class CurvesView {
       return log ? (v) => start + (Math.log(v) - from) * slope : (v) => start + (v - from) * slope;
     };
     const inset = this.columns <= 40 ? 5 : 0; // room for the first and last dots
+    const { marks = [] } = this;
     const across = line(first, last, box.left + inset, box.right - inset, this.logX);
     const up = line(low, high, box.bottom, box.top, this.logY);
     this.across = across;
@@ -61,6 +101,16 @@ class CurvesView {
     }
     pen.stroke();
     pen.globalAlpha = 1;
+    if (!this.logY && low < 0 && high > 0) { // signs are read from the zero line
+      pen.beginPath();
+      pen.moveTo(box.left, up(0));
+      pen.lineTo(box.right, up(0));
+      pen.strokeStyle = theme.text;
+      pen.globalAlpha = 0.55;
+      pen.stroke();
+      pen.globalAlpha = 1;
+    }
+    for (const [at, word] of marks) this.upright(pen, at, word, first, last, theme);
     pen.save();
     pen.beginPath();
     pen.rect(box.left, box.top - 3, box.right - box.left + 3, box.bottom - box.top + 6);
@@ -68,9 +118,18 @@ class CurvesView {
     pen.lineJoin = "round";
     pen.lineWidth = 1.1 * theme.bold;
     this.pinned?.ys.forEach((y, index) => {
-      pen.strokeStyle = pane.panel.colour(this.pinned.styles[index]);
+      pen.strokeStyle = pane.surface.colour(this.pinned.styles[index]);
       this.path(pen, this.pinned.x, y, PINNED_DASH.map((length) => length * theme.bold));
     });
+    if (this.resting) { // where they stood before the hand moved
+      pen.globalAlpha = 0.3;
+      pen.lineWidth = 1.4 * theme.bold;
+      this.resting.ys.forEach((y, index) => {
+        pen.strokeStyle = pane.surface.colour(this.resting.styles[index]);
+        this.path(pen, this.resting.x, y, []);
+      });
+      pen.globalAlpha = 1;
+    }
     pen.lineWidth = 1.8 * theme.bold;
     this.ys.forEach((y, index) => this.trace(pen, pane, y, index, theme));
     pen.restore();
@@ -103,18 +162,53 @@ class CurvesView {
 
   trace(pen, pane, y, index, theme) {
     const style = this.styles[index];
-    pen.strokeStyle = pane.panel.colour(style);
+    pen.strokeStyle = pane.surface.colour(style);
     pen.fillStyle = pen.strokeStyle;
-    this.path(pen, this.x, y, DASHES[Math.floor(style / pane.panel.cycle.length)] ?? []);
-    if (this.columns > 40) return;
+    this.path(pen, this.x, y, dashOf(style));
     pen.beginPath();
     for (let i = 0; i < this.columns; i++) {
-      if (Number.isNaN(y[i])) continue;
-      const x = this.across(this.x[i]);
-      pen.moveTo(x, this.up(y[i]));
-      pen.arc(x, this.up(y[i]), 3 * theme.bold, 0, 2 * Math.PI);
+      if (!this.marked(i, index) || Number.isNaN(y[i])) continue;
+      marker(pen, style, this.across(this.x[i]), this.up(y[i]), 3 * theme.bold);
     }
     pen.fill();
+  }
+
+  // Which points carry a marker: whole positions of a smooth wave, all of a few, else every so many,
+  // at other places of each curve.
+  marked(i, index) {
+    if (this.dots) return i % this.dots === 0 && this.columns / this.dots <= 80;
+    if (this.columns <= 40) return true;
+    if (this.ys.length < 2) return false;
+    const every = Math.ceil(this.columns / 8);
+    return i % every === Math.floor(((index + 0.5) * every) / this.ys.length);
+  }
+
+  // A place on the axis that matters, such as the trained length, with its word at the top.
+  upright(pen, at, word, first, last, theme) {
+    if (at < first || at > last) return;
+    const { box } = this;
+    const x = this.across(at);
+    pen.strokeStyle = theme.text;
+    pen.setLineDash([3, 3]);
+    pen.lineWidth = 1.3 * theme.bold;
+    pen.beginPath();
+    pen.moveTo(x, box.top);
+    pen.lineTo(x, box.bottom);
+    pen.stroke();
+    pen.setLineDash([]);
+    if (!word) return;
+    pen.font = theme.small;
+    const wide = pen.measureText(word).width;
+    const left = x + 4 + wide < box.right ? x + 4 : x - 4 - wide;
+    pen.globalAlpha = 0.75;
+    pen.fillStyle = theme.ground;
+    pen.fillRect(left - 1, box.top, wide + 2, theme.size * 1.1);
+    pen.globalAlpha = 1;
+    pen.fillStyle = theme.text;
+    pen.textAlign = "left";
+    pen.textBaseline = "top";
+    pen.fillText(word, left, box.top);
+    pen.font = theme.font;
   }
 
   // The point nearest to the pointer along the horizontal axis.
@@ -128,21 +222,40 @@ class CurvesView {
       else to = middle;
     }
     const near = (i) => Math.abs(this.across(this.x[i]) - x);
-    return { row: 0, column: near(to) < near(from) ? to : from };
+    const column = near(to) < near(from) ? to : from;
+    const away = this.ys.map((values) => Math.abs(this.up(values[column]) - y));
+    const reached = away.map((value) => (Number.isNaN(value) ? Infinity : value));
+    return { row: 0, column, curve: reached.indexOf(Math.min(...reached)) };
   }
 
-  mark(pen, { column }, theme) {
+  // What a tap here chooses: [number on the axis, place among the options], for x and for the curve.
+  choices({ column, curve = 0 }) {
+    return [[this.x[column], column], [curve, curve]];
+  }
+
+  places({ column }) {
+    return { [axisOf(this.labels[0])]: this.x[column] };
+  }
+
+  // The point that has one of these places, to be marked lightly.
+  find(places) {
+    const at = places[axisOf(this.labels[0])];
+    const column = at === undefined ? -1 : this.x.indexOf(at);
+    return column < 0 ? null : { row: 0, column };
+  }
+
+  mark(pen, { column }, theme, light = false) {
     const { box } = this;
     const x = this.across(this.x[column]);
     pen.strokeStyle = theme.text;
     pen.lineWidth = 1;
-    pen.globalAlpha = 0.6;
+    pen.globalAlpha = light ? 0.4 : 0.6;
     pen.beginPath();
     pen.moveTo(x, box.top);
     pen.lineTo(x, box.bottom);
     pen.stroke();
     pen.globalAlpha = 1;
-    pen.lineWidth = 2;
+    pen.lineWidth = light ? 1 : 2;
     for (const y of this.ys) {
       const at = this.up(y[column]);
       if (!(at >= box.top - 3 && at <= box.bottom + 3)) continue;

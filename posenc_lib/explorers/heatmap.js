@@ -5,6 +5,7 @@ class HeatmapView {
     this.sent = sent;
     Object.assign(this, sent);
     [this.rows, this.columns] = sent.shape;
+    this.exact = sent.values; // where the page made them itself
     this.codes = numbers(sent.codes, sent.bytes === 1 ? Uint8Array : Uint16Array);
     this.none = sent.bytes === 1 ? 255 : 65535;
     [this.rowStart, this.columnStart] = sent.starts;
@@ -12,7 +13,17 @@ class HeatmapView {
     this.fine = sent.whole ? 1 : 10 ** Math.ceil(Math.log10(sent.step));
   }
 
+  get hasNone() {
+    return this.codes.includes(this.none);
+  }
+
+  // What grey means here.
+  get greyWord() {
+    return this.labels[0] === "query" ? "grey: masked, this query does not see that key" : "grey: no value";
+  }
+
   value(row, column) {
+    if (this.exact) return this.exact[row * this.columns + column];
     const code = this.codes[row * this.columns + column];
     return code === this.none ? NaN : this.low + this.step * code;
   }
@@ -41,8 +52,8 @@ class HeatmapView {
       pane.pixels = new Uint32Array(pane.image.data.buffer);
     }
     const { pixels } = pane;
-    const palette = pane.panel.palette(this.palette);
-    const missing = pane.panel.missing;
+    const palette = pane.surface.palette(this.palette);
+    const missing = pane.surface.missing;
     const [low, high] = this.limits;
     const slope = (this.step / (high - low)) * 256;
     const start = ((this.low - low) / (high - low)) * 256;
@@ -142,6 +153,70 @@ class HeatmapView {
     );
     this.drawScale(pen, pane, theme, scale, bar);
     if (this.numbers) this.writeCells(pen, pane, theme);
+    for (const mark of this.marks ?? []) this.outline(pen, mark, theme);
+  }
+
+  // A chosen cell, row or column (the other one is null), by its numbers on the axes.
+  outline(pen, [row, column], theme) {
+    const { box, rows, columns } = this;
+    const [down, right] = [row - this.rowStart, column - this.columnStart];
+    if (row !== null && (down < 0 || down >= rows)) return;
+    if (column !== null && (right < 0 || right >= columns)) return;
+    const wide = column === null ? box.right - box.left : Math.max(this.cell[0], 4);
+    const high = row === null ? box.bottom - box.top : Math.max(this.cell[1], 4);
+    const x = column === null ? box.left : box.left + (right + 0.5) * this.cell[0] - wide / 2;
+    const y = row === null ? box.top : box.top + (down + 0.5) * this.cell[1] - high / 2;
+    for (const [colour, thick] of [["#000", 4], ["#fff", 2]]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = thick * Math.min(theme.bold, 1.3);
+      pen.strokeRect(x, y, wide, high);
+    }
+  }
+
+  // What a tap here chooses: [number on the axis, place among the options], for row and column.
+  choices({ row, column }) {
+    return [[this.rowStart + row, row], [this.columnStart + column, column]];
+  }
+
+  get axes() {
+    return [axisOf(this.labels[0]), axisOf(this.labels[1])];
+  }
+
+  // The numbers on the axes of a cell, and what follows from them.
+  places({ row, column }) {
+    const [down, across] = this.axes;
+    const found = { [across]: this.columnStart + column, [down]: this.rowStart + row };
+    if (down === "query" && across === "key") found[DISTANCE] = found.key - found.query;
+    return found;
+  }
+
+  // The cell, row or column that has these places, to be marked lightly.
+  find(places) {
+    const [down, across] = this.axes;
+    const inside = (at, count) => (at >= 0 && at < count ? at : null);
+    const row = inside(places[down] - this.rowStart, this.rows);
+    const column = inside(places[across] - this.columnStart, this.columns);
+    const diagonal = row === null && column === null && down === "query" && across === "key";
+    if (diagonal && DISTANCE in places) return { distance: places[DISTANCE] };
+    return row === null && column === null ? null : { row, column };
+  }
+
+  // All pairs of one distance.
+  markDiagonal(pen, distance) {
+    const { box } = this;
+    const [wide, high] = this.cell;
+    pen.beginPath();
+    for (let row = 0; row < this.rows; row++) {
+      const column = this.rowStart + row + distance - this.columnStart;
+      if (column < 0 || column >= this.columns) continue;
+      pen.rect(box.left + column * wide, box.top + row * high, wide, high);
+    }
+    pen.strokeStyle = "#000";
+    pen.lineWidth = 3;
+    pen.stroke();
+    pen.strokeStyle = "#fff";
+    pen.lineWidth = 1;
+    pen.stroke();
   }
 
   drawScale(pen, pane, theme, scale, bar) {
@@ -150,10 +225,10 @@ class HeatmapView {
     const left = box.right + theme.size * 1.1;
     const place = (at) => box.bottom - ((at - low) / (high - low)) * (box.bottom - box.top);
     pen.imageSmoothingEnabled = false;
-    pen.drawImage(pane.panel.strip(this.palette), left, box.top, bar.width, box.bottom - box.top);
+    pen.drawImage(pane.surface.strip(this.palette), left, box.top, bar.width, box.bottom - box.top);
     pen.strokeStyle = theme.line;
     pen.strokeRect(left, box.top, bar.width, box.bottom - box.top);
-    const palette = pane.panel.scales[this.palette].names;
+    const palette = pane.surface.scales[this.palette].names;
     const tip = (edge, height, colour) => {
       pen.fillStyle = colour;
       pen.beginPath();
@@ -197,7 +272,7 @@ class HeatmapView {
     }
     pen.font = theme.small;
     if (widest(pen, texts) > this.cell[0] - 4) return;
-    const dark = pane.panel.dark(this.palette);
+    const dark = pane.surface.dark(this.palette);
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     texts.forEach((text, i) => {
@@ -219,8 +294,12 @@ class HeatmapView {
     };
   }
 
-  mark(pen, { row, column }) {
+  mark(pen, { row, column, distance }, theme, light = false) {
+    if (distance !== undefined) return this.markDiagonal(pen, distance);
     const { box } = this;
+    if (row === null || column === null) {
+      return this.outline(pen, [row === null ? null : row + this.rowStart, column === null ? null : column + this.columnStart], theme);
+    }
     const wide = Math.max(this.cell[0], 3);
     const high = Math.max(this.cell[1], 3);
     const x = box.left + (column + 0.5) * this.cell[0];
@@ -248,7 +327,7 @@ class HeatmapView {
     const down = this.rowTicks?.[row] ?? this.rowStart + row;
     const across = this.columnTicks?.[column] ?? this.columnStart + column;
     const cell = this.value(row, column);
-    const said = (value, none = "masked") => (Number.isNaN(value) ? none : written(value, this.fine));
+    const said = (value, none = "masked (not seen)") => (Number.isNaN(value) ? none : written(value, this.fine));
     const [rowLabel, columnLabel, valueLabel] = this.labels;
     const at = `${rowLabel} ${down}, ${columnLabel} ${across}: ${valueLabel}`;
     if (!this.pinned) return `${at} ${said(cell)}`;

@@ -1,16 +1,14 @@
 """Panels whose numbers the page computes itself, so that they answer at once over any link.
 
-The page follows the controls and draws; the kernel follows them too, and computes views only when
-they are asked for. `page.js` is the other half, and one function of `IN_PAGE` in a `page_*.js` does
-what `compute` does here: tests hold their numbers equal.
+The page follows the hand and draws; the kernel follows it, and computes views only when they are
+asked for. One function of `IN_PAGE` in a `page_*.js` does what `compute` does here: a test holds
+their numbers equal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import ipywidgets
 
 from posenc_lib.explorers.controls import Control
 
@@ -20,54 +18,42 @@ IN_PAGE = ("sinusoidal", "rotary", "relative")
 
 def declaration(
     *,
-    compute: str,
     title: str,
-    explorer: str,
+    question: str,
     controls: Sequence[Control],
-    widgets: Mapping[str, ipywidgets.Widget],
-    fields: Mapping[str, ipywidgets.Widget],
+    front: Sequence[str],
     first: Mapping[str, Any],
+    explorer: str | None,
+    compute: str | None,
     data: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What the page has to know of a panel, to be sent once.
 
     Args:
-        compute: One of `IN_PAGE`.
         title: What the panel shows.
-        explorer: The function of `posenc_lib.explorers` that makes the panel, for its code.
-        controls: Sliders, choices and toggles.
-        widgets: The widget of each control, by name.
-        fields: The field beside each slider, by name.
+        question: What the reader is asked to find out.
+        controls: All controls, in order.
+        front: Those in sight.
         first: The settings that a reset goes back to.
+        explorer: The function of `posenc_lib.explorers` that makes the panel, for its code.
+        compute: One of `IN_PAGE`; None where the kernel computes.
         data: What the page's function takes besides the settings: plain values, and bytes.
 
     Raises:
         ValueError: A function that the page does not have.
-        TypeError: A control that the page cannot follow.
     """
-    if compute not in IN_PAGE:
+    if compute is not None and compute not in IN_PAGE:
         raise ValueError(
             f"Panel {title!r}: page = {compute!r} is refused: it must be one of "
             f"{', '.join(map(repr, IN_PAGE))}, or be left out."
         )
-    described = []
-    for control in controls:
-        known = control.in_page() | {"widget": _reference(widgets[control.name])}
-        if control.needs:
-            known["needs"] = [control.needs[0], list(control.needs[1])]
-        if control.name in fields:
-            known["field"] = _reference(fields[control.name])
-        described.append(known)
     return {
-        "compute": compute,
         "title": title,
-        "explorer": explorer,
-        "controls": described,
+        "question": question,
+        "controls": [control.declared() for control in controls],
+        "front": list(front),
         "first": dict(first),
+        "explorer": explorer,
+        "compute": compute,
         "data": dict(data),
     }
-
-
-def _reference(widget: ipywidgets.Widget) -> str:
-    """A widget as the page finds it, in the way in which widgets refer to each other."""
-    return f"IPY_MODEL_{widget.model_id}"

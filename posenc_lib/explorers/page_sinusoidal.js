@@ -1,7 +1,5 @@
 // The sinusoidal panel, computed in the page. sinusoidal.py does the same in the kernel.
 
-const IN_PAGE = {};
-
 // Angle addition, as in the library: sin and cos of k w for k below the length, which the third
 // picture needs too, are turned by the angles of the first position. All in float64.
 IN_PAGE.sinusoidal = ({ dim, length, base, start, position }) => {

@@ -37,16 +37,6 @@ function number(value) {
   return general(value, 3);
 }
 
-function setting(value) {
-  if (typeof value === "boolean") return value ? "on" : "off";
-  return typeof value === "number" ? number(value) : `'${value}'`;
-}
-
-const listed = (settings) =>
-  Object.entries(settings)
-    .map(([name, value]) => `${name} = ${setting(value)}`)
-    .join(", ");
-
 // Smallest and largest value, NaN aside; null if there is no other. And how many are NaN.
 function extremesOf(values) {
   let [low, high, none] = [Infinity, -Infinity, 0];
@@ -109,7 +99,7 @@ function heatmap(name, values, [rows, columns], labels, options = {}) {
     alt += none ? `, ${number(none)} cells masked.` : ".";
   }
   return {
-    kind: "heatmap", name, alt, shape: [rows, columns], ...quantised(values, extremes),
+    kind: "heatmap", name, alt, shape: [rows, columns], values, ...quantised(values, extremes),
     beyond: [under < limits[0] - noise, over > limits[1] + noise],
     limits, palette, labels, starts, ticks: texts, square, numbers: written, marks, picks,
   };

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import base64
 import difflib
-import html
 import inspect
 import logging
 import textwrap
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import ipywidgets
 
 from posenc_lib import explorers
 from posenc_lib.explorers.canvas import Canvas
@@ -29,9 +26,9 @@ from posenc_lib.explorers.controls import (
     Toggle,
     UpTo,
     listed,
-    shown,
 )
 from posenc_lib.explorers.page import declaration
+from posenc_lib.explorers.saved import SENTENCE, saved_html
 from posenc_lib.explorers.tools import Tools
 from posenc_lib.plots.views import Clocks, Curves, Heatmap, View
 
@@ -42,12 +39,16 @@ __all__ = ["Choice", "Control", "LogSlider", "Panel", "Slider", "Text", "Toggle"
 
 logger = logging.getLogger(__name__)
 
+IN_SIGHT = 4
+"""So many controls a panel shows by itself; the others stand under "More"."""
 
-class Panel(Tools, ipywidgets.VBox):
+
+class Panel(Tools):
     """A live figure with controls.
 
     In a notebook a moved control calls `compute` in the kernel, and one message takes the new
-    numbers to the page. Where widgets cannot run, the still picture of `figure()` shows.
+    numbers to the page; a panel with a function of the page does without. Where widgets cannot
+    run, the still picture of `figure()` shows.
 
     Every control is an attribute: `panel.length = 128` redraws, `panel.length` reads. A value that
     is not allowed is refused, never clipped, and the last good picture stays: from code with an
@@ -59,14 +60,15 @@ class Panel(Tools, ipywidgets.VBox):
         compute: Called with every control's value by name; returns a list of `Heatmap` and
             `Curves`. It may refuse a combination by raising ValueError with a plain sentence.
         settings: First values, by control name, instead of the controls' own.
+        question: What the reader is asked to find out, in the head of the panel.
+        front: The controls in sight, two to four that the question needs; the others stand under
+            "More". Empty: the first four.
         explorer: The function of `posenc_lib.explorers` that makes this panel, for `code`.
         own: Values of controls that stand for something of the reader's, such as a table of
             their own: no line of code can hold them.
         page: The function of the page (`page.IN_PAGE`) that computes the same views there: the
-            panel then answers without the kernel. Its `compute` must refuse no combination.
+            panel then answers without the kernel, and lives in a page made from the notebook.
         data: What that function takes besides the settings: plain values, and bytes.
-        question: What the reader is asked to find out, in the head of the panel.
-        front: The controls in sight, two to four; the others stand under "More". Empty: all.
 
     Raises:
         TypeError: A setting of the wrong type or of an unknown name; a `compute` that does not
@@ -90,7 +92,6 @@ class Panel(Tools, ipywidgets.VBox):
     """
 
     _views: list[View] | None
-    _wanted: dict[str, Any]
     _error: Exception | None
 
     def __init__(
@@ -100,17 +101,17 @@ class Panel(Tools, ipywidgets.VBox):
         controls: Sequence[Control],
         compute: Callable[..., Sequence[View]],
         settings: Mapping[str, Any] | None = None,
+        question: str = "",
+        front: Sequence[str] = (),
         explorer: str | None = None,
         own: Collection[Any] = (),
         page: str | None = None,
         data: Mapping[str, Any] | None = None,
-        question: str = "",
-        front: Sequence[str] = (),
     ) -> None:
         declared = {control.name: control for control in controls}
-        self._check_declaration(title, controls, declared, compute, explorer)
-        self.__dict__.update(_title=title, _declared=declared, _compute=compute, _quiet=False)
-        self.__dict__.update(_explorer=explorer, _own=tuple(own), _snaps={})
+        self._check_declaration(title, controls, declared, compute, explorer, front)
+        self.__dict__.update(_title=title, _declared=declared, _compute=compute)
+        self.__dict__.update(_explorer=explorer, _own=tuple(own), _in_page=page is not None)
         # While a cell runs, Jupyter handles what the page says in another thread.
         self.__dict__.update(_lock=threading.RLock())
         if page is not None and (explorer is None or own):
@@ -119,34 +120,23 @@ class Panel(Tools, ipywidgets.VBox):
                 "its explorer, and settings that its line of code can hold."
             )
         first = {name: control.value for name, control in declared.items()}
-        first |= self._plain_values(first | dict(settings or {}))
+        first = self._plain_values(dict(settings or {}), first)
         views = self._views_of(first)
-        self._widgets = {name: control.widget() for name, control in declared.items()}
-        fields = {name: control.field() for name, control in declared.items()}
-        self._fields = {name: field for name, field in fields.items() if field is not None}
         self._first = dict(first)
-        self._canvas = Canvas(tools=True)
-        self._in_page = page is not None
-        if page is not None and explorer is not None:
-            self._canvas.page = declaration(
-                compute=page, title=title, explorer=explorer, controls=controls,
-                widgets=self._widgets, fields=self._fields, first=first, data=data or {},
-            )  # fmt: skip
-        row = ipywidgets.Layout(
-            display="flex", flex_flow="row wrap", align_items="center", grid_gap="0 18px"
+        self._canvas = Canvas(
+            declaration(
+                title=title,
+                question=question,
+                controls=controls,
+                front=front or list(declared)[:IN_SIGHT],
+                first=first,
+                explorer=explorer,
+                compute=page,
+                data=data or {},
+            )
         )
-        heading = ipywidgets.HTML(f"<strong>{html.escape(title)}</strong>")
-        places = [self._place(name) for name in declared]
-        box = ipywidgets.Box(places, layout=row).add_class("posenc-controls")
-        super().__init__([heading, box, self._canvas])
-        self.add_class("posenc-panel")
-        self._put(first)
         self._show(first, views)
-        for widget in self._widgets.values():
-            widget.observe(self._on_move, names="value")
-        for field in self._fields.values():
-            field.observe(self._on_typing, names="value")
-        self._canvas.on_msg(self._on_press)
+        self._canvas.on_msg(self._on_message)
 
     # --- driven from code ---------------------------------------------------------------------
 
@@ -157,17 +147,21 @@ class Panel(Tools, ipywidgets.VBox):
             TypeError, ValueError: As on construction; nothing has changed then.
         """
         with self._lock:
-            wanted = self._settings | self._plain_values(settings)
-            views = self._views_of(wanted, settings)
-            self._put(wanted)
-            self._show(wanted, views)
+            wanted = self._plain_values(settings, self._settings)
+            self._show(wanted, self._views_of(wanted, settings))
 
-    def _follow(self, settings: Mapping[str, Any]) -> None:
-        """Go where the page has gone on its own; its controls tell of themselves."""
-        with self._lock:
-            wanted = self._settings | self._plain_values(settings)
-            if wanted != self._settings:
-                self._show(wanted, None)
+    def views_at(self, **settings: Any) -> list[View]:
+        """The views with some controls set, without moving the panel that a reader has in hand.
+
+        Raises:
+            TypeError, ValueError: As `set`.
+
+        >>> from posenc_lib import explorers
+        >>> panel = explorers.sinusoidal_explorer(dim=8, length=20)
+        >>> panel.views_at(length=40)[0].values.shape, panel.length
+        ((40, 8), 20)
+        """
+        return self._views_of(self._plain_values(settings, self._settings), settings)
 
     @property
     def title(self) -> str:
@@ -181,24 +175,26 @@ class Panel(Tools, ipywidgets.VBox):
 
     @property
     def views(self) -> list[View]:
-        """The live heat maps and curves, with their arrays; what is pinned is not among them."""
+        """The live views, with their arrays; what is pinned is not among them."""
         return list(self._live_views())
 
     @property
     def alt(self) -> str:
         """The picture in words: title, settings, what is pinned, what is drawn."""
-        pinned = f" Pinned to compare with: {listed(self._pin.settings)}." if self._pin else ""
+        pinned = ""
+        if self._pin:
+            pinned = f" Pinned to compare with: {listed(self._declared, self._pin.settings)}."
         drawn = " ".join(drawn.alt for drawn in self._views_with_pin())
-        return f"{self._title} with {listed(self._settings)}.{pinned} {drawn}"
+        return f"{self._title} with {listed(self._declared, self._settings)}.{pinned} {drawn}"
 
     @property
-    def controls(self) -> dict[str, ipywidgets.DOMWidget]:
-        """The ipywidgets controls, by name."""
-        return dict(self._widgets)
+    def controls(self) -> dict[str, Control]:
+        """The declared controls, by name."""
+        return dict(self._declared)
 
     @property
     def canvas(self) -> Canvas:
-        """The drawing surface."""
+        """The widget: what of the panel lives in the page."""
         return self._canvas
 
     @property
@@ -215,9 +211,10 @@ class Panel(Tools, ipywidgets.VBox):
         """The present picture as a matplotlib figure, with what is pinned."""
         from posenc_lib.plots import views_figure  # only now: a live panel needs no matplotlib
 
-        title = textwrap.fill(f"{self._title}: {listed(self._settings)}", 90)
+        title = textwrap.fill(f"{self._title}: {listed(self._declared, self._settings)}", 90)
         if self._pin:
-            title += "\n" + textwrap.fill(f"Pinned: {listed(self._pin.settings)}", 90)
+            pinned = f"Pinned: {listed(self._declared, self._pin.settings)}"
+            title += "\n" + textwrap.fill(pinned, 90)
         drawn = self._views_with_pin()
         return views_figure(
             [one.view for one in drawn],
@@ -231,23 +228,31 @@ class Panel(Tools, ipywidgets.VBox):
         return self.figure().png()
 
     def close(self) -> None:
-        """Close the panel and all that belongs to it."""
-        parts = list(getattr(self, "children", ()))
-        while parts:
-            part = parts.pop()
-            parts += getattr(part, "children", ())
-            part.close()
-        super().close()
+        """Take the panel out of the page; what it knows stays readable from code."""
+        self._canvas.close()
 
     # --- shown in a notebook ------------------------------------------------------------------
 
     def __repr__(self) -> str:
         return self.alt
 
+    def _ipython_display_(self) -> None:
+        from IPython.display import display  # only now: a panel is driven without a notebook too
+
+        data, about = self._repr_mimebundle_()
+        display(data, metadata=about, raw=True)
+        if self._canvas.comm is not None:
+            saved = saved_html(data["image/png"], self.alt)
+            display({"text/html": saved, "text/plain": SENTENCE}, raw=True)
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data = super()._repr_mimebundle_(**kwargs)
-        data["text/plain"] = self.alt
-        data["image/png"] = base64.b64encode(self.picture()).decode("ascii")
+        data = {
+            "text/plain": self.alt,
+            "image/png": base64.b64encode(self.picture()).decode("ascii"),
+        }
+        if self._canvas.comm is not None:  # a closed panel is its picture
+            live = self._canvas._repr_mimebundle_(**kwargs)
+            data = {**(live[0] if isinstance(live, tuple) else live), **data}
         return data, {"image/png": {"alt": self.alt}}
 
     # --- controls as attributes ---------------------------------------------------------------
@@ -279,6 +284,7 @@ class Panel(Tools, ipywidgets.VBox):
         declared: Mapping[str, Control],
         compute: Callable[..., Any],
         explorer: str | None,
+        front: Sequence[str],
     ) -> None:
         """Mistakes of the person who writes a panel, found when it is made."""
         where = f"Panel {title!r}"
@@ -290,7 +296,7 @@ class Panel(Tools, ipywidgets.VBox):
         for name in declared:
             if not name.isidentifier() or name.startswith("_") or hasattr(cls, name):
                 raise ValueError(
-                    f"{where}: a control cannot be named {name!r}, because widgets use that name "
+                    f"{where}: a control cannot be named {name!r}, because panels use that name "
                     "or Python does not allow it. Choose another, such as 'key_count' for 'keys'."
                 )
         for control in controls:
@@ -302,6 +308,12 @@ class Panel(Tools, ipywidgets.VBox):
                 raise ValueError(
                     f"{where}: {control.name!r} ends at {control.maximum}, which is none of its "
                     f"steps of {control.step} from {control.minimum}. Choose another end."
+                )
+            upto = control.upto if isinstance(control, Slider) else None
+            if upto and not isinstance(declared.get(upto.name), (Slider, Choice, Text)):
+                raise ValueError(
+                    f"{where}: {control.name!r} ends where {upto.name!r} says, which must be a "
+                    "Slider, a Choice of numbers or a Text of the same panel."
                 )
             needed = declared.get(control.needs[0]) if control.needs else None
             if control.needs and not isinstance(needed, (Choice, Toggle)):
@@ -315,6 +327,12 @@ class Panel(Tools, ipywidgets.VBox):
             raise TypeError(
                 f"{where}: compute must take {', '.join(declared)} by keyword, but: {error}."
             ) from None
+        missing = [name for name in front if name not in declared]
+        if missing:
+            raise ValueError(
+                f"{where}: front names {', '.join(map(repr, missing))}, but the controls are "
+                f"{', '.join(declared)}."
+            )
         known = [name for name in dir(explorers) if name.endswith("_explorer")]
         if explorer is not None and explorer not in known:
             raise ValueError(
@@ -328,9 +346,12 @@ class Panel(Tools, ipywidgets.VBox):
         known = ", ".join(self._declared)
         return f"Panel {self._title!r}: it has no control {name!r}; it has {known}.{hint}"
 
-    def _plain_values(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings as plain values, or an exception that says which one is wrong and why."""
-        clean = {}
+    def _plain_values(
+        self, settings: Mapping[str, Any], present: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The present settings with these as plain values, or an exception that says which one is
+        wrong and why."""
+        clean = dict(present)
         for name, value in settings.items():
             if name not in self._declared:
                 raise TypeError(self._unknown(name))
@@ -342,6 +363,14 @@ class Panel(Tools, ipywidgets.VBox):
                     f"Panel {self._title!r}: {name} = {value!r} is refused: "
                     f"it must be {control.allowed}."
                 ) from None
+        for name, control in self._declared.items():
+            upto = getattr(control, "upto", None)
+            if upto is not None and clean[name] > control.end(clean):
+                raise ValueError(
+                    f"Panel {self._title!r}: {name} = {clean[name]!r} is refused with "
+                    f"{upto.name} = {clean[upto.name]!r}: it must be "
+                    f"{control.allowed_to(control.end(clean))}. Set both, or another {upto.name}."
+                )
         return clean
 
     def _views_of(
@@ -351,7 +380,7 @@ class Panel(Tools, ipywidgets.VBox):
         try:
             views = self._compute(**settings)
         except ValueError as error:
-            named = listed(changed or settings)
+            named = ", ".join(f"{n} = {v!r}" for n, v in (changed or settings).items())
             raise ValueError(f"Panel {self._title!r}: {named} is refused: {error}") from error
         views = [views] if isinstance(views, (Heatmap, Curves, Clocks)) else views
         if not isinstance(views, (list, tuple)) or not views:
@@ -373,76 +402,22 @@ class Panel(Tools, ipywidgets.VBox):
             self._views = self._views_of(self._settings)
         return self._views
 
-    def _on_move(self, change: Any) -> None:
-        """A control was moved by hand."""
-        with self._lock:
-            if self._quiet:
-                return
-            name = next(n for n, widget in self._widgets.items() if widget is change.owner)
-            if self._is_snap(name, change.new):
-                return
-            present = self._wanted[name]
-            value = self._declared[name].read(change.new, present)
-            if value != present:
-                self._want(name, value)
-
-    def _is_snap(self, name: str, moved: Any) -> bool:
-        """Whether a page only says that a handle went to the step nearest to what was put.
-
-        Such reports come late, and some are left out: older ones go with the one that came.
-        """
-        waiting = self._snaps.pop(name, [])
-        step = self._declared[name].step_of(moved)
-        if step not in waiting:
-            return False
-        self._snaps[name] = waiting[waiting.index(step) + 1 :]
-        return True
-
-    def _on_typing(self, change: Any) -> None:
-        """A number was typed beside a slider: it is taken exactly, or refused."""
-        with self._lock:
-            if not self._quiet and not self._in_page:  # there the page says what it made of it
-                name = next(n for n, field in self._fields.items() if field is change.owner)
-                self._take_typed(name, change)
-
-    def _take_typed(self, name: str, change: Any) -> None:
-        control = self._declared[name]
-        try:
-            value = control.checked(control.typed(change.new))
-        except (TypeError, ValueError, OverflowError):
-            # The sentence comes last: who reads it may type again, over what stands there then.
-            self._put({name: self._wanted[name]})
-            self._canvas.message = (
-                f"{name} = {change.new!r} is refused: it must be {control.allowed}. "
-                f"The picture still shows {listed({name: self._settings[name]})}."
-            )
-        else:
-            self._put({name: value})
-            self._want(name, value)
-
-    def _want(self, name: str, value: Any) -> None:
-        """Draw with one setting changed, or say why not.
-
-        Where an earlier move was refused and still stands in the controls, it is tried again
-        with this one, and let go if only that makes a picture.
-        """
-        tried = [self._wanted | {name: value}, self._settings | {name: value}]
-        for wanted in tried if tried[0] != tried[1] else tried[:1]:
+    def _want(self, wanted: Mapping[str, Any], turn: int) -> None:
+        """A hand wants these settings: draw them, or say why not."""
+        changed = {n: v for n, v in wanted.items() if self._settings.get(n) != v}
+        with self._canvas.hold_sync():
             try:
-                self._plain_values(wanted)
-                views = None if self._in_page else self._views_of(wanted, {name: value})
+                clean = self._plain_values(wanted, self._settings)
+                self._show(clean, self._views_of(clean, changed))
             except Exception as error:
-                refused = error
-            else:
-                dropped = {n: v for n, v in wanted.items() if v != tried[0][n]}
-                self._show(wanted, views)
-                self._put(dropped)
-                break
-        else:
-            self._wanted = tried[0]
-            self._refuse({name: value}, refused)
-        if not self._in_page:  # the page writes beside its sliders itself
-            self._write({name: value})
+                self._refuse(changed, error)
+            self._canvas.answered = turn
+
+    def _follow(self, settings: Mapping[str, Any]) -> None:
+        """Go where the page has gone on its own."""
+        wanted = self._plain_values(settings, self._settings)
+        if wanted != self._settings:
+            self._show(wanted, None)
 
     def _refuse(self, wanted: Mapping[str, Any], error: Exception) -> None:
         """Say why nothing new is drawn; the traceback goes to the log."""
@@ -450,61 +425,24 @@ class Panel(Tools, ipywidgets.VBox):
         expected = isinstance(error, ValueError)
         reason = error.__cause__ if expected and error.__cause__ else error
         text = str(reason) if expected else f"{type(error).__name__}: {error}"
+        said = listed(self._declared, {n: v for n, v in wanted.items() if n in self._declared})
         logger.log(
             logging.INFO if expected else logging.ERROR,
             "Panel %r did not draw %s",
             self._title,
-            listed(wanted),
+            said,
             exc_info=error,
         )
-        drawn = {n: v for n, v in self._settings.items() if v != self._wanted[n]}
-        self._canvas.message = (
-            f"{listed(wanted)} is not drawn: {text.rstrip('.')}. "
-            f"The picture still shows {listed(drawn or self._settings)}."
-        )
+        self._canvas.message = f"{said} is not drawn: {text.rstrip('.')}."
 
     def _show(self, settings: Mapping[str, Any], views: list[View] | None) -> None:
         """Draw these settings. Without views: the page, which computes them, was moved by hand."""
         self._settings = dict(settings)
-        self._wanted = dict(settings)
         self._views = views
         self._error = None
-        for name, control in self._declared.items():
-            for widget in (self._widgets[name], self._fields.get(name)):
-                if control.needs and widget is not None:
-                    widget.disabled = control.idle(settings)
         if self._in_page:
             self._canvas.follow(settings, from_code=views is not None)
             return
         drawn = " ".join(view.alt for view in views or ())
-        alt = f"{self._title} with {listed(settings)}. {drawn}"
-        self._canvas.show(views or (), alt, self.code)
-
-    def _put(self, settings: Mapping[str, Any]) -> None:
-        """Move the controls without drawing."""
-        self._quiet = True
-        try:
-            for name, value in settings.items():
-                step = self._declared[name].step_of(value)
-                if step not in (None, value) and self._widgets[name].value != value:
-                    self._snaps.setdefault(name, []).append(step)
-                self._widgets[name].value = value
-        finally:
-            self._quiet = False
-        self._write(settings)
-
-    def _write(self, settings: Mapping[str, Any]) -> None:
-        """Write values beside their sliders, without drawing."""
-        self._quiet = True
-        try:
-            for name in settings.keys() & self._fields.keys():
-                self._fields[name].value = shown(settings[name])
-        finally:
-            self._quiet = False
-
-    def _place(self, name: str) -> ipywidgets.DOMWidget:
-        """A control as it stands in the panel: a slider has its field beside it."""
-        if name not in self._fields:
-            return self._widgets[name]
-        layout = ipywidgets.Layout(min_width="260px", flex="0 1 340px", align_items="center")
-        return ipywidgets.HBox([self._widgets[name], self._fields[name]], layout=layout)
+        alt = f"{self._title} with {listed(self._declared, settings)}. {drawn}"
+        self._canvas.show(settings, views or (), alt, self.code)

@@ -1,5 +1,6 @@
-// The row of buttons above a picture. Reset and pin are the kernel's; what the heat maps show, the
-// large text and the copying happen in the page.
+// The row of buttons of a panel.
+
+const LECTURE = "posenc-large-text"; // told to all panels of a page
 
 const CHOICES = [
   ["live", "Live", "Heat maps show the live picture"],
@@ -7,27 +8,27 @@ const CHOICES = [
   ["difference", "Difference", "Heat maps show live minus pinned"],
 ];
 
-// JupyterLab takes no key of this element, such as Enter (edit the cell) or B (a new cell). It looks
-// at the focused element alone: the row around it would not do.
-const keepKeys = (part) => part.setAttribute("data-lm-suppress-shortcuts", "true");
-
 class Toolbar {
-  constructor(model, parent, page) {
+  constructor(machine, parent) {
+    const { model } = machine;
+    this.machine = machine;
     this.model = model;
-    this.page = page;
     this.row = element("div", "posenc-tools", parent);
     this.row.setAttribute("role", "group");
     this.row.setAttribute("aria-label", "Tools of the panel");
-    const send = (press) => () => this.send(press);
-    this.reset = this.button("Reset", "Put every control back to where it stood first", send("reset"));
-    this.button("Copy code", "Copy one line of Python that makes this figure", () => this.copy());
-    this.lecture = this.button("Large text", "Large text and lines, for the back row", () =>
-      this.set("lecture", !model.get("lecture")),
+    this.reset = this.button("Reset", "Put every control back to where it stood first", () =>
+      machine.reset(),
     );
-    this.pin = this.button("Pin", "Keep this picture as a reference to compare with", send("pin"));
+    this.button("Copy code", "Copy one line of Python that makes this figure", () => this.copy());
+    this.lecture = this.button("Large text", "Large text and lines in all panels, for the back row", () =>
+      window.dispatchEvent(new CustomEvent(LECTURE, { detail: !model.get("lecture") })),
+    );
+    this.pin = this.button("Pin", "Keep this picture as a reference to compare with", () =>
+      machine.pin(),
+    );
     this.unpin = this.button("Unpin", "Let the reference go", () => {
       this.pin.focus(); // this button is about to go
-      this.send("unpin");
+      machine.unpin();
     });
     this.group = element("span", "posenc-choices", this.row);
     this.group.setAttribute("role", "group");
@@ -63,17 +64,9 @@ class Toolbar {
     this.model.save_changes();
   }
 
-  // A panel computed in the page does it at once; the kernel follows.
-  send(press) {
-    if (!this.page) return this.model.send({ press });
-    this.page[press]();
-    this.page.tell({ press, settings: this.page.values });
-  }
-
   update() {
     const pinned = this.model.get("pinned")?.settings;
-    const views = this.page?.views() ?? this.model.get("pinned")?.views;
-    const maps = pinned && views?.some((view) => view.kind === "heatmap");
+    const maps = pinned && this.machine.views().some((view) => view.kind === "heatmap");
     this.unpin.hidden = !pinned;
     this.group.hidden = !maps;
     this.choices.forEach((choice, i) =>
@@ -98,7 +91,7 @@ class Toolbar {
 
   // Where the page may not write to the clipboard, the line stands selected in the panel.
   async copy() {
-    const code = this.page?.code() ?? this.model.get("picture")?.code ?? "";
+    const code = this.machine.code();
     if (code.startsWith("#")) return this.say(code.slice(2));
     try {
       await navigator.clipboard.writeText(code);

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from posenc_lib.explorers.controls import listed
+from posenc_lib.explorers.controls import Control, listed
 from posenc_lib.explorers.pinned import HEATMAPS, Drawn, Pin, beside
 
 if TYPE_CHECKING:
@@ -21,12 +21,13 @@ class Tools:
     """The part of a `Panel` behind the buttons of its toolbar."""
 
     _title: str
+    _declared: Mapping[str, Control]
     _first: dict[str, Any]
     _settings: dict[str, Any]
     set: Callable[..., None]
     _live_views: Callable[[], list[View]]
     _follow: Callable[[Mapping[str, Any]], None]
-    _refuse: Callable[[Mapping[str, Any], Exception], None]
+    _want: Callable[[Mapping[str, Any], int], None]
     _in_page: bool
     _lock: threading.RLock
     _canvas: Canvas
@@ -46,10 +47,11 @@ class Tools:
         """
         settings, views = dict(self._settings), list(self._live_views())
         self._pin = Pin(settings, views)
+        said = listed(self._declared, settings)
         if self._in_page:
-            self._canvas.pin_at(settings, listed(settings))
+            self._canvas.pin_at(settings, said)
         else:
-            self._canvas.pin(views, listed(settings))
+            self._canvas.pin(views, said)
 
     def unpin(self) -> None:
         """Let the reference go."""
@@ -115,28 +117,21 @@ class Tools:
             return [Drawn(view) for view in self._live_views()]
         return beside(self._live_views(), self._pin.views, self.heatmaps)
 
-    def _on_press(self, _: Canvas, content: Any, __: Any = None) -> None:
-        """A button of the toolbar was pressed; the other buttons are the page's own business.
+    def _on_message(self, _: Canvas, content: Any, __: Any = None) -> None:
+        """A hand did something in the page; what is not said here is the page's own business.
 
-        A page that computes its own picture says which settings it means: what its controls have
-        to say may still be under way. It has reset itself then.
+        A page that computes its own picture says which settings it means, and has gone there.
         """
         with self._lock:
-            if self._in_page:
+            if "want" in content:
+                self._want(content["want"], content["turn"])
+            if "settings" in content:
                 self._follow(content["settings"])
             press = content.get("press")
             if press == "pin":
                 self.pin()
             elif press == "unpin":
                 self.unpin()
-            elif press == "reset" and not self._in_page:
-                self._reset_by_hand()
-
-    def _reset_by_hand(self) -> None:
-        try:
-            self.reset()
-        except Exception as error:  # a `compute` that no longer takes what it took at first
-            self._refuse(self._first, error)
 
 
 def code_line(explorer: str | None, settings: Mapping[str, Any], own: Collection[Any] = ()) -> str:

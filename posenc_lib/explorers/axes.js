@@ -1,0 +1,59 @@
+// What heat maps and curves share: ticks and labels about a box.
+
+function turned(pen, text, x, y, angle) {
+  pen.save();
+  pen.translate(x, y);
+  pen.rotate(angle);
+  pen.fillText(text, 0, 0);
+  pen.restore();
+}
+
+function widest(pen, texts) {
+  return texts.reduce((most, text) => Math.max(most, pen.measureText(text).width), 0);
+}
+
+// Ticks and labels on the left and below a box; `place` turns a value into a coordinate.
+function axes(pen, box, theme, across, down, labels) {
+  const { size } = theme;
+  pen.fillStyle = theme.text;
+  pen.strokeStyle = theme.text;
+  pen.lineWidth = 1;
+  pen.beginPath();
+  for (const tick of across.ticks) {
+    const x = across.place(tick.at);
+    pen.moveTo(x, box.bottom);
+    pen.lineTo(x, box.bottom + 4);
+  }
+  for (const tick of down.ticks) {
+    const y = down.place(tick.at);
+    pen.moveTo(box.left, y);
+    pen.lineTo(box.left - 4, y);
+  }
+  pen.stroke();
+  pen.textBaseline = "top";
+  for (const tick of across.ticks) {
+    if (across.slant) {
+      pen.textAlign = "right";
+      turned(pen, tick.text, across.place(tick.at) + size * 0.2, box.bottom + 5, -Math.PI / 4);
+    } else {
+      pen.textAlign = "center";
+      pen.fillText(tick.text, across.place(tick.at), box.bottom + 6);
+    }
+  }
+  pen.textAlign = "right";
+  pen.textBaseline = "middle";
+  for (const tick of down.ticks) pen.fillText(tick.text, box.left - 7, down.place(tick.at));
+  pen.textAlign = "center";
+  pen.textBaseline = "bottom";
+  pen.fillText(labels[0], (box.left + box.right) / 2, box.foot);
+  pen.textBaseline = "top";
+  turned(pen, labels[1], box.head, (box.top + box.bottom) / 2, -Math.PI / 2);
+}
+
+const DISTANCE = "key minus query";
+
+// What an axis counts, whatever its label adds in brackets or says about it.
+function axisOf(label) {
+  const bare = label.replace(/ \(.*\)$/, "").replace(/, K = .*$/, "");
+  return { "position of the query": "query", "place of the query": "query" }[bare] ?? bare;
+}
