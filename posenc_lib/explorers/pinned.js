@@ -8,11 +8,9 @@ const KINDS = { heatmap: HeatmapView, curves: CurvesView, clocks: ClocksView };
 const viewOf = (sent) => new KINDS[sent.kind](sent);
 
 const quantity = (view) =>
-  ({
-    heatmap: () => view.labels[2],
-    curves: () => `${view.labels[1]} ${view.logs}`,
-    clocks: () => view.unit,
-  })[view.kind]();
+  ({ heatmap: () => view.labels[2], curves: () => `${view.labels[1]} ${view.logs}`, clocks: () => view.unit })[
+    view.kind
+  ]();
 
 // The view that a pane draws. The pinned view is kept from frame to frame, the live one is new.
 function beside(live, pinned, mode) {
