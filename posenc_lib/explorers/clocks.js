@@ -85,7 +85,8 @@ class ClocksView {
     });
     this.angles[i].forEach((angle, hand) => {
       const [tipX, tipY] = tip(angle);
-      pen.strokeStyle = pane.surface.colour(this.style(i, hand));
+      const style = this.style(i, hand);
+      pen.strokeStyle = pane.surface.colour(style);
       pen.fillStyle = pen.strokeStyle;
       if (!this.several) {
         pen.globalAlpha = 0.6;
@@ -101,9 +102,11 @@ class ClocksView {
         pen.globalAlpha = 1;
       }
       pen.lineWidth = 2.4 * bold;
+      pen.setLineDash(this.several ? dashOf(style) : []);
       line(x, y, tipX, tipY);
+      pen.setLineDash([]);
       pen.beginPath();
-      pen.arc(tipX, tipY, 4 * bold, 0, TURN);
+      marker(pen, style, tipX, tipY, 4.5 * bold);
       pen.fill();
     });
     pen.strokeStyle = theme.text;
@@ -135,7 +138,7 @@ class ClocksView {
   below(i) {
     const [first, second] = this.angles[i];
     if (!this.several) return [`cos ${this.said(Math.cos(first))}`, `sin ${this.said(Math.sin(first))}`];
-    return this.angles[i].length === 2 ? [`between: ${number(second - first)} rad`] : [];
+    return this.angles[i].length === 2 ? [`${number(second - first)} rad apart`] : [];
   }
 
   said(value) {
@@ -150,10 +153,10 @@ class ClocksView {
     return column < 0 ? null : { row: 0, column };
   }
 
-  mark(pen, { column }, theme) {
+  mark(pen, { column }, theme, light = false) {
     const { x, y, radius } = this.dials[column];
     pen.strokeStyle = theme.text;
-    pen.lineWidth = 2;
+    pen.lineWidth = light ? 1 : 2;
     pen.globalAlpha = 0.6;
     pen.beginPath();
     pen.arc(x, y, radius + 4, 0, TURN);
@@ -169,10 +172,15 @@ class ClocksView {
       }).join("; ");
     const [first, second] = this.angles[column];
     let text = `${this.clocks[column]}: ${tips(this.angles[column])}`;
-    if (this.angles[column].length === 2) text += `; ${number(second - first)} rad between them`;
+    if (this.angles[column].length === 2) text += `; ${number(second - first)} rad apart`;
     const old = tips(this.pinned?.angles[column]);
     if (old) text += ` (pinned ${old})`;
     return this.several ? text : `${text}; ${number(this.rates[column])} rad per ${this.unit}`;
+  }
+
+  // What a tap chooses: nothing, hands are dragged.
+  choices() {
+    return [];
   }
 
   // By what angle a pointer that went from one place to another has turned the clock of the cursor,
@@ -196,7 +204,7 @@ function clocks(name, angles, labels, rates, unit, options = {}) {
       const prefix = hands.length ? `${hands[hand]} ` : "";
       return `${prefix}cos ${rounded(Math.cos(angle))}, sin ${rounded(Math.sin(angle))}`;
     });
-    if (angles[i].length === 2) tips.push(`${number(angles[i][1] - angles[i][0])} rad between them`);
+    if (angles[i].length === 2) tips.push(`${number(angles[i][1] - angles[i][0])} rad apart`);
     return `${label}: ${tips.join(", ")}, ${number(rates[i])} rad per ${unit}`;
   });
   return {

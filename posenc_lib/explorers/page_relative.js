@@ -37,7 +37,7 @@ function squareOf(name, values, { queries, length, offset, query, distance }, la
 // For curves over distances: that of the cell shown, and where clipping begins.
 function distanceMarks({ distance }, distances, clip = []) {
   const words = new Map();
-  for (const end of clip) words.set(end, end < 0 ? `−K = −${-end}` : `K = ${end}`);
+  for (const end of clip) words.set(end, end < 0 ? "−K" : "K");
   const own = `distance ${distance}`.replace("-", "−");
   words.set(distance, words.has(distance) ? `${own}, ${words.get(distance)}` : own);
   const [first, last] = [distances[0], distances[distances.length - 1]];

@@ -80,8 +80,10 @@ class Pane {
   choose(cursor) {
     if (!cursor) return;
     this.view.choices(cursor).forEach(([at, index], axis) => {
-      const name = this.view.picks[axis];
-      if (name) this.surface.machine.pick(name, at, index);
+      const pick = this.view.picks[axis];
+      const [name, settings] = Array.isArray(pick) ? pick : [pick];
+      const value = settings ? settings[index] : at; // null: what stands there sets nothing
+      if (name && value !== null) this.surface.machine.pick(name, value, index);
     });
   }
 

@@ -57,7 +57,7 @@ class Cell:
         """For curves over these distances: the cell's own, and where clipping begins."""
         words: dict[int, str] = {}
         for end in sorted(set(clip)):
-            words[end] = f"K = {end}" if end >= 0 else f"−K = −{-end}"
+            words[end] = "K" if end >= 0 else "−K"
         words[self.distance] = ", ".join(
             [
                 f"distance {self.distance}".replace("-", "−"),

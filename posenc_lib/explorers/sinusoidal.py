@@ -59,7 +59,7 @@ def _declaration() -> dict[str, Any]:
             Slider("length", 100, 2, 512, label="length (positions)"),
             LogSlider("base", 10_000.0, 2.0, 1_000_000.0, label="base"),
             Slider("start", 0, 0, 100_000, label="first position"),
-            Slider("position", 1, 0, 511, label="position shown, from the first", upto=upto),
+            Slider("position", 1, 0, 511, label="position shown", upto=upto),
         ],
         "compute": _views,
         "explorer": "sinusoidal_explorer",

@@ -102,7 +102,7 @@ class Clocks:
                 for hand, angle in zip(self._prefixes, angles, strict=True)
             ]
             if len(angles) == 2:
-                tips.append(f"{number(angles[1] - angles[0])} rad between them")
+                tips.append(f"{number(angles[1] - angles[0])} rad apart")
             said.append(f"{label}: {', '.join(tips)}, {number(rate)} rad per {self.unit}")
         return f"Clocks of {self.name}: {'; '.join(said)}."
 
@@ -175,5 +175,5 @@ def _below(view: Clocks, clock: int) -> str:
         cos, sin = math.cos(angles[0]), math.sin(angles[0])
         return f"cos {cos + 0.0:.2f}, sin {sin + 0.0:.2f}"
     if len(angles) == 2:
-        return f"between: {number(angles[1] - angles[0])} rad"
+        return f"{number(angles[1] - angles[0])} rad apart"
     return ""
