@@ -133,7 +133,7 @@ class CurvesView {
     pen.lineWidth = 1.8 * theme.bold;
     this.ys.forEach((y, index) => this.trace(pen, pane, y, index, theme));
     pen.restore();
-    for (const [at, word] of marks) this.word(pen, at, word, first, last, theme);
+    marks.forEach(([at, word], i) => this.word(pen, at, word, first, last, theme, i));
     pen.strokeStyle = theme.text;
     pen.lineWidth = 1;
     pen.beginPath();
@@ -199,7 +199,8 @@ class CurvesView {
     pen.setLineDash([]);
   }
 
-  word(pen, at, word, first, last, theme) {
+  word(pen, at, word, first, last, theme, line) {
+    const top = this.box.top + (line % 3) * theme.size * 1.15; // words of marks that are close
     if (!word || at < first || at > last) return;
     const { box } = this;
     const x = this.across(at);
@@ -208,12 +209,12 @@ class CurvesView {
     const left = x + 4 + wide < box.right ? x + 4 : x - 4 - wide;
     pen.globalAlpha = 0.85;
     pen.fillStyle = theme.ground;
-    pen.fillRect(left - 1, box.top, wide + 2, theme.size * 1.1);
+    pen.fillRect(left - 1, top, wide + 2, theme.size * 1.1);
     pen.globalAlpha = 1;
     pen.fillStyle = theme.text;
     pen.textAlign = "left";
     pen.textBaseline = "top";
-    pen.fillText(word, left, box.top);
+    pen.fillText(word, left, top);
     pen.font = theme.font;
   }
 
