@@ -18,7 +18,8 @@ from posenc_lib.plots.views import Curves, Heatmap, View
 HERE = Path(__file__).parent
 SCRIPTS = (
     "heatmap.js", "curves.js", "pinned.js", "toolbar.js", "controls.js", "page_views.js",
-    "page_sinusoidal.js", "page_relative.js", "page.js", "canvas.js",
+    "page_sinusoidal.js", "page_relative.js", "page_drawn.js", "page_layer.js",
+    "page_attention.js", "page_playground.js", "page_museum.js", "page.js", "canvas.js",
 )  # fmt: skip
 SHEETS = ("canvas.css", "toolbar.css")
 

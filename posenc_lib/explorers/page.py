@@ -14,7 +14,7 @@ import ipywidgets
 
 from posenc_lib.explorers.controls import Control
 
-IN_PAGE = ("sinusoidal", "relative")
+IN_PAGE = ("sinusoidal", "relative", "attention", "playground", "museum")
 """The functions that the page has."""
 
 
