@@ -62,18 +62,24 @@ function projected(x, rows, name, { dim, head, width, scale = 1 }) {
   const out = new Float64Array(rows * width);
   for (let row = 0; row < rows; row++) {
     const to = row * width;
-    for (let i = 0; i < dim; i++) {
-      const [factor, at] = [x[row * dim + i] * root, i * dim + from];
-      for (let column = 0; column < width; column++) out[to + column] += factor * matrix[at + column];
+    for (let i = 0, at = from; i < dim; i += 2, at += 2 * dim) { // two at a time: dim is even
+      const one = x[row * dim + i] * root;
+      const other = x[row * dim + i + 1] * root;
+      for (let column = 0; column < width; column++) {
+        out[to + column] += one * matrix[at + column] + other * matrix[at + dim + column];
+      }
     }
   }
   return out;
 }
 
-function dot(one, at, other, from, width) {
-  let sum = 0;
-  for (let i = 0; i < width; i++) sum += one[at + i] * other[from + i];
-  return sum;
+function headDot(one, at, other, from, width) {
+  let [even, odd] = [0, 0]; // two sums run side by side: width is even
+  for (let i = 0; i < width; i += 2) {
+    even += one[at + i] * other[from + i];
+    odd += one[at + i + 1] * other[from + i + 1];
+  }
+  return even + odd;
 }
 
 // --- the doors -----------------------------------------------------------------------------------
@@ -127,14 +133,13 @@ function turnVectors(x, form, sign, { length, width }, data) {
 
 // Door 3: what is added to the score of query i and key j, as a function of both; null: nothing.
 // `scores` are the scaled products of this head, for CoPE, which counts with them.
-function addedToScores(form, asked, query, key, scores, seen, data) {
-  const kinds = { biases, relativeRows, transformerXl, cope };
-  const names = { biases: "biases", rows: "relativeRows", transformer_xl: "transformerXl", cope: "cope" };
-  return names[form.kind] ? kinds[names[form.kind]](form, asked, query, key, scores, seen, data) : null;
+function addedToScores(form, ...asked) {
+  const made = { biases: distanceBiases, rows: relativeRows, transformer_xl: transformerXl, cope: copeScores };
+  return made[form.kind]?.(form, ...asked) ?? null;
 }
 
 // A number for each head and distance.
-function biases(form, { head, heads, mask, most }, query, key, scores, seen, data) {
+function distanceBiases(form, { head, heads, mask, most }, query, key, scores, seen, data) {
   const side = form.sides[mask === "causal" ? "causal" : "both"];
   const table = shelfOf(data, side.rows);
   const [count, row] = [side.alike ? most : 2 * most - 1, side.of[heads][head]];
@@ -162,21 +167,22 @@ function relativeRows(form, { length, width }, query, key, scores, seen, data) {
   const found = new Float64Array(length * rows);
   for (let i = 0; i < length; i++) {
     for (let row = last - far; row <= last + far; row++) {
-      found[i * rows + row] = dot(query, i * width, table, row * width, width) / Math.sqrt(width);
+      found[i * rows + row] = headDot(query, i * width, table, row * width, width) / Math.sqrt(width);
     }
   }
   return (i, j) => found[i * rows + clamp(j - i, -last, last) + last];
 }
 
 // (u . k_j + (q_i + v) . W r_(i - j)) / sqrt(head_dim), r = sines, then cosines, of the distance.
-function transformerXl(form, { length, width, dim, head, heads }, query, key, scores, seen, data) {
+function transformerXl(form, asked, query, key, scores, seen, data) {
+  const { length, width, dim, head, heads, mask } = asked;
   const waves = wavesOf(data, form.waves, data.sizes.dims, dim);
   const root = Math.sqrt(width);
   const matrix = drawn("to_vectors.weight", dim, dim); // (out, in)
   const [u, v] = ["u", "v"].map((name) =>
     drawn(name, heads, width).subarray(head * width, (head + 1) * width),
   );
-  const count = 2 * length - 1;
+  const count = mask === "causal" ? length : 2 * length - 1; // distances that are asked for
   const vectors = new Float64Array(count * width);
   const r = new Float64Array(dim);
   for (let away = 0; away < count; away++) {
@@ -186,26 +192,26 @@ function transformerXl(form, { length, width, dim, head, heads }, query, key, sc
       r[dim / 2 + pair] = Math.cos(steps * wave);
     });
     for (let out = 0; out < width; out++) {
-      vectors[away * width + out] = dot(matrix, (head * width + out) * dim, r, 0, dim) / Math.sqrt(dim);
+      vectors[away * width + out] = headDot(matrix, (head * width + out) * dim, r, 0, dim) / Math.sqrt(dim);
     }
   }
-  const content = range(0, length).map((j) => dot(u, 0, key, j * width, width) / root);
+  const content = range(0, length).map((j) => headDot(u, 0, key, j * width, width) / root);
   const liked = query.map((value, at) => value + v[at % width]);
   return (i, j) => {
     const away = j - i + length - 1;
-    return content[j] + dot(liked, i * width, vectors, away * width, width) / root;
+    return content[j] + headDot(liked, i * width, vectors, away * width, width) / root;
   };
 }
 
 // q_i . e[p_ij], p_ij the gates from key j up to the query, between whole places interpolated.
-function cope(form, { length, width }, query, key, scores, seen) {
+function copeScores(form, { length, width }, query, key, scores, seen) {
   const { last } = form;
   const table = drawn("table", last + 1, width);
   const found = new Float64Array(length * length);
   const likes = new Float64Array(last + 1);
   for (let i = 0; i < length; i++) {
     for (let at = 0; at <= Math.min(last, i + 1); at++) {
-      likes[at] = dot(query, i * width, table, at * width, width);
+      likes[at] = headDot(query, i * width, table, at * width, width);
     }
     let place = 0;
     for (let j = i; j >= seen(i)[0]; j--) {
@@ -237,7 +243,7 @@ function untrainedLayer(tokens, asked, data) {
     projected(x, words.length, "queries", { ...of, scale }),
     projected(x, words.length, "keys", of),
   ];
-  return (name) => {
+  const attend = (name) => {
     const form = data.forms[name];
     const vectors = addedVectors(form, { length, dim }, data);
     const [query, key] = ofWords.map((made, which) => {
@@ -254,7 +260,7 @@ function untrainedLayer(tokens, asked, data) {
     for (let i = 0; i < length; i++) {
       const [first, end] = seen(i);
       for (let j = first; j < end; j++) {
-        scores[i * length + j] = dot(query, i * width, key, j * width, width) / Math.sqrt(width);
+        scores[i * length + j] = headDot(query, i * width, key, j * width, width) / Math.sqrt(width);
       }
     }
     const added = addedToScores(form, sizes, query, key, scores, seen, data);
@@ -263,6 +269,8 @@ function untrainedLayer(tokens, asked, data) {
     }
     return { scores, weights: softmaxRows(scores, length) };
   };
+  const done = new Map();
+  return (name) => done.get(name) ?? done.set(name, attend(name)).get(name);
 }
 
 // Softmax of each row over the scores that are there; NaN stays NaN.
