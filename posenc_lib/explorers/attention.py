@@ -69,7 +69,8 @@ def attention_explorer(
     data = None if own else layer_data()
     question = QUESTION if question is None else question
     if own:
-        question = f"{question} Needs its kernel: {', '.join(own)} is your own code.".strip()
+        names = " and ".join(own)
+        question = f"{question} This panel needs its kernel, which runs {names}.".strip()
 
     def compute(
         sentence: str, length: int, dim: int, heads: int, head: int, query: int, scale: float,
@@ -161,13 +162,13 @@ def _maps(
         "marks": ((query, None),), "picks": ("query", None),
     }  # fmt: skip
     labels = ("query", f"key ({said})")
-    masked = "" if bool(seen.all()) else " (grey: masked)"
     hidden = ~seen | torch.isinf(scores)  # an encoding of the reader's may shut keys out too
+    masked = " (grey: masked)" if bool(hidden.any()) else ""
     scores, shown = (part.masked_fill(hidden, math.nan) for part in (scores, weights))
     return [
         Heatmap("scores", scores, *labels, f"score{masked}", **common),
         Heatmap(
-            "weights", shown, *labels, f"weight{masked}", (0.0, float(weights.max())),
+            "weights", shown, *labels, f"weight{masked}", (0.0, float(weights.max()) or 1.0),
             "sequential", **common,
         ),
     ]  # fmt: skip
@@ -183,6 +184,7 @@ def _curves(
     length = len(seen)
     labels = list(compared)
     rows = [weights[query].masked_fill(~seen[query], math.nan) for weights in compared.values()]
+    most = max(float(weights[query].max()) for weights in compared.values()) or 1.0
     own = ((query, f"query {query}"),)
     return [
         Curves(
@@ -198,7 +200,7 @@ def _curves(
         ),
         Curves(
             f"weights of query {query}: {shortened(tokens)[query]}", torch.arange(length),
-            torch.stack(rows), labels, "position of the key", "weight", limits=(0.0, 1.05),
+            torch.stack(rows), labels, "position of the key", "weight", limits=(0.0, 1.05 * most),
             styles=styles, marks=own,
         ),
     ]  # fmt: skip

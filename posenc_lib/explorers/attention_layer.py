@@ -23,6 +23,7 @@ from posenc_lib.base.relative import band_mask, relative_positions
 from posenc_lib.explorers.drawn import WORD, normal
 from posenc_lib.layers.dot_product import as_matrix
 from posenc_lib.layers.multihead import MultiHeadAttention
+from posenc_lib.plots.palette import CYCLE
 from posenc_lib.plots.views import MOST_CURVES
 from posenc_lib.registry import make_encoding
 
@@ -67,16 +68,16 @@ def shortened(tokens: list[str]) -> list[str]:
 
 
 def styles_of(places: list[int]) -> tuple[int, ...]:
-    """A colour and dashes of its own for each encoding, from its place in the registry, whichever
-    it is drawn with.
+    """The colour and dashes of one encoding or two, from their places in the registry: an encoding
+    keeps its own, whichever stands first. Of two of one colour the later takes the next.
 
-    >>> styles_of([0, 3]), styles_of([3, 0]), styles_of([16, 0])
-    ((0, 3), (3, 0), (8, 0))
+    >>> styles_of([0, 3]), styles_of([3, 0]), styles_of([6, 0])
+    ((0, 3), (3, 0), (7, 0))
     """
     styles = [place % MOST_CURVES for place in places]
-    if len(set(styles)) < len(styles):  # two at most: the later one of the registry gives way
+    if len({style % len(CYCLE) for style in styles}) < len(styles):
         later = places.index(max(places))
-        styles[later] = (styles[later] + MOST_CURVES // 2) % MOST_CURVES
+        styles[later] = (styles[later] + 1) % MOST_CURVES
     return tuple(styles)
 
 

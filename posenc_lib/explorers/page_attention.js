@@ -10,8 +10,7 @@ IN_PAGE.attention = (settings, data) => {
   const found = names.map(attend);
   const [{ scores, weights }] = found;
   const legend = names.map((name) => forms[name].title);
-  const known = Object.keys(forms);
-  const styles = stylesOf(names.map((name) => known.indexOf(name)));
+  const styles = stylesOf(names, data);
   const ticks = shortened(tokens);
   const word = maskedWord(mask, length, window);
   const map = (name, values, label, options = {}) =>
@@ -25,6 +24,8 @@ IN_PAGE.attention = (settings, data) => {
       return Math.exp(sum);
     }),
   );
+  const rows = found.map((each) => rowOf(each.weights, length, query));
+  const most = Math.max(...rows.map((row) => extremesOf(row)[0][1]));
   const own = [[query, `query ${query}`]];
   const places = range(0, length);
   return [
@@ -40,9 +41,8 @@ IN_PAGE.attention = (settings, data) => {
       { limits: [0, length + 0.5], styles, marks: own, picks: ["query", null] },
     ),
     curves(
-      `weights of query ${query}: ${ticks[query]}`, places,
-      found.map((each) => rowOf(each.weights, length, query)), legend,
-      ["position of the key", "weight"], { limits: [0, 1.05], styles, marks: own },
+      `weights of query ${query}: ${ticks[query]}`, places, rows, legend,
+      ["position of the key", "weight"], { limits: [0, 1.05 * most], styles, marks: own },
     ),
   ];
 };

@@ -23,6 +23,8 @@ from posenc_lib.embeddings.learned import LearnedEncoding
 from posenc_lib.embeddings.sinusoidal_encoding import SinusoidalEncoding
 from posenc_lib.embeddings.timing import TimingEncoding
 from posenc_lib.explorers.attention_layer import DIM, HEADS, LENGTH, STEP, WINDOW, encoding_of
+from posenc_lib.plots.palette import CYCLE
+from posenc_lib.plots.views import MOST_CURVES
 from posenc_lib.registry import encodings
 from posenc_lib.rotary.axial_rope import AxialRotary
 from posenc_lib.rotary.rope import RotaryEncoding
@@ -52,7 +54,7 @@ def layer_data() -> dict[str, Any] | None:
             return None
         forms[name] = {"title": entry.title, "causal": entry.causal_only} | form
     sizes = {"dims": list(DIMS), "heads": HEAD_DIMS}
-    limits = {"window": WINDOW, "longest": LENGTH}
+    limits = {"window": WINDOW, "longest": LENGTH, "colours": len(CYCLE), "styles": MOST_CURVES}
     return {"forms": forms, "sizes": sizes, "shelf": shelf.arrays} | limits
 
 

@@ -44,12 +44,14 @@ const seenBy = (mask, length, window) => (i) =>
   [mask === "window" ? Math.max(i - window, 0) : 0,
     { none: length, causal: i + 1, window: Math.min(i + window + 1, length) }[mask]];
 
-// A colour and dashes of its own for each encoding, whichever it is drawn with.
-function stylesOf(places) {
-  const styles = places.map((place) => place % 16);
-  if (new Set(styles).size < styles.length) {
+// The colour and dashes of one encoding or two: each keeps its own, whichever stands first.
+function stylesOf(names, { forms, colours, styles: count }) {
+  const known = Object.keys(forms);
+  const places = names.map((name) => known.indexOf(name));
+  const styles = places.map((place) => place % count);
+  if (new Set(styles.map((style) => style % colours)).size < styles.length) {
     const later = places.indexOf(Math.max(...places));
-    styles[later] = (styles[later] + 8) % 16;
+    styles[later] = (styles[later] + 1) % count;
   }
   return styles;
 }

@@ -14,8 +14,7 @@ IN_PAGE.playground = (settings, data) => {
   const found = names.map(attend);
   const titles = names.map((name) => forms[name].title);
   const same = first === second;
-  const known = Object.keys(forms);
-  const styles = stylesOf([...new Set(names)].map((name) => known.indexOf(name)));
+  const styles = stylesOf([...new Set(names)], data);
   const causal = mask === "causal";
   const away = range(1 - length, causal ? length : 2 * length - 1);
   const marks = [[-distance, `${distance} back`], [distance, `${distance} ahead`]]
