@@ -18,7 +18,8 @@ from posenc_lib.plots.views import Clocks, Curves, Heatmap, Pick, View
 HERE = Path(__file__).parent
 SCRIPTS = (
     "numbers.js", "axes.js", "heatmap.js", "curves.js", "clocks.js", "pinned.js", "page_views.js",
-    "page_sinusoidal.js", "page_rotary.js", "page_relative.js",
+    "page_sinusoidal.js", "page_rotary.js", "page_relative.js", "page_drawn.js", "page_layer.js",
+    "page_attention.js", "page_playground.js", "page_museum.js",
     "controls.js", "machine.js", "toolbar.js", "pane.js", "arrange.js", "surface.js",
 )  # fmt: skip
 SHEETS = ("panel.css", "controls.css")

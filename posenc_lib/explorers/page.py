@@ -12,7 +12,7 @@ from typing import Any
 
 from posenc_lib.explorers.controls import Control
 
-IN_PAGE = ("sinusoidal", "rotary", "relative")
+IN_PAGE = ("sinusoidal", "rotary", "relative", "attention", "playground", "museum")
 """The functions that the page has."""
 
 
