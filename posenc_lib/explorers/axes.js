@@ -55,8 +55,9 @@ function axes(pen, box, theme, across, down, labels) {
   for (const tick of down.ticks) pen.fillText(tick.text, box.left - 7, down.place(tick.at));
   pen.textAlign = "center";
   pen.textBaseline = "bottom";
-  fitted(pen, labels[0], 2 * Math.min(box.foot, (box.left + box.right) / 2), () =>
-    pen.fillText(labels[0], (box.left + box.right) / 2, box.foot),
+  const middle = (box.left + box.right) / 2;
+  fitted(pen, labels[0], 2 * Math.min(middle, box.wide - middle), () =>
+    pen.fillText(labels[0], middle, box.foot),
   );
   pen.textBaseline = "top";
   fitted(pen, labels[1], box.foot, () =>

@@ -67,6 +67,7 @@ class CurvesView {
     const box = {
       head: 3, // a turned label reaches a little past its line
       foot: height,
+      wide: width,
       top: size * 0.7,
       bottom: height - size * 2.9,
       left: size * 1.5 + 3 + widest(pen, down.map((tick) => tick.text)) + 8,

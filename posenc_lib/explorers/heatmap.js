@@ -119,6 +119,7 @@ class HeatmapView {
     const box = {
       head: 3, // a turned label reaches a little past its line
       foot: height,
+      wide: width,
       top: size * 0.7,
       left: size * 1.5 + 3 + widest(pen, rowTicks.map((tick) => tick.text)) + 8,
     };
