@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 SCRIPTS = (
     "numbers.js", "axes.js", "heatmap.js", "curves.js", "clocks.js", "pinned.js", "page_views.js",
     "page_sinusoidal.js", "page_rotary.js", "page_relative.js", "page_drawn.js", "page_layer.js",
-    "page_attention.js", "page_playground.js", "page_museum.js",
+    "page_attention.js", "page_playground.js", "page_museum.js", "page_grid.js", "page_learned.js",
     "controls.js", "machine.js", "toolbar.js", "pane.js", "arrange.js", "surface.js",
 )  # fmt: skip
 SHEETS = ("panel.css", "controls.css")

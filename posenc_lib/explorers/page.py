@@ -7,12 +7,21 @@ their numbers equal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from posenc_lib.explorers.controls import Control
 
-IN_PAGE = ("sinusoidal", "rotary", "relative", "attention", "playground", "museum")
+IN_PAGE = (
+    "sinusoidal",
+    "rotary",
+    "relative",
+    "attention",
+    "playground",
+    "museum",
+    "grid",
+    "learned",
+)
 """The functions that the page has."""
 
 
@@ -24,6 +33,7 @@ def declaration(
     front: Sequence[str],
     first: Mapping[str, Any],
     explorer: str | None,
+    own: Collection[Any],
     compute: str | None,
     data: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -36,6 +46,7 @@ def declaration(
         front: Those in sight.
         first: The settings that a reset goes back to.
         explorer: The function of `posenc_lib.explorers` that makes the panel, for its code.
+        own: Values of controls that no line of code can hold.
         compute: One of `IN_PAGE`; None where the kernel computes.
         data: What the page's function takes besides the settings: plain values, and bytes.
 
@@ -54,6 +65,7 @@ def declaration(
         "front": list(front),
         "first": dict(first),
         "explorer": explorer,
+        "own": list(own) if compute else [],
         "compute": compute,
         "data": dict(data),
     }

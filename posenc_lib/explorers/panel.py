@@ -114,10 +114,10 @@ class Panel(Tools):
         self.__dict__.update(_explorer=explorer, _own=tuple(own), _in_page=page is not None)
         # While a cell runs, Jupyter handles what the page says in another thread.
         self.__dict__.update(_lock=threading.RLock())
-        if page is not None and (explorer is None or own):
+        if page is not None and explorer is None:
             raise ValueError(
                 f"Panel {title!r}: page = {page!r} is refused: a panel computed in the page needs "
-                "its explorer, and settings that its line of code can hold."
+                "its explorer."
             )
         first = {name: control.value for name, control in declared.items()}
         first = self._plain_values(dict(settings or {}), first)
@@ -131,6 +131,7 @@ class Panel(Tools):
                 front=front or list(declared)[:IN_SIGHT],
                 first=first,
                 explorer=explorer,
+                own=own,
                 compute=page,
                 data=data or {},
             )

@@ -1,0 +1,120 @@
+// Position tables by norm, value and angle, computed in the page. learned.py does the same in the
+// kernel. `data` has MiniLM's table in half precision and the reader's own table.
+
+const decodedTables = new WeakMap();
+
+IN_PAGE.learned = ({ table, length, dim, start, reference }, data) => {
+  const needed = Math.max(start + length, reference + 1);
+  return learnedViews(learnedTable(table, needed, dim, data), { length, dim, start, reference });
+};
+
+// The first rows and columns of a table, row by row.
+function learnedTable(name, rows, dim, data) {
+  if (name === "sinusoidal") {
+    const made = new Float64Array(rows * dim);
+    for (let row = 0; row < rows; row++) {
+      for (let i = 0; i < dim; i++) {
+        const angle = row * 10_000 ** (-(i - (i % 2)) / dim);
+        made[row * dim + i] = i % 2 ? Math.cos(angle) : Math.sin(angle);
+      }
+    }
+    return made;
+  }
+  const [all, columns] = wholeTable(name, data);
+  const made = new Float64Array(rows * dim);
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < dim; i++) made[row * dim + i] = all[row * columns + i];
+  }
+  return made;
+}
+
+function wholeTable(name, data) {
+  if (name === "your own") return [numbers(data.own, Float64Array), data.shape[1]];
+  if (name === "random start") return [drawn(name, 512, 384).map((value) => data.spread * value), 384];
+  if (!decodedTables.has(data)) {
+    decodedTables.set(data, Float64Array.from(numbers(data.trained, Uint16Array), halfPrecision));
+  }
+  return [decodedTables.get(data), 384];
+}
+
+// A number in half precision from its 16 bits.
+function halfPrecision(bits) {
+  const [sign, power, part] = [bits >> 15, (bits >> 10) & 31, bits & 1023];
+  const size = power ? (1 + part / 1024) * 2 ** (power - 15) : part * 2 ** -24;
+  return sign ? -size : size;
+}
+
+function learnedViews(values, { length, dim, start, reference }) {
+  const shown = values.subarray(start * dim, (start + length) * dim);
+  const positions = range(start, length);
+  const norms = new Float64Array(length);
+  for (let row = 0; row < length; row++) {
+    let sum = 0;
+    for (let i = 0; i < dim; i++) sum += shown[row * dim + i] ** 2;
+    norms[row] = Math.sqrt(sum);
+  }
+  const top = quantileOfSizes(shown, 0.995) || 1;
+  const most = 1.05 * norms.reduce((a, b) => Math.max(a, b), 0) || 1;
+  const row = `row ${reference}`;
+  const picks = ["reference", null];
+  const chosen = [[reference, null]];
+  const unit = unitRows(values, dim);
+  const seen = range(start, length).map((at) => cosineOf(unit, dim, at, reference));
+  return [
+    curves(
+      "norms of the rows", positions, [norms], ["norm"], ["position", "norm of the row"],
+      { limits: [0, most], marks: [[reference, row]], picks },
+    ),
+    heatmap(
+      "table", shown, [length, dim], ["position", "dimension", "value"],
+      { limits: [-top, top], starts: [start, 0], marks: chosen, picks },
+    ),
+    heatmap(
+      "similarity of the rows", cosinesBetween(unit, dim, start, length), [length, length],
+      ["position", "other position", "cosine"],
+      { limits: [-1, 1], starts: [start, start], square: true, marks: chosen, picks },
+    ),
+    curves(
+      `seen from ${row}`, positions.map((at) => at - reference), [seen], ["cosine"],
+      [`offset from ${row} (positions)`, "cosine"], { limits: [-1.05, 1.05], marks: [[0, row]] },
+    ),
+  ];
+}
+
+// As NumPy's quantile: a straight line between the two nearest.
+function quantileOfSizes(values, share) {
+  const sizes = Float64Array.from(values, Math.abs).sort();
+  const at = share * (sizes.length - 1);
+  const low = Math.floor(at);
+  const high = Math.min(low + 1, sizes.length - 1);
+  return sizes[low] + (sizes[high] - sizes[low]) * (at - low);
+}
+
+// Rows of length 1; a row of zeros has no direction: NaN.
+function unitRows(values, dim) {
+  const unit = new Float64Array(values.length);
+  for (let at = 0; at < values.length; at += dim) {
+    let sum = 0;
+    for (let i = at; i < at + dim; i++) sum += values[i] * values[i];
+    const size = sum > 0 ? Math.sqrt(sum) : NaN;
+    for (let i = at; i < at + dim; i++) unit[i] = values[i] / size;
+  }
+  return unit;
+}
+
+function cosineOf(unit, dim, a, b) {
+  let sum = 0;
+  for (let i = 0, left = a * dim, right = b * dim; i < dim; i++) sum += unit[left + i] * unit[right + i];
+  return sum !== sum ? NaN : clamp(sum, -1, 1);
+}
+
+function cosinesBetween(unit, dim, start, length) {
+  const made = new Float64Array(length * length);
+  for (let row = 0; row < length; row++) {
+    for (let column = row; column < length; column++) {
+      const cosine = cosineOf(unit, dim, start + row, start + column);
+      made[row * length + column] = made[column * length + row] = cosine;
+    }
+  }
+  return made;
+}
