@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 SCRIPTS = (
     "numbers.js", "axes.js", "heatmap.js", "curves.js", "pinned.js", "page_views.js",
     "page_sinusoidal.js", "page_relative.js",
+    "transformer.js", "page_word_order.js", "page_lengths.js", "page_shuffled.js",
     "controls.js", "machine.js", "toolbar.js", "pane.js", "arrange.js", "surface.js",
 )  # fmt: skip
 SHEETS = ("panel.css", "controls.css")
@@ -134,6 +135,7 @@ def encoded(view: View) -> dict[str, Any]:
             "ticks": [view.row_ticks, view.column_ticks],
             "square": view.square,
             "numbers": view.numbers,
+            "texts": view.texts,
             "marks": [list(mark) for mark in view.marks],
             "picks": list(view.picks),
         }

@@ -259,7 +259,8 @@ class HeatmapView {
     if (this.rows * this.columns > 600 || this.cell[1] < theme.size * 1.4) return;
     const texts = [];
     for (let i = 0; i < this.rows * this.columns; i++) {
-      texts.push(this.cellText(this.value(Math.floor(i / this.columns), i % this.columns)));
+      const [row, column] = [Math.floor(i / this.columns), i % this.columns];
+      texts.push(this.texts?.[row][column] ?? this.cellText(this.value(row, column)));
     }
     pen.font = theme.small;
     if (widest(pen, texts) > this.cell[0] - 4) return;
@@ -320,7 +321,8 @@ class HeatmapView {
     const cell = this.value(row, column);
     const said = (value, none = "masked (not seen)") => (Number.isNaN(value) ? none : written(value, this.fine));
     const [rowLabel, columnLabel, valueLabel] = this.labels;
-    const at = `${rowLabel} ${down}, ${columnLabel} ${across}: ${valueLabel}`;
+    const text = this.texts ? ` '${this.texts[row][column]}',` : "";
+    const at = `${rowLabel} ${down}, ${columnLabel} ${across}:${text} ${valueLabel}`;
     if (!this.pinned) return `${at} ${said(cell)}`;
     const { pinned, live = this } = this;
     const [oldRow, oldColumn] = [this.rowStart - pinned.rowStart, this.columnStart - pinned.columnStart];

@@ -291,6 +291,12 @@ class Machine {
   // One line of Python that draws this, as tools.py writes it.
   code() {
     if (!this.compute) return this.model.get("picture")?.code ?? "";
+    if (Object.values(this.values).some((value) => this.own.includes(value))) {
+      return (
+        "# No line of code: this panel shows something of your own, " +
+        `which only you can pass to ${this.explorer}(...).`
+      );
+    }
     const written = this.controls.map((control) => {
       const real = control.kind === "slider" && !control.whole;
       return `${control.name}=${python(this.values[control.name], real)}`;

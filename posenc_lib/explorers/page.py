@@ -7,12 +7,12 @@ their numbers equal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from posenc_lib.explorers.controls import Control
 
-IN_PAGE = ("sinusoidal", "relative")
+IN_PAGE = ("sinusoidal", "relative", "word_order", "lengths", "shuffled")
 """The functions that the page has."""
 
 
@@ -26,6 +26,7 @@ def declaration(
     explorer: str | None,
     compute: str | None,
     data: Mapping[str, Any],
+    own: Collection[Any] = (),
 ) -> dict[str, Any]:
     """What the page has to know of a panel, to be sent once.
 
@@ -38,6 +39,7 @@ def declaration(
         explorer: The function of `posenc_lib.explorers` that makes the panel, for its code.
         compute: One of `IN_PAGE`; None where the kernel computes.
         data: What the page's function takes besides the settings: plain values, and bytes.
+        own: Values of controls that stand for something of the reader's: no code can hold them.
 
     Raises:
         ValueError: A function that the page does not have.
@@ -56,4 +58,5 @@ def declaration(
         "explorer": explorer,
         "compute": compute,
         "data": dict(data),
+        "own": list(own),
     }

@@ -113,10 +113,10 @@ class Panel(Tools):
         self.__dict__.update(_explorer=explorer, _own=tuple(own), _in_page=page is not None)
         # While a cell runs, Jupyter handles what the page says in another thread.
         self.__dict__.update(_lock=threading.RLock())
-        if page is not None and (explorer is None or own):
+        if page is not None and explorer is None:
             raise ValueError(
                 f"Panel {title!r}: page = {page!r} is refused: a panel computed in the page needs "
-                "its explorer, and settings that its line of code can hold."
+                "its explorer."
             )
         first = {name: control.value for name, control in declared.items()}
         first = self._plain_values(dict(settings or {}), first)
@@ -132,6 +132,7 @@ class Panel(Tools):
                 explorer=explorer,
                 compute=page,
                 data=data or {},
+                own=own,
             )
         )
         self._show(first, views)
