@@ -80,6 +80,7 @@ IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, 
   const judged = (order) => names.map((name) => reading.natural(name, order.map((n) => row[n])));
   const found = asked.map(judged);
   const swaps = range(0, count - 1).map((k) => judged(swappedPlaces(count, k, k + 1)));
+  const change = (by) => (Math.abs(by) < data.noise ? 0 : by);
   const place = orders.indexOf(shown);
   const model = Transformer.of(models[encoding]);
   const weights = model.firstWeights(asked[place].map((n) => row[n]));
@@ -110,7 +111,7 @@ IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, 
     ),
     curves(
       "after swapping two neighbours", range(0, count - 1),
-      names.map((_, m) => swaps.map((said) => said[m] - found[0][m])), legend,
+      names.map((_, m) => swaps.map((said) => change(said[m] - found[0][m]))), legend,
       ["place of the first of the two (positions)", "change of probability"],
       { limits: [-1, 1], marks: beside, picks: [null, "encoding"] },
     ),

@@ -62,8 +62,8 @@ def shuffle_explorer(
         [[accuracy(model, mixed[n], labels) for n in counts] for model in given.values()]
     )
     readers = [precise(model) for model in given.values()]
-    known = encodings()
-    titles = [known[name].title if name in known else name for name in given]
+    known = {name: entry.title for name, entry in encodings().items()} | {"none": "none"}
+    titles = [known.get(name, name) for name in given]
     told = [
         ", ".join(f"{name} {share:.0%}" for name, share in zip(titles, shares, strict=True))
         for shares in right.T

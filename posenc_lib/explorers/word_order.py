@@ -24,6 +24,7 @@ SETTINGS = TextOrderSettings(layers=1, training=Training(steps=150, rate=1e-2))
 NAMES = ("none", "alibi", "t5", "rope")
 SENTENCE = "the value of the name is an object"
 PLACES, SEEDS = torch.arange(SETTINGS.words), 100
+NOISE = 1e-12  # of rounding, where nothing changes
 NAMED = 3
 """So many of the words that are left out are named."""
 
@@ -75,6 +76,8 @@ def word_order_explorer(
         swaps = torch.stack([orders(len(words), k, k + 1, seed)[2] for k in range(len(words) - 1)])
         rows = row[torch.cat((asked, swaps))]  # the four orders, then every swap of neighbours
         found = torch.stack([natural(reader, rows) for reader in readers.values()])
+        changes = found[:, 4:] - found[:, :1]
+        changes[changes.abs() < NOISE] = 0.0
         weights = first_weights(readers[encoding], row[asked[place]][None])[head]
         ticks = _ticks(words, row)
         here = [ticks[n] for n in asked[place]]
@@ -95,7 +98,7 @@ def word_order_explorer(
             ),
             Curves(
                 "after swapping two neighbours", torch.arange(len(words) - 1),
-                found[:, 4:] - found[:, :1], list(titles.values()),
+                changes, list(titles.values()),
                 "place of the first of the two (positions)", "change of probability", (-1.0, 1.0),
                 marks=beside, picks=(None, "encoding"),
             ),
@@ -177,6 +180,7 @@ def _data(readers: Mapping[str, TinyTransformer], titles: Mapping[str, str]) -> 
         "words": len(PLACES),
         "seeds": SEEDS,
         "named": NAMED,
+        "noise": NOISE,
     }
 
 
