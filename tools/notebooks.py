@@ -12,6 +12,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from posenc_lib.explorers.saved import without_picture
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 SECONDS_A_CELL = 120
@@ -92,6 +94,8 @@ def _normalised_outputs(outputs: list[NotebookNode]) -> list[NotebookNode]:
             data = {kind: value for kind, value in output.data.items() if kind != WIDGET_VIEW}
             if not data:
                 continue
+            if isinstance(data.get("text/html"), str):
+                data["text/html"] = without_picture(data["text/html"])
             for kind in data:
                 if kind.startswith("image/") and isinstance(data[kind], str):
                     data[kind] = data[kind].strip()

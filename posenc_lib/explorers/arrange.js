@@ -1,5 +1,5 @@
-// How a panel fills its place: controls above or at the left, the pictures in as many columns as make
-// them largest, all of it within the part of the notebook that is in sight.
+// How a panel fills its place: controls above or at the left, the pictures in the rows that make them
+// largest, all of it within the part of the notebook that is in sight.
 
 const GAP = 14; // between pictures, in pixels
 const LEAST = 130; // a picture lower than this cannot be read
@@ -12,33 +12,47 @@ function roomOf(root) {
   return height - 24;
 }
 
-// The best of all arrangements: { place, columns, height of a picture, side }.
-function arrangement({ width, room, tops, legends, count, line, large }) {
+// How many pictures stand in each row, the remainder in the first rows or in the last.
+function rowsOf(count, rows) {
+  const [each, more] = [Math.floor(count / rows), count % rows];
+  const few = Array.from({ length: rows }, (_, row) => each + (row >= rows - more ? 1 : 0));
+  return more ? [few, [...few].reverse()] : [few];
+}
+
+// The best of all arrangements: { place, rows, cells (the width in each row), height, side }.
+// `pictures` say of each picture whether it is square, and how wide its caption and legend are.
+function arrangement({ width, room, tops, pictures, line, large }) {
   const found = [];
+  const count = pictures.length;
   const side = Math.round(large ? 340 : clamp(width * 0.25, 216, 280));
   for (const place of ["side", "top"]) {
-    const left = place === "side" ? side + GAP : 0;
-    const wide = width - left;
-    for (let columns = 1; columns <= count; columns++) {
-      const cell = Math.floor((wide - (columns - 1) * GAP) / columns);
-      const rows = Math.ceil(count / columns);
-      const empty = rows * columns - count;
-      if (empty >= columns || (empty && rows < 2)) continue;
-      let rest = room - tops[place] - rows * (1.5 * line + 8);
-      for (let row = 0; row < rows; row++) {
-        const inRow = legends.slice(row * columns, (row + 1) * columns);
-        rest -= Math.max(...inRow.map((needs) => (needs ? Math.ceil(needs / cell) : 0))) * 1.4 * line;
+    const wide = width - (place === "side" ? side + GAP : 0);
+    for (let number = 1; number <= count; number++) {
+      for (const rows of rowsOf(count, number)) {
+        const cells = rows.map((inRow) => Math.floor((wide - (inRow - 1) * GAP) / inRow));
+        let [first, rest] = [0, room - tops[place] - number * 8];
+        const sizes = [];
+        rows.forEach((inRow, row) => {
+          const own = pictures.slice(first, (first += inRow));
+          const lines = (name) => Math.max(...own.map((picture) => Math.ceil(picture[name] / cells[row])));
+          rest -= (lines("caption") + lines("legend")) * 1.4 * line;
+          sizes.push(...own.map(({ square }) => [square, cells[row]]));
+        });
+        const widest = Math.max(...cells);
+        const height = Math.floor(Math.min(rest / number, widest * 0.85));
+        const seen = sizes.map(([square, cell]) => Math.min(cell * (square ? 0.8 : 0.66), height));
+        const size = seen[0] + seen.reduce((sum, one) => sum + one, 0); // the first counts twice
+        const fits = height >= LEAST && Math.min(...cells) >= (large ? 300 : 205);
+        found.push({ place, rows, cells, height, side, fits, size });
       }
-      const height = Math.floor(Math.min(rest / rows, cell * 0.85));
-      const fits = height >= LEAST && cell >= (large ? 300 : 210);
-      found.push({ place, columns, cell, height, side, fits, size: Math.min(cell * 0.72, height) });
     }
   }
   const fitting = found.filter((one) => one.fits);
-  if (fitting.length) return fitting.reduce((best, one) => (one.size > best.size + 4 ? one : best));
+  if (fitting.length) return fitting.reduce((best, one) => (one.size > best.size + 8 ? one : best));
   // Too little room for all: at least the first row is in sight with the controls.
   const columns = clamp(Math.floor(width / (large ? 420 : 300)), 1, count);
   const cell = Math.floor((width - (columns - 1) * GAP) / columns);
-  const rest = room - tops.top - 4 * line;
-  return { place: "top", columns, cell, side, height: Math.round(clamp(rest, 170, cell * 0.8)) };
+  const rows = Array(Math.ceil(count / columns)).fill(columns);
+  const height = Math.round(clamp(room - tops.top - 4 * line, 170, cell * 0.8));
+  return { place: "top", rows, cells: rows.map(() => cell), side, height };
 }

@@ -12,6 +12,16 @@ function widest(pen, texts) {
   return texts.reduce((most, text) => Math.max(most, pen.measureText(text).width), 0);
 }
 
+// A label that is longer than its place is written smaller.
+function fitted(pen, text, room, write) {
+  const wide = pen.measureText(text).width;
+  if (wide <= room) return write();
+  const { font } = pen;
+  pen.font = font.replace(/^[\d.]+/, (size) => Math.max(size * (room / wide), 8));
+  write();
+  pen.font = font;
+}
+
 // Ticks and labels on the left and below a box; `place` turns a value into a coordinate.
 function axes(pen, box, theme, across, down, labels) {
   const { size } = theme;
@@ -45,9 +55,14 @@ function axes(pen, box, theme, across, down, labels) {
   for (const tick of down.ticks) pen.fillText(tick.text, box.left - 7, down.place(tick.at));
   pen.textAlign = "center";
   pen.textBaseline = "bottom";
-  pen.fillText(labels[0], (box.left + box.right) / 2, box.foot);
+  const middle = (box.left + box.right) / 2;
+  fitted(pen, labels[0], 2 * Math.min(middle, box.wide - middle), () =>
+    pen.fillText(labels[0], middle, box.foot),
+  );
   pen.textBaseline = "top";
-  turned(pen, labels[1], box.head, (box.top + box.bottom) / 2, -Math.PI / 2);
+  fitted(pen, labels[1], box.foot, () =>
+    turned(pen, labels[1], box.head, Math.max((box.top + box.bottom) / 2, 0), -Math.PI / 2),
+  );
 }
 
 const DISTANCE = "key minus query";

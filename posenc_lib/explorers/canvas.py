@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from posenc_lib.explorers.pinned import HEATMAPS
 from posenc_lib.plots.palette import CYCLE, MISSING, PALETTES
-from posenc_lib.plots.views import Curves, Heatmap, View
+from posenc_lib.plots.views import Clocks, Curves, Heatmap, Pick, View
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    "numbers.js", "axes.js", "heatmap.js", "curves.js", "pinned.js", "page_views.js",
-    "page_sinusoidal.js", "page_relative.js",
+    "numbers.js", "axes.js", "heatmap.js", "curves.js", "clocks.js", "pinned.js", "page_views.js",
+    "page_sinusoidal.js", "page_rotary.js", "page_relative.js", "page_drawn.js", "page_layer.js",
+    "page_attention.js", "page_playground.js", "page_museum.js",
     "transformer.js", "page_word_order.js", "page_lengths.js", "page_shuffled.js",
     "controls.js", "machine.js", "toolbar.js", "pane.js", "arrange.js", "surface.js",
 )  # fmt: skip
@@ -137,7 +138,7 @@ def encoded(view: View) -> dict[str, Any]:
             "numbers": view.numbers,
             "texts": view.texts,
             "marks": [list(mark) for mark in view.marks],
-            "picks": list(view.picks),
+            "picks": [_pick(pick) for pick in view.picks],
         }
     if isinstance(view, Curves):
         return {
@@ -152,10 +153,29 @@ def encoded(view: View) -> dict[str, Any]:
             "labels": [view.x_label, view.y_label],
             "logs": [view.log_x, view.log_y],
             "marks": [list(mark) for mark in view.marks],
-            "picks": list(view.picks),
+            "picks": [_pick(pick) for pick in view.picks],
             "dots": view.dots,
         }
-    raise TypeError(f"Canvas: a view must be a Heatmap or Curves, but it is {view!r}.")
+    if isinstance(view, Clocks):
+        return {
+            "kind": "clocks",
+            "name": view.name,
+            "alt": view.alt,
+            "angles": view.angles.astype(np.float64).tobytes(),
+            "rates": view.rates.astype(np.float64).tobytes(),
+            "clocks": list(view.labels),
+            "unit": view.unit,
+            "hands": list(view.hands),
+            "styles": list(view.styles),
+            "marks": list(view.marks),
+            "picks": list(view.picks),
+        }
+    raise TypeError(f"Canvas: a view must be a Heatmap, Curves or Clocks, but it is {view!r}.")
+
+
+def _pick(pick: Pick) -> str | list[Any] | None:
+    """What a tap sets, as the page gets it: plain lists."""
+    return [pick[0], list(pick[1])] if isinstance(pick, tuple) else pick
 
 
 def quantised(

@@ -4,6 +4,11 @@
 // at the focused element alone: the row around it would not do.
 const keepKeys = (part) => part.setAttribute("data-lm-suppress-shortcuts", "true");
 
+const icon = (path) =>
+  `<svg width="12" height="12" viewBox="0 0 12 12" aria-hidden="true"><path d="${path}" fill="currentColor"/></svg>`;
+const PLAY = icon("M2 1 11 6 2 11Z");
+const PAUSE = icon("M2 1h3v10h-3zM7 1h3v10h-3z");
+
 let lastId = 0;
 
 class ControlRow {
@@ -110,7 +115,10 @@ class ControlRow {
     const playing = machine.playing?.name === control.name;
     field.disabled = idle;
     play.disabled = idle || stops.length < 2;
-    play.textContent = playing ? "\u23f8\ufe0e" : "\u25b6\ufe0e";
+    if (play.dataset.playing !== String(playing)) {
+      play.dataset.playing = playing;
+      play.innerHTML = playing ? PAUSE : PLAY;
+    }
     play.title = playing ? "Stop" : "Sweep this slider";
     play.setAttribute("aria-label", `${playing ? "Stop" : "Play"}: ${control.label}`);
   }

@@ -278,7 +278,7 @@ class Text(Control):
     """A line of text, such as the tokens of a sentence.
 
     >>> Text("sentence", "the cat sat", maximum=60).allowed
-    'text of 1 to 60 characters'
+    'a text of at least one word and at most 60 characters'
     """
 
     name: str
@@ -289,7 +289,7 @@ class Text(Control):
 
     @property
     def allowed(self) -> str:
-        return f"text of 1 to {self.maximum} characters"
+        return f"a text of at least one word and at most {self.maximum} characters"
 
     def checked(self, value: Any) -> str:
         if not isinstance(value, str):

@@ -67,6 +67,7 @@ class CurvesView {
     const box = {
       head: 3, // a turned label reaches a little past its line
       foot: height,
+      wide: width,
       top: size * 0.7,
       bottom: height - size * 2.9,
       left: size * 1.5 + 3 + widest(pen, down.map((tick) => tick.text)) + 8,
@@ -110,7 +111,7 @@ class CurvesView {
       pen.stroke();
       pen.globalAlpha = 1;
     }
-    for (const [at, word] of marks) this.upright(pen, at, word, first, last, theme);
+    for (const [at] of marks) this.upright(pen, at, first, last, theme);
     pen.save();
     pen.beginPath();
     pen.rect(box.left, box.top - 3, box.right - box.left + 3, box.bottom - box.top + 6);
@@ -133,6 +134,7 @@ class CurvesView {
     pen.lineWidth = 1.8 * theme.bold;
     this.ys.forEach((y, index) => this.trace(pen, pane, y, index, theme));
     pen.restore();
+    marks.forEach(([at, word], i) => this.word(pen, at, word, first, last, theme, i));
     pen.strokeStyle = theme.text;
     pen.lineWidth = 1;
     pen.beginPath();
@@ -183,8 +185,8 @@ class CurvesView {
     return i % every === Math.floor(((index + 0.5) * every) / this.ys.length);
   }
 
-  // A place on the axis that matters, such as the trained length, with its word at the top.
-  upright(pen, at, word, first, last, theme) {
+  // A place on the axis that matters, such as the trained length; its word stands at the top.
+  upright(pen, at, first, last, theme) {
     if (at < first || at > last) return;
     const { box } = this;
     const x = this.across(at);
@@ -196,18 +198,24 @@ class CurvesView {
     pen.lineTo(x, box.bottom);
     pen.stroke();
     pen.setLineDash([]);
-    if (!word) return;
+  }
+
+  word(pen, at, word, first, last, theme, line) {
+    const top = this.box.top + (line % 3) * theme.size * 1.15; // words of marks that are close
+    if (!word || at < first || at > last) return;
+    const { box } = this;
+    const x = this.across(at);
     pen.font = theme.small;
     const wide = pen.measureText(word).width;
     const left = x + 4 + wide < box.right ? x + 4 : x - 4 - wide;
-    pen.globalAlpha = 0.75;
+    pen.globalAlpha = 0.85;
     pen.fillStyle = theme.ground;
-    pen.fillRect(left - 1, box.top, wide + 2, theme.size * 1.1);
+    pen.fillRect(left - 1, top, wide + 2, theme.size * 1.1);
     pen.globalAlpha = 1;
     pen.fillStyle = theme.text;
     pen.textAlign = "left";
     pen.textBaseline = "top";
-    pen.fillText(word, left, box.top);
+    pen.fillText(word, left, top);
     pen.font = theme.font;
   }
 

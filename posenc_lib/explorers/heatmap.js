@@ -13,6 +13,15 @@ class HeatmapView {
     this.fine = sent.whole ? 1 : 10 ** Math.ceil(Math.log10(sent.step));
   }
 
+  get hasNone() {
+    return this.codes.includes(this.none);
+  }
+
+  // What grey means here.
+  get greyWord() {
+    return this.labels[0] === "query" ? "grey: masked, this query does not see that key" : "grey: no value";
+  }
+
   value(row, column) {
     if (this.exact) return this.exact[row * this.columns + column];
     const code = this.codes[row * this.columns + column];
@@ -110,6 +119,7 @@ class HeatmapView {
     const box = {
       head: 3, // a turned label reaches a little past its line
       foot: height,
+      wide: width,
       top: size * 0.7,
       left: size * 1.5 + 3 + widest(pen, rowTicks.map((tick) => tick.text)) + 8,
     };
@@ -246,7 +256,9 @@ class HeatmapView {
     pen.textAlign = "center";
     pen.textBaseline = "bottom";
     const across = left + bar.width + bar.ticks + bar.label;
-    turned(pen, this.labels[2], across, (box.top + box.bottom) / 2, -Math.PI / 2);
+    fitted(pen, this.labels[2], box.foot, () =>
+      turned(pen, this.labels[2], across, (box.top + box.bottom) / 2, -Math.PI / 2),
+    );
   }
 
   cellText(value) {

@@ -12,8 +12,12 @@ function machineOf(model) {
 }
 
 // In a page made from a notebook no model has a live comm. A panel's own model does not show that;
-// its layout does.
-const hasKernel = (model) => model.get("layout")?.comm_live !== false;
+// its layout does. JupyterLab's manager knows no kernel once it was shut down.
+function hasKernel(model) {
+  const kernel = model.widget_manager?.kernel;
+  if (kernel === null || kernel?.isDisposed || kernel?.status === "dead") return false;
+  return model.get("layout")?.comm_live !== false;
+}
 
 const REST = 700; // milliseconds without a move, after which the next one is a new gesture
 const SWEEP = 7000; // milliseconds in which play goes from one end of a slider to the other
@@ -170,10 +174,10 @@ class Machine {
 
   // A text, which may not be drawn yet while it is being written.
   wrote(control, text, done) {
-    const wrong = !text.trim() || text.length > control.maximum;
+    const wrong = !wordsOf(text).length || text.length > control.maximum;
     if (!wrong) this.move({ [control.name]: text });
     else if (done) {
-      const what = text.trim() ? `with ${text.length} characters` : "without a word";
+      const what = wordsOf(text).length ? `with ${text.length} characters` : "without a word";
       this.say(`${control.called} ${what} is refused: it must be ${control.allowed}.`);
     }
     return !wrong;
@@ -335,7 +339,7 @@ function endOf({ minimum, maximum, step, whole, upto }, settings) {
   if (!upto) return maximum;
   const [name, factor, plus] = upto;
   const value = settings[name];
-  const size = typeof value === "string" ? value.split(/\s+/).filter(Boolean).length : value;
+  const size = typeof value === "string" ? wordsOf(value).length : value;
   let most = Math.min(maximum, factor * size + plus);
   if (whole) most = minimum + Math.floor((most - minimum) / step) * step;
   return Math.max(most, minimum);

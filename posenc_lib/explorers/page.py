@@ -12,7 +12,10 @@ from typing import Any
 
 from posenc_lib.explorers.controls import Control
 
-IN_PAGE = ("sinusoidal", "relative", "word_order", "lengths", "shuffled")
+IN_PAGE = (
+    "sinusoidal", "rotary", "relative", "attention", "playground", "museum", "word_order",
+    "lengths", "shuffled",
+)  # fmt: skip
 """The functions that the page has."""
 
 

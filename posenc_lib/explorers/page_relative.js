@@ -7,7 +7,8 @@ const BY_DISTANCE = "key minus query (positions)";
 IN_PAGE.relative = (settings, data) => {
   const { form, length, queries, offset } = settings;
   const distances = range(1 - queries - offset, queries + length - 1); // all that occur, rising
-  const asked = { ...settings, distances, data };
+  const { query, key } = settings;
+  const asked = { ...settings, distances, data, distance: key - query - offset };
   if (form === "Shaw" || form === "NEZHA") return tableScores(asked);
   const causal = form.endsWith("causal");
   if (form.startsWith("T5")) return buckets({ ...asked, causal });
@@ -24,8 +25,32 @@ function toeplitz({ queries, length, offset }, value) {
   return made;
 }
 
-const squareOf = (name, values, { queries, length }, label, options = {}) =>
-  heatmap(name, values, [queries, length], ["query", "key", label], { ...options, square: true });
+// With the row of the query that is shown, and every cell of the same distance as the one shown.
+function squareOf(name, values, { queries, length, offset, query, distance }, label, options = {}) {
+  const alike = range(0, queries)
+    .map((i) => [i, i + offset + distance])
+    .filter(([, j]) => j >= 0 && j < length);
+  const chosen = { marks: [[query, null], ...alike], picks: ["query", "key"], square: true };
+  return heatmap(name, values, [queries, length], ["query", "key", label], { ...options, ...chosen });
+}
+
+// For curves over distances: that of the cell shown, and where clipping begins.
+function distanceMarks({ distance }, distances, clip = []) {
+  const words = new Map();
+  for (const end of clip) words.set(end, end < 0 ? "−K" : "K");
+  const own = `distance ${distance}`.replace("-", "−");
+  words.set(distance, words.has(distance) ? `${own}, ${words.get(distance)}` : own);
+  const [first, last] = [distances[0], distances[distances.length - 1]];
+  return [...words].filter(([at]) => at >= first && at <= last).sort((a, b) => a[0] - b[0]);
+}
+
+// A tap on a distance chooses the key that stands there, seen from the query.
+function keysAt({ query, offset, length }, distances) {
+  const keys = distances.map((distance) => distance + query + offset);
+  return ["key", keys.map((key) => (key >= 0 && key < length ? key : null))];
+}
+
+const ends = (clip) => (clip ? [-clip, clip] : [0]);
 
 function plainDistances(asked) {
   const { form, clip, distances } = asked;
@@ -42,15 +67,25 @@ function plainDistances(asked) {
   if (!counts.size) counts.set(0, 0); // a band that no key falls into
   const found = [...counts.keys()].sort((a, b) => a - b);
   const pairs = found.map((value) => counts.get(value));
+  const { query, key, distance } = asked;
+  const value = made(distance);
   return [
     squareOf(name, matrix, asked, "positions", { limits: [-far, far] }),
     curves(
-      `${name}, by distance`, distances, [distances.map(made)], ["value"],
-      [BY_DISTANCE, "positions"], { limits: [-1.05 * far, 1.05 * far] },
+      "How many pairs share a value", found, [pairs], ["pairs"],
+      ["value in the matrix (positions)", "number of pairs"],
+      {
+        limits: [0, 1.05 * Math.max(...pairs, 1)],
+        marks: value === value ? [[value, `query ${query}, key ${key}`]] : [],
+      },
     ),
     curves(
-      "How many pairs share a value", found, [pairs], ["pairs"],
-      ["value in the matrix (positions)", "number of pairs"], { limits: [0, 1.05 * Math.max(...pairs, 1)] },
+      `${name}, by distance`, distances, [distances.map(made)], ["value"], [BY_DISTANCE, "positions"],
+      {
+        limits: [-1.05 * far, 1.05 * far],
+        marks: distanceMarks(asked, distances, form === "raw" ? [] : ends(clip)),
+        picks: [keysAt(asked, distances), null],
+      },
     ),
   ];
 }
@@ -70,15 +105,21 @@ function buckets(asked) {
   const shown = asked.distances.filter((distance) => !causal || distance <= 0);
   const name = causal ? "T5 buckets, causal" : "T5 buckets";
   const last = count - 1;
+  const own = bucketOf(asked.distance);
+  const seen = !causal || asked.distance <= 0;
   return [
     squareOf(name, matrix, asked, "bucket", { limits: [0, last], palette: "sequential" }),
     curves(
-      `${name}, by distance`, shown, [shown.map(bucketOf)], ["bucket"],
-      [BY_DISTANCE, "bucket"], { limits: [-0.05 * last, 1.05 * last] },
+      "How many pairs share a bucket", range(0, count), [pairs], ["pairs"], ["bucket", "number of pairs"],
+      { limits: [0, 1.05 * Math.max(...pairs)], marks: seen ? [[own, `bucket ${own}`]] : [] },
     ),
     curves(
-      "How many pairs share a bucket", range(0, count), [pairs], ["pairs"],
-      ["bucket", "number of pairs"], { limits: [0, 1.05 * Math.max(...pairs)] },
+      `${name}, by distance`, shown, [shown.map(bucketOf)], ["bucket"], [BY_DISTANCE, "bucket"],
+      {
+        limits: [-0.05 * last, 1.05 * last],
+        marks: distanceMarks(asked, shown),
+        picks: [keysAt(asked, shown), null],
+      },
     ),
   ];
 }
@@ -94,13 +135,14 @@ function penalties(asked) {
   const lowest = Math.min(...all.flat(), -0.5); // one scale for every head
   const legend = names.map((name, i) => `head ${i} (${name})`);
   const title = `${causal ? "ALiBi, causal" : "ALiBi"}, head ${head} (slope ${names[head]}): bias`;
+  const chosen = { marks: distanceMarks(asked, shown), picks: [keysAt(asked, shown), "head"] };
   return [
     squareOf(title, matrix, asked, "bias", { limits: [lowest, 0], palette: "sequential" }),
-    curves("bias of every head (slope)", shown, all, legend, [BY_DISTANCE, "bias"]),
     curves(
       "what is left of a weight", shown, all.map((bias) => bias.map(Math.exp)), legend,
-      [BY_DISTANCE, "exp(bias)"], { limits: [0, 1.05] },
+      [BY_DISTANCE, "exp(bias)"], { limits: [0, 1.05], ...chosen },
     ),
+    curves("bias of every head (slope)", shown, all, legend, [BY_DISTANCE, "bias"], chosen),
   ];
 }
 
@@ -134,17 +176,26 @@ function tableScores(asked) {
   for (let i = 0, at = 0; i < queries; i++) {
     for (let j = 0; j < length; j++) matrix[at++] = scoreOf(i, j - i - offset);
   }
-  const chosen = same ? [0] : [...new Set([0, Math.floor(queries / 2), queries - 1])];
+  const chosen = same ? [0] : [...new Set([0, Math.floor(queries / 2), queries - 1, asked.query])];
   return [
     squareOf(`${form}: q · a`, matrix, asked, "score"),
     curves(
       `${form} score by distance`, distances,
       chosen.map((query) => distances.map((distance) => scoreOf(query, distance))),
       same ? ["every query"] : chosen.map((query) => `query ${query}`), [BY_DISTANCE, "score"],
+      {
+        marks: distanceMarks(asked, distances, ends(clip)),
+        picks: [keysAt(asked, distances), null],
+      },
     ),
     heatmap(
       `${form} table`, table, [rows, dim],
-      [`distance (positions), K = ${clip}`, "dimension", "value"], { starts: [-clip, 0] },
+      [`distance (positions), K = ${clip}`, "dimension", "value"],
+      {
+        starts: [-clip, 0],
+        marks: [[clamp(asked.distance, -clip, clip), null]],
+        picks: [keysAt(asked, range(-clip, rows)), null],
+      },
     ),
   ];
 }

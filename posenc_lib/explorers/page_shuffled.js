@@ -1,7 +1,7 @@
 // The panel of the shuffled digit, computed in the page. shuffled.py does the same in the kernel.
 
 // An image of whole greys, row by row, as tokens one after the other: squares of side x side.
-function tokensOf(image, side, across) {
+function squaresOf(image, side, across) {
   const found = [];
   const rows = across * side;
   for (let token = 0; token < across * across; token++) {
@@ -31,7 +31,7 @@ IN_PAGE.shuffled = ({ image, moved }, data) => {
   const rows = across * side;
   const pixels = numbers(data.images, Uint8Array).subarray(image * rows * rows, (image + 1) * rows * rows);
   const labels = numbers(data.labels, Uint8Array);
-  const tokens = tokensOf(Array.from(pixels, (grey) => grey / greys), side, across);
+  const tokens = squaresOf(Array.from(pixels, (grey) => grey / greys), side, across);
   const place = counts.indexOf(moved);
   const from = (place * labels.length + image) * number;
   const order = numbers(data.orders, Uint8Array).subarray(from, from + number);

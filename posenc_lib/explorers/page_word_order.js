@@ -1,12 +1,5 @@
 // The panel of sentences, computed in the page. word_order.py does the same in the kernel.
 
-const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/; // Python's
-
-const shortenedWord = (word) => {
-  const letters = Array.from(word);
-  return letters.length <= 12 ? word : `${letters.slice(0, 11).join("")}…`;
-};
-
 // Of each panel: the numbers of known words, and what its models said of rows so far.
 class Reading {
   static opened = new WeakMap();
@@ -60,13 +53,13 @@ function whyNoSwap(words, row, unknown, first, second) {
 function leftOutWords(beyond, { words, named }) {
   if (!beyond.length) return "";
   const more = beyond.length > named ? ` and ${beyond.length - named} more` : "";
-  return ` (left out after word ${words}: ${beyond.slice(0, named).map(shortenedWord).join(", ")}${more})`;
+  return ` (left out after word ${words}: ${shortened(beyond.slice(0, named)).join(", ")}${more})`;
 }
 
 IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, data) => {
   const reading = Reading.of(data);
   const { models, titles, orders } = data;
-  const written = sentence.split(SPACES).filter(Boolean);
+  const written = wordsOf(sentence);
   const words = written.slice(0, data.words);
   const count = words.length;
   if (count < 2) throw new Refused("one word has no order: type at least two");
@@ -85,7 +78,7 @@ IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, 
   const model = Transformer.of(models[encoding]);
   const weights = model.firstWeights(asked[place].map((n) => row[n]));
   const unknown = reading.number.size;
-  const labels = words.map((word, i) => shortenedWord(row[i] === unknown ? `(${word})` : word));
+  const labels = shortened(words.map((word, i) => (row[i] === unknown ? `(${word})` : word)));
   const here = asked[place].map((n) => labels[n]);
   const why = whyNoSwap(words, row, unknown, first, second);
   const beside = Math.abs(first - second) === 1 ? [[Math.min(first, second), "swapped"]] : [];

@@ -80,8 +80,10 @@ class Pane {
   choose(cursor) {
     if (!cursor) return;
     this.view.choices(cursor).forEach(([at, index], axis) => {
-      const name = this.view.picks[axis];
-      if (name) this.surface.machine.pick(name, at, index);
+      const pick = this.view.picks[axis];
+      const [name, settings] = Array.isArray(pick) ? pick : [pick];
+      const value = settings ? settings[index] : at; // null: what stands there sets nothing
+      if (name && value !== null) this.surface.machine.pick(name, value, index);
     });
   }
 
@@ -111,22 +113,29 @@ class Pane {
   take(sent, pinned, mode, resting) {
     this.view = beside(viewOf(sent), pinned, mode);
     const { name, note = "", alt } = this.view;
-    if (this.caption.textContent !== name + note) this.caption.textContent = name + note;
-    this.caption.title = name + note;
-    const behind = this.view.kind === "curves" ? this.view.pinned : null;
+    if (this.caption.textContent !== name + note) {
+      if (this.caption.textContent.length !== (name + note).length) this.surface.stale.places = true;
+      this.caption.textContent = name + note;
+    }
+    const behind = this.view.kind === "heatmap" ? null : this.view.pinned;
     if (this.view.kind === "curves" && !pinned) this.view.resting = restingOf(this.view, resting);
     this.canvas.setAttribute("aria-label", behind ? `${alt} Dashed, pinned: ${behind.alt}` : alt);
     this.canvas.classList.toggle("posenc-chooses", Boolean(this.chooses));
-    this.writeLegend(entries(this.view), entries(behind));
+    const grey = this.view.kind === "heatmap" && this.view.hasNone ? this.view.greyWord : "";
+    this.writeLegend(entries(this.view), entries(behind), grey);
   }
 
-  writeLegend(legend, pinned) {
-    const key = JSON.stringify([legend, pinned]);
+  writeLegend(legend, pinned, grey) {
+    const key = JSON.stringify([legend, pinned, grey]);
     if (this.legendKey === key) return;
     this.legendKey = key;
     this.legendWidth = 0;
     this.surface.stale.places = true;
     this.legend.replaceChildren();
+    if (grey) {
+      element("i", "posenc-grey", element("span", "", this.legend)).after(grey);
+      this.legendWidth = 44 + 6.5 * grey.length;
+    }
     if (legend.length + pinned.length < 2) return;
     const add = (text, style, thin) => {
       const item = element("span", "", this.legend);
@@ -144,6 +153,13 @@ class Pane {
       element("span", "", this.legend).append("(pinned)");
     }
     pinned.forEach(([text, style]) => add(several ? text : `${text} (pinned)`, style, true));
+  }
+
+  // Two pictures with the same curves share one legend, below the first.
+  shareLegend(before) {
+    const same = before.some((pane) => pane.legendKey === this.legendKey && this.view.legend);
+    if (this.legend.hidden !== same) this.surface.stale.places = true;
+    this.legend.hidden = same;
   }
 
   chooseByLegend(item, index) {

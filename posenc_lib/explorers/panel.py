@@ -28,8 +28,9 @@ from posenc_lib.explorers.controls import (
     listed,
 )
 from posenc_lib.explorers.page import declaration
+from posenc_lib.explorers.saved import SENTENCE, saved_html
 from posenc_lib.explorers.tools import Tools
-from posenc_lib.plots.views import Curves, Heatmap, View
+from posenc_lib.plots.views import Clocks, Curves, Heatmap, View
 
 if TYPE_CHECKING:
     from posenc_lib.plots.teaching_figure import TeachingFigure
@@ -236,6 +237,15 @@ class Panel(Tools):
     def __repr__(self) -> str:
         return self.alt
 
+    def _ipython_display_(self) -> None:
+        from IPython.display import display  # only now: a panel is driven without a notebook too
+
+        data, about = self._repr_mimebundle_()
+        display(data, metadata=about, raw=True)
+        if self._canvas.comm is not None:
+            saved = saved_html(data["image/png"], self.alt)
+            display({"text/html": saved, "text/plain": SENTENCE}, raw=True)
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {
             "text/plain": self.alt,
@@ -373,14 +383,14 @@ class Panel(Tools):
         except ValueError as error:
             named = ", ".join(f"{n} = {v!r}" for n, v in (changed or settings).items())
             raise ValueError(f"Panel {self._title!r}: {named} is refused: {error}") from error
-        views = [views] if isinstance(views, (Heatmap, Curves)) else views
+        views = [views] if isinstance(views, (Heatmap, Curves, Clocks)) else views
         if not isinstance(views, (list, tuple)) or not views:
             raise TypeError(
                 f"Panel {self._title!r}: compute must return a list of at least one Heatmap or "
                 f"Curves, but it returned {type(views).__name__}."
             )
         for view in views:
-            if not isinstance(view, (Heatmap, Curves)):
+            if not isinstance(view, (Heatmap, Curves, Clocks)):
                 raise TypeError(
                     f"Panel {self._title!r}: compute must return a list of Heatmap and Curves, "
                     f"but one of them is {type(view).__name__}."

@@ -4,10 +4,13 @@
 
 const NOT_COMPARABLE = " (not comparable with the pinned one)";
 
-const viewOf = (sent) => (sent.kind === "heatmap" ? new HeatmapView(sent) : new CurvesView(sent));
+const KINDS = { heatmap: HeatmapView, curves: CurvesView, clocks: ClocksView };
+const viewOf = (sent) => new KINDS[sent.kind](sent);
 
 const quantity = (view) =>
-  view.kind === "heatmap" ? view.labels[2] : `${view.labels[1]} ${view.logs}`;
+  ({ heatmap: () => view.labels[2], curves: () => `${view.labels[1]} ${view.logs}`, clocks: () => view.unit })[
+    view.kind
+  ]();
 
 // The view that a pane draws. The pinned view is kept from frame to frame, the live one is new.
 function beside(live, pinned, mode) {

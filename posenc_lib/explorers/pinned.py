@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from posenc_lib.plots.views import Curves, Heatmap, View
+from posenc_lib.plots.views import Clocks, Curves, Heatmap, View
 
 HEATMAPS = ("live", "pinned", "difference")
 """What the heat maps of a panel with a pinned picture can show."""
@@ -28,10 +28,10 @@ class Pin:
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """One view as it is drawn: what stands in front, and the pinned curves behind it."""
+    """One view as it is drawn: what stands in front, and the pinned curves or clocks behind it."""
 
     view: View
-    behind: Curves | None = None
+    behind: Curves | Clocks | None = None
 
     @property
     def alt(self) -> str:
@@ -42,8 +42,8 @@ class Drawn:
 def beside(views: Sequence[View], pinned: Sequence[View], heatmaps: str) -> list[Drawn]:
     """Each live view with its pinned counterpart, which has the same place in the list.
 
-    Curves get the pinned ones behind them. Heat maps are live, pinned or live minus pinned. A
-    view whose counterpart shows another quantity stays as it is, and its name says so.
+    Curves and clocks get the pinned ones behind them. Heat maps are live, pinned or live minus
+    pinned. A view whose counterpart shows another quantity stays as it is, and its name says so.
 
     >>> live, old = (Heatmap("table", [[v]], "row", "column", "value") for v in (3.0, 1.0))
     >>> [drawn] = beside([live], [old], "difference")
@@ -61,7 +61,7 @@ def _pair(view: View, old: View | None, heatmaps: str) -> Drawn:
         return Drawn(replace(old, name=f"{old.name} (pinned)"))
     if _quantity(view) != _quantity(old):
         return Drawn(replace(view, name=f"{view.name} (not comparable with the pinned one)"))
-    if isinstance(view, Curves) and isinstance(old, Curves):
+    if isinstance(old, Curves | Clocks):
         return Drawn(view, old)
     if isinstance(view, Heatmap) and isinstance(old, Heatmap) and heatmaps == "difference":
         return Drawn(difference(view, old))
@@ -71,6 +71,8 @@ def _pair(view: View, old: View | None, heatmaps: str) -> Drawn:
 def _quantity(view: View | None) -> tuple[object, ...]:
     if isinstance(view, Curves):
         return Curves, view.y_label, view.log_x, view.log_y
+    if isinstance(view, Clocks):
+        return Clocks, view.unit
     return (Heatmap, view.value_label) if view is not None else ()
 
 

@@ -5,119 +5,182 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
-from posenc_lib.base.relative import band_mask, relative_positions
-from posenc_lib.explorers.attention import mean_by_distance
 from posenc_lib.explorers.attention_layer import (
     DIM,
+    HEADS,
     LENGTH,
+    STEP,
     attend,
-    check_head,
+    check_future,
     embeddings,
     encoding_of,
+    mask_of,
+    mean_by_distance,
     shortened,
+    styles_of,
+    tokens_of,
 )
-from posenc_lib.explorers.panel import Choice, Panel, Slider, Text, Toggle
+from posenc_lib.explorers.page_forms import layer_data
+from posenc_lib.explorers.panel import Choice, Panel, Slider, Text, Toggle, UpTo
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.registry import encodings
 
-HEADS = 8
+QUESTION = (
+    "Set the second encoding to T5, to both kinds of KERPLE and to Sandwich. "
+    "Which score 10 back and 10 ahead alike?"
+)
+MASKS = ("none", "causal")
 
 
-def playground_explorer(**settings: object) -> Panel:
-    """Two encodings in the same layer: scores on one colour scale, means by distance.
+def playground_explorer(*, question: str | None = None, **settings: object) -> Panel:
+    """Two encodings in the same layer: mean scores by distance, weights, and all scores.
 
     The layer is that of `attention_explorer`: random, never trained, the same for both. With
-    `repeated` every token is the first word of the sentence, so that all that differs along a row
-    is position. Controls: `first` and `second` (names of the registry), `length`, `dim`, `heads`,
-    `head` (shown), `mask` ("none", "causal"), `sentence`, `repeated`.
+    `repeated` it reads the first word of the sentence only, again and again, so that all that
+    differs along a row is position. Each encoding has a scale of its own, or with `one_scale` both
+    have the same. Controls: `first` and `second` (names of the registry), `distance` (marked),
+    `mask` ("none", "causal"), `one_scale`, `length`, `dim`, `heads`, `head` (shown), `sentence`,
+    `repeated`. `question` stands in the head of the panel.
 
-    Raises ValueError for a setting out of its range, heads that do not divide dim, a head that
-    does not exist, and an encoding that knows no future without the causal mask.
+    Raises ValueError for a setting out of its range, a head that does not exist, and an encoding
+    that knows no future without the causal mask.
 
     >>> panel = playground_explorer(first="alibi", second="t5", length=6)
     >>> [view.name for view in panel.views[:2]]
-    ['scores: ALiBi', 'scores: T5']
+    ['mean score by distance: ALiBi', 'mean score by distance: T5']
     """
-    known = encodings()
-    choices = {entry.title: name for name, entry in known.items()}
-
-    @torch.no_grad()
-    def compute(
-        first: str, second: str, length: int, dim: int, heads: int, head: int, mask: str,
-        sentence: str, repeated: bool,
-    ) -> list[View]:  # fmt: skip
-        check_head(dim, heads, head)
-        causal = mask == "causal"
-        for name in (first, second):
-            if known[name].causal_only and not causal:
-                raise ValueError(f"{known[name].title} knows no future: choose the causal mask.")
-        words = sentence.split()
-        tokens = words[:1] * length if repeated else (words * length)[:length]
-        x = embeddings(tokens, dim)
-        seen = band_mask(
-            relative_positions(length, length), before=None, after=0 if causal else None
-        )
-        made = [encoding_of(n, dim, heads, causal=causal, length=length) for n in (first, second)]
-        found = [attend(x, heads, head, encoding, mask=seen) for encoding in made]
-        titles = [known[name].title for name in (first, second)]
-        scores, weights = zip(*found, strict=True)
-        return _maps(titles, scores, seen, tokens) + _curves(titles, scores, weights, seen)
-
+    choices = {entry.title: name for name, entry in encodings().items()}
+    data = layer_data()
     return Panel(
         title="Two encodings in one untrained layer",
         controls=[
-            Choice("first", "sinusoidal", choices, label="first encoding"),
-            Choice("second", "rope", choices, label="second encoding"),
+            Choice("first", "alibi", choices, label="first encoding"),
+            Choice("second", "t5", choices, label="second encoding"),
+            Slider("distance", 10, 1, LENGTH - 1, label="distance marked (positions)"),
+            Choice("mask", "none", MASKS),
+            Toggle("one_scale", False, label="one scale for both"),
             Slider("length", 32, 2, LENGTH, label="length (tokens)"),
-            Slider("dim", 64, 8, DIM, step=8),
-            Slider("heads", 2, 1, HEADS),
-            Slider("head", 0, 0, HEADS - 1, label="head shown"),
-            Choice("mask", "none", ["none", "causal"]),
+            Slider("dim", 64, STEP, DIM, step=STEP),
+            Choice("heads", 2, HEADS),
+            Slider("head", 0, 0, HEADS[-1] - 1, label="head shown", upto=UpTo("heads", plus=-1)),
             Text("sentence", "the dog chased the cat"),
             Toggle("repeated", True, label="repeat the first word only"),
         ],
-        compute=compute,
+        compute=_views,
         explorer="playground_explorer",
         settings=settings,
+        page=None if data is None else "playground",
+        data=data,
+        question=QUESTION if question is None else question,
+        front=("first", "second", "distance", "mask"),
     )
 
 
-def _maps(titles: list[str], scores: tuple[Tensor, ...], seen: Tensor, tokens: list[str]) -> list:
-    shown = [part.masked_fill(~seen, math.nan) for part in scores]
-    every = torch.stack(scores)[:, seen]
+def _views(
+    first: str, second: str, distance: int, mask: str, one_scale: bool, length: int, dim: int,
+    heads: int, head: int, sentence: str, repeated: bool,
+) -> list[View]:  # fmt: skip
+    known = encodings()
+    names, causal = (first, second), mask == "causal"
+    titles = [known[name].title for name in names]
+    for name, title in zip(names, titles, strict=True):
+        check_future(title, causal_only=known[name].causal_only, mask=mask)
+    tokens, said = tokens_of(sentence, length)
+    if repeated:
+        tokens, said = tokens[:1] * length, "the first word again and again"
+    x, seen = embeddings(tokens, dim), mask_of(mask, length)
+    made = [encoding_of(name, dim, heads, causal=causal, length=length) for name in names]
+    found = [attend(x, heads, head, encoding, mask=seen) for encoding in made]
+    scores, weights = zip(*found, strict=True)
+    places = [list(known).index(name) for name in dict.fromkeys(names)]
+    styles = styles_of(places)
+    marks = [(away, word) for away, word in _marked(distance, causal) if abs(away) < length]
+    return [
+        *_mean_scores(titles, scores, seen, (styles[0], styles[-1]), marks, one_scale),
+        _mean_weights(titles, weights, seen, styles, marks),
+        *_maps(titles, scores, seen, tokens, said, one_scale),
+    ]
+
+
+def _marked(distance: int, causal: bool) -> list[tuple[int, str]]:
+    back, ahead = (-distance, f"{distance} back"), (distance, f"{distance} ahead")
+    return [back] if causal else [back, ahead]
+
+
+def _together(parts: list[Tensor], one_scale: bool) -> tuple[float, float] | None:
+    """The limits that both share, if they are to."""
+    every = torch.stack(parts)
+    every = every[~every.isnan()]
     low, high = float(every.min()), float(every.max())
-    even = high - low <= 1e-5 * max(abs(low), abs(high))  # rounding noise has no colour scale
+    even = high - low <= 1e-5 * max(abs(low), abs(high))  # rounding noise has no scale
+    return (low, high) if one_scale and not even else None
+
+
+def _mean_scores(
+    titles: list[str],
+    scores: tuple[Tensor, ...],
+    seen: Bool[Tensor, "length length"],
+    styles: tuple[int, int],
+    marks: list[tuple[int, str]],
+    one_scale: bool,
+) -> list[View]:
+    away = _distances(seen)
+    means = [mean_by_distance(part, seen)[: len(away)] for part in scores]
+    limits = _together(means, one_scale)
+    if limits:
+        air = 0.05 * (limits[1] - limits[0])
+        limits = (limits[0] - air, limits[1] + air)
+    return [
+        Curves(
+            f"mean score by distance: {title}", away, mean, [title],
+            "key minus query (positions)", "mean score", limits, styles=(style,), marks=marks,
+        )
+        for title, mean, style in zip(titles, means, styles, strict=True)
+    ]  # fmt: skip
+
+
+def _mean_weights(
+    titles: list[str],
+    weights: tuple[Tensor, ...],
+    seen: Bool[Tensor, "length length"],
+    styles: tuple[int, ...],
+    marks: list[tuple[int, str]],
+) -> View:
+    away = _distances(seen)
+    labels = list(dict.fromkeys(titles))  # one curve where both are the same
+    means = [mean_by_distance(part, seen)[: len(away)] for part in weights[: len(labels)]]
+    return Curves(
+        "mean weight by distance", away, torch.stack(means), labels,
+        "key minus query (positions)", "mean weight", styles=styles, marks=marks,
+    )  # fmt: skip
+
+
+def _maps(
+    titles: list[str],
+    scores: tuple[Tensor, ...],
+    seen: Bool[Tensor, "length length"],
+    tokens: list[str],
+    said: str,
+    one_scale: bool,
+) -> list[View]:
+    shown = [part.masked_fill(~seen, math.nan) for part in scores]
+    limits = _together(shown, one_scale)
     ticks = None
     if len(set(tokens)) > 1:  # otherwise the numbers of the positions say more
         ticks = shortened(tokens)
+    masked = "" if bool(seen.all()) else " (grey: masked)"
     return [
         Heatmap(
-            f"scores: {title}", part, "query", "key", "score",
-            None if even else (low, high), "sequential",
-            row_ticks=ticks, column_ticks=ticks, square=True,
+            f"scores: {title}", part, "query", f"key ({said})", f"score{masked}", limits,
+            "sequential", row_ticks=ticks, column_ticks=ticks, square=True,
         )
         for title, part in zip(titles, shown, strict=True)
     ]  # fmt: skip
 
 
-def _curves(
-    titles: list[str], scores: tuple[Tensor, ...], weights: tuple[Tensor, ...], seen: Tensor
-) -> list[View]:
-    length, causal = len(seen), not seen[0, -1]
-    distance = torch.arange(1 - length, 1 if causal else length)
-    labels = list(dict.fromkeys(titles))  # one curve where both are the same
-    views: list[View] = []
-    for name, parts in (("score", scores), ("weight", weights)):
-        means = [
-            mean_by_distance(part.masked_fill(~seen, 0.0), seen)[: len(distance)]
-            for part in parts[: len(labels)]
-        ]
-        views.append(
-            Curves(
-                f"mean {name} by distance", distance, torch.stack(means), labels,
-                "key minus query (positions)", f"mean {name}",
-            )
-        )  # fmt: skip
-    return views
+def _distances(seen: Bool[Tensor, "length length"]) -> Tensor:
+    length = len(seen)
+    return torch.arange(1 - length, length if seen[0, -1] else 1)

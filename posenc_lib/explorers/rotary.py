@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider
-from posenc_lib.plots.views import Curves, Heatmap, View, number
+from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, UpTo
+from posenc_lib.explorers.sinusoidal import DOTTED, nearest_positions, points_a_position
+from posenc_lib.plots.views import Clocks, Curves, Heatmap, View, number
 from posenc_lib.rotary.llama3 import Llama3Rotary
 from posenc_lib.rotary.ntk import NtkRotary
 from posenc_lib.rotary.position_interpolation import InterpolatedRotary
@@ -23,74 +25,85 @@ WIDEST, DRAWS = 128, 256
 PLAIN = "plain RoPE"
 SCALED = ("pi", "ntk", "yarn", "llama3")
 SCALINGS = {"none": "none", "PI": "pi", "NTK": "ntk", "YaRN": "yarn", "Llama 3": "llama3"}
+QUESTION = (
+    "Play the position: query and key turn, and the angle between them stands still. "
+    "Which of the other controls change that angle?"
+)
+TRAINED_END = "trained length"
 
 
-def rotary_explorer(**settings: object) -> Panel:
+def rotary_explorer(
+    *, question: str | None = None, front: Sequence[str] | None = None, **settings: object
+) -> Panel:
     """RoPE under your hands: what turns, how scores follow the distance, what scaling changes.
 
     - The vector whose every pair is (1, 0), turned by each position: a pair becomes (cos, sin).
-    - The two features of one pair along the positions.
+    - Pairs as clocks: a query at the position shown and a key `distance` later. Both hands turn
+      with the position, the angle between them belongs to the distance.
     - Scores against distance. "Long-term decay" holds for a constant q = k only: for Gaussian
       q and k the root mean square (RMS) of 256 draws is flat.
     - Every pair's wavelength beside the trained length, scaled and not.
+    - The two features of one pair along the positions.
 
-    Controls: `head_dim`, `length`, `start` (first position), `base`, `pair` (shown in the second
-    view), `pair_layout` ("interleaved", "half"), `scaling` ("none", "pi", "ntk", "yarn",
-    "llama3"), `factor`, `trained` (trained length, for YaRN and Llama 3). q and k are N(0, 1)
-    from a fixed seed.
+    Controls: `head_dim`, `length`, `start` (first position), `base`, `pair` (shown), `pair_layout`
+    ("interleaved", "half"), `scaling` ("none", "pi", "ntk", "yarn", "llama3"), `factor`, `trained`
+    (trained length, for YaRN and Llama 3), `position` (of the query, counted from the first),
+    `distance` (key minus query). q and k are N(0, 1) from a fixed seed. `question` and `front`
+    (the controls in sight) stand in the head of the panel instead of its own.
 
-    Raises ValueError for a setting out of its range, a pair that head_dim does not have, and NTK
-    with one pair only.
+    Raises ValueError for a setting out of its range, such as a pair that head_dim does not have.
 
-    >>> panel = rotary_explorer(head_dim=2, length=3, pair=0)
-    >>> panel.views[0].values.round(2)
+    >>> panel = rotary_explorer(head_dim=4, length=3, pair=0)
+    >>> panel.views[0].values[:, :2].round(2)
     array([[ 1.  ,  0.  ],
            [ 0.54,  0.84],
            [-0.42,  0.91]])
     """
+    last = UpTo("length", plus=-1)
+    pairs = UpTo("head_dim", factor=0.5, plus=-1)
     return Panel(
         title="Rotary encoding (RoPE)",
         controls=[
-            Slider("head_dim", 64, 2, WIDEST, step=2),
+            Slider("head_dim", 64, 4, WIDEST, step=2),  # 2: one pair, which NTK cannot scale
             Slider("length", 128, 2, 512, label="length (positions)"),
             Slider("start", 0, 0, 100_000, label="first position"),
             LogSlider("base", 10_000.0, 2.0, 1_000_000.0),
-            Slider("pair", 4, 0, WIDEST // 2 - 1, label="pair shown"),
+            Slider("pair", 4, 0, WIDEST // 2 - 1, label="pair shown", upto=pairs),
             Choice("pair_layout", "interleaved", LAYOUTS, label="layout of the pairs"),
             Choice("scaling", "none", SCALINGS),
             Slider("factor", 4, 1, 32, label="factor s", needs=("scaling", SCALED)),
             Slider("trained", 2048, 16, 8192, step=16, label="trained length L"),
+            Slider("position", 1, 0, 511, label="position of the query", upto=last),
+            Slider("distance", 1, 0, 511, label="distance of the key", upto=last),
         ],
         compute=_views,
         explorer="rotary_explorer",
         settings=settings,
+        page="rotary",
+        data=_data(),
+        question=question or QUESTION,
+        front=front or ("position", "distance", "pair", "scaling"),
     )
 
 
 @torch.no_grad()
 def _views(
     head_dim: int, length: int, start: int, base: float, pair: int, pair_layout: str,
-    scaling: str, factor: int, trained: int,
+    scaling: str, factor: int, trained: int, position: int, distance: int,
 ) -> list[View]:  # fmt: skip
-    pairs = head_dim // 2
-    if pair >= pairs:
-        has = f"pairs 0 to {pairs - 1}" if pairs > 1 else "pair 0 only"
-        raise ValueError(
-            f"pair {pair} does not exist: head_dim = {head_dim} has {has}. "
-            "Show another pair, or choose a larger head_dim."
-        )
-    if scaling == "ntk" and pairs == 1:
-        raise ValueError("NTK needs a fastest and a slowest pair: choose a head_dim of 4 or more.")
     plain = RotaryEncoding(head_dim, base=base, layout=pair_layout)
     shown = {PLAIN: plain}
     if scaling != "none":
         title = next(title for title, name in SCALINGS.items() if name == scaling)
         made = _rope_with(scaling, head_dim, float(factor), trained, base, pair_layout)
         shown = {title: made, PLAIN: plain}
+    here = start + position
     return [
-        *_pair_views(shown, length, start, pair),
-        _scores(shown, length),
-        _wavelengths(shown, trained),
+        _turned(shown, length, start, here, pair),
+        _clocks(shown, here, distance, pair),
+        _scores(shown, length, distance, trained),
+        _wavelengths(shown, trained, pair),
+        _pair(shown, length, start, here, pair, trained),
     ]
 
 
@@ -106,54 +119,87 @@ def _rope_with(
     return cls(head_dim, factor, trained_length=trained, **options)
 
 
-def _pair_views(
-    shown: dict[str, RotaryEncoding], length: int, start: int, pair: int
-) -> tuple[View, View]:
-    """The turned vector as a map, and two of its features as curves."""
+def _features(rope: RotaryEncoding, pair: int) -> tuple[int, int]:
+    """The two features of a pair."""
+    return (pair, pair + rope.head_dim // 2) if rope.layout == "half" else (2 * pair, 2 * pair + 1)
+
+
+def _turned(
+    shown: dict[str, RotaryEncoding], length: int, start: int, here: int, pair: int
+) -> Heatmap:
+    """A vector whose every pair is (1, 0), turned by each position."""
     rope = next(iter(shown.values()))
     pairs = rope.head_dim // 2
-    half = rope.layout == "half"
     unit = torch.zeros(rope.head_dim, dtype=torch.float64)
-    unit[slice(pairs) if half else slice(None, None, 2)] = 1.0  # every pair is (1, 0)
-    positions = torch.arange(start, start + length)
-    vectors = unit.expand(1, 1, length, -1)
-    turned = rope.turn(vectors, positions)[0, 0]
-    first, second = (pair, pair + pairs) if half else (2 * pair, 2 * pair + 1)
-    curves = {f"feature {at}": turned[:, at] for at in (first, second)}
-    if len(shown) > 1:
-        plain = shown[PLAIN].turn(vectors, positions)[0, 0]
-        curves[f"cos, {PLAIN}"] = plain[:, first]
-    wavelength = number(float(_wavelength(rope)[pair]))
+    unit[[_features(rope, i)[0] for i in range(pairs)]] = 1.0
+    turned = rope.turn(unit.expand(1, 1, length, -1), torch.arange(start, start + length))[0, 0]
     top = float(rope.magnitude)
-    return (
-        Heatmap(
-            "each pair (1, 0), turned into (cos, sin)", turned, "position", "feature", "value",
-            limits=(-top, top), row_start=start,
-        ),
-        Curves(
-            f"pair {pair}: one turn in {wavelength} positions", positions,
-            torch.stack(list(curves.values())), list(curves), "position", "value",
-            limits=(-1.05 * top, 1.05 * top),
-        ),
+    of = [at % pairs if rope.layout == "half" else at // 2 for at in range(rope.head_dim)]
+    return Heatmap(
+        "each pair (1, 0), turned into (cos, sin)", turned, "position", "feature", "value",
+        limits=(-top, top), row_start=start,
+        marks=[(here, None), *((None, at) for at in _features(rope, pair))],
+        picks=(("position", range(length)), ("pair", of)),
     )  # fmt: skip
 
 
-def _scores(shown: dict[str, RotaryEncoding], length: int) -> Curves:
+def _clocks(shown: dict[str, RotaryEncoding], here: int, distance: int, pair: int) -> Clocks:
+    """The fastest pair, the chosen one and the middle one: query and key on one dial."""
+    rope = next(iter(shown.values()))
+    pairs = sorted({0, pair, rope.head_dim // 4})
+    speed = rope.frequencies()[pairs]
+    turn = 2 * math.pi / speed
+    key = here + distance
+    return Clocks(
+        f"query at position {number(here)}, key at {number(key)} (pair, wavelength)",
+        torch.stack([here * speed, key * speed], 1),
+        [f"pair {i} ({wave:,.4g})" for i, wave in zip(pairs, turn.tolist(), strict=True)],
+        speed, "position", hands=("query", "key"), marks=[pairs.index(pair)], picks=("position",),
+    )  # fmt: skip
+
+
+def _pair(
+    shown: dict[str, RotaryEncoding], length: int, start: int, here: int, pair: int, trained: int
+) -> Curves:
+    """Two features of the turned vector along the positions."""
+    rope, plain = next(iter(shown.values())), shown[PLAIN]
+    fine = points_a_position(float(_wavelength(plain)[pair]), length)  # the faster one
+    steps = np.arange((length - 1) * fine + 1)
+    x = start + steps / fine
+    angle, top = x * float(rope.frequencies()[pair]), float(rope.magnitude)
+    first, second = (f"feature {at}" for at in _features(rope, pair))
+    curves = {first: top * np.cos(angle), second: top * np.sin(angle)}
+    if rope is not plain:
+        curves[f"cos, {PLAIN}"] = np.cos(x * float(plain.frequencies()[pair]))
+    ends = [(trained, TRAINED_END)] if start <= trained < start + length else []
+    wavelength = number(float(_wavelength(rope)[pair]))
+    return Curves(
+        f"pair {pair}: one turn in {wavelength} positions", x, np.stack(list(curves.values())),
+        list(curves), "position", "value", limits=(-1.05 * top, 1.05 * top),
+        marks=[(here, f"position {number(here)}"), *ends],
+        picks=(("position", nearest_positions(steps, fine)), None),
+        dots=fine if length <= DOTTED else 0,
+    )  # fmt: skip
+
+
+def _scores(shown: dict[str, RotaryEncoding], length: int, distance: int, trained: int) -> Curves:
     """q turned against k by distance: all ones, one Gaussian draw, the RMS of many draws."""
     rope, plain = next(iter(shown.values())), shown[PLAIN]
-    distance = torch.arange(length)
-    gaussian = _by_distance(rope, *_gaussian_products(rope.head_dim // 2), distance)
+    far = torch.arange(length)
+    gaussian = _by_distance(rope, *_gaussian_products(rope.head_dim // 2), far)
     ones = torch.full((1, rope.head_dim // 2), 2.0), torch.zeros(1, rope.head_dim // 2)
     curves = {
-        "constant q = k": _by_distance(rope, *ones, distance)[0],
+        "constant q = k": _by_distance(rope, *ones, far)[0],
         "Gaussian q, k": gaussian[0],
         "Gaussian, RMS": gaussian.square().mean(0).sqrt(),
     }
     if rope is not plain:
-        curves["plain, constant"] = _by_distance(plain, *ones, distance)[0]
+        curves["plain, constant"] = _by_distance(plain, *ones, far)[0]
+    ends = [(trained, TRAINED_END)] if trained < length else []
     return Curves(
-        "score by distance", distance, torch.stack(list(curves.values())), list(curves),
+        "score by distance", far, torch.stack(list(curves.values())), list(curves),
         "key minus query (positions)", "q · k / √head_dim",
+        marks=[(distance, f"distance {distance}"), *ends], picks=("distance", None),
     )  # fmt: skip
 
 
@@ -167,22 +213,31 @@ def _by_distance(rope: RotaryEncoding, along: Tensor, across: Tensor, distance: 
     return total * rope.magnitude**2 / math.sqrt(rope.head_dim)
 
 
+@cache
 def _gaussian_products(pairs: int) -> tuple[Tensor, Tensor]:
-    """Dot product and cross product of each pair of k and q: (draws, pairs) each."""
-    q, k = _query_key_draws()[:, :, :pairs].unbind()
+    """Dot product and cross product of each pair of k and q: (draws, pairs) each.
+
+    Drawn at full size: a larger head_dim keeps the pairs that were there.
+    """
+    drawn = np.random.default_rng(0).standard_normal((2, DRAWS, WIDEST // 2, 2))
+    q, k = torch.from_numpy(drawn)[:, :, :pairs].unbind()
     along = (q * k).sum(-1)
     across = q[..., 1] * k[..., 0] - q[..., 0] * k[..., 1]
     return along, across
 
 
-@lru_cache(maxsize=1)
-def _query_key_draws() -> Tensor:
-    """q and k by pairs, at full size: a larger head_dim keeps the pairs that were there."""
-    drawn = np.random.default_rng(0).standard_normal((2, DRAWS, WIDEST // 2, 2))
-    return torch.from_numpy(drawn)
+@cache
+def _data() -> dict[str, object]:
+    """What the page takes from the draws. A score is a sum of cosines and sines of the pairs, so
+    its mean square over all draws is a quadratic form in them: `squares` is its matrix, `draw`
+    the first sum. By pairs: what goes with the cosine, what goes with the sine."""
+    draws = torch.stack(_gaussian_products(WIDEST // 2), -1).flatten(1).numpy()  # (draws, WIDEST)
+    squares = draws.T @ draws / DRAWS
+    scalings = {name: title for title, name in SCALINGS.items()}
+    return {"draw": draws[0].tobytes(), "squares": squares.tobytes(), "scalings": scalings}
 
 
-def _wavelengths(shown: dict[str, RotaryEncoding], trained: int) -> Curves:
+def _wavelengths(shown: dict[str, RotaryEncoding], trained: int, pair: int) -> Curves:
     curves = {name: _wavelength(rope) for name, rope in shown.items()}
     pairs = torch.arange(len(curves[PLAIN]))
     curves[f"trained length ({trained:,})"] = torch.full(
@@ -190,7 +245,9 @@ def _wavelengths(shown: dict[str, RotaryEncoding], trained: int) -> Curves:
     )
     return Curves(
         "wavelength of each pair", pairs, torch.stack(list(curves.values())), list(curves),
-        "pair", "positions for one turn", log_y=True,
+        "pair", "wavelength (positions for one turn)", log_y=True,
+        styles=[0, 2] if len(shown) == 1 else [1, 0, 2],  # plain RoPE keeps its colour
+        marks=[(pair, f"pair {pair}")], picks=("pair", None),
     )  # fmt: skip
 
 

@@ -100,10 +100,15 @@ class Surface {
     this.lectured = (event) => this.large(event.detail);
     window.addEventListener("resize", this.resized);
     window.addEventListener(LECTURE, this.lectured);
+    if (machine.compute) return;
+    this.watch = setInterval(() => { // nobody tells of a kernel that was shut down
+      if (machine.still !== this.wasStill) this.later("theme");
+    }, 1000);
   }
 
   close() {
     this.closed = true;
+    clearInterval(this.watch);
     this.machine.close(this);
     this.sizes.disconnect();
     this.themes.disconnect();
@@ -124,7 +129,7 @@ class Surface {
   // --- places ----------------------------------------------------------------------------------
 
   arrange() {
-    const width = this.root.clientWidth;
+    const width = this.body.clientWidth;
     if (!width || !this.panes.length) return;
     const { root, says } = this;
     const line = this.theme.size;
@@ -138,25 +143,33 @@ class Surface {
     const head = root.querySelector(".posenc-head").offsetHeight;
     const common = head + says.offsetHeight + 16;
     const tops = { top: common + this.side.offsetHeight, side: common };
-    const legends = this.panes.map((pane) => pane.legendWidth * (this.lecture ? 1.6 : 1));
-    const count = this.panes.length;
+    const grown = this.lecture ? 1.6 : 1;
+    const pictures = this.panes.map(({ view, caption, legend, legendWidth }) => ({
+      square: Boolean(view.square),
+      caption: caption.textContent.length * 0.62 * line,
+      legend: legend.hidden ? 0 : legendWidth * grown,
+    }));
     const large = Boolean(this.lecture);
-    const best = arrangement({ width, room, tops, legends, count, line, large });
+    const best = arrangement({ width, room, tops, pictures, line, large });
     root.dataset.place = best.place;
     root.style.setProperty("--posenc-side", `${best.side}px`);
     root.style.setProperty("--posenc-high", `${best.height}px`);
     root.style.setProperty("--posenc-room", `${room - head}px`);
-    this.grid.style.gridTemplateColumns = `repeat(${best.columns}, ${best.cell}px)`; // whole: text stays sharp
-    const spare = count % best.columns;
-    this.panes.forEach((pane, i) => {
-      const last = i === count - 1 && spare === 1 && best.columns === 2;
-      pane.figure.style.gridColumn = last ? "1 / -1" : "";
+    let first = 0;
+    best.rows.forEach((inRow, row) => {
+      const own = this.panes.slice(first, first + inRow);
+      const lines = pictures.slice(first, first + inRow).map(({ caption }) => Math.ceil(caption / best.cells[row]));
+      for (const pane of own) {
+        pane.figure.style.width = `${best.cells[row]}px`; // whole: text stays sharp
+        pane.caption.style.minHeight = `${Math.max(...lines) * 1.4}em`;
+      }
+      first += inRow;
     });
     // What was estimated is measured: legends may have taken more lines.
     if (!best.fits) return;
     const spent = head + this.views.offsetHeight + (best.place === "top" ? this.side.offsetHeight : 0);
-    const each = Math.floor((room - spent - 12) / Math.ceil(count / best.columns));
-    const height = clamp(best.height + each, LEAST - 20, Math.round(best.cell * 0.85));
+    const each = Math.floor((room - spent - 12) / best.rows.length);
+    const height = clamp(best.height + each, LEAST - 20, Math.round(Math.max(...best.cells) * 0.85));
     root.style.setProperty("--posenc-high", `${height}px`);
   }
 
@@ -178,6 +191,7 @@ class Surface {
   }
 
   showKernel() {
+    this.wasStill = this.machine.still;
     this.toolbar.stand(this.machine.still);
     this.root.classList.toggle("posenc-still-panel", this.machine.still);
     this.showMessage();
@@ -329,6 +343,7 @@ class Surface {
     const mode = this.model.get("heatmaps") ?? "live";
     const resting = this.machine.resting ?? [];
     views.forEach((sent, i) => this.panes[i].take(sent, this.pinned[i], mode, resting[i]));
+    this.panes.forEach((pane, i) => pane.shareLegend(this.panes.slice(0, i)));
   }
 
   // The pinned numbers are read once.

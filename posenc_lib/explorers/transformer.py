@@ -99,7 +99,7 @@ def _layer(
     layer: TransformerLayer, encoding: PositionEncoding, positions: Tensor, only_weights: bool
 ) -> dict[str, Any]:
     attention, mlp = layer.attention, layer.mlp
-    parts = {"query": attention.to_query, "key": attention.to_key}
+    parts: dict[str, nn.Module] = {"query": attention.to_query, "key": attention.to_key}
     if not only_weights:
         parts |= {"value": attention.to_value, "output": attention.to_output}
         parts |= {"wide": mlp[0], "narrow": mlp[2]}
@@ -152,8 +152,8 @@ def _has_a_table(encoding: PositionEncoding, positions: Tensor) -> bool:
 
 
 def _part(part: nn.Module) -> dict[str, bytes | None]:
-    bias = getattr(part, "bias", None)
-    return {"w": _bytes(part.weight, np.float32), "b": _bytes(bias, np.float32)}
+    made = {"w": getattr(part, "weight", None), "b": getattr(part, "bias", None)}
+    return {name: _bytes(values, np.float32) for name, values in made.items()}
 
 
 def _bytes(values: Any, kind: type) -> bytes | None:

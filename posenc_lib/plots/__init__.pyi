@@ -15,5 +15,5 @@ from . import (
     museum as museum,
 )
 from .basic import heatmap as heatmap, curves as curves
-from .views import Curves as Curves, Heatmap as Heatmap
+from .views import Clocks as Clocks, Curves as Curves, Heatmap as Heatmap
 from .teaching_figure import TeachingFigure as TeachingFigure, views_figure as views_figure

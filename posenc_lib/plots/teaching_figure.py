@@ -14,10 +14,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.rcsetup import cycler
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
+from posenc_lib.plots.clocks import Clocks, draw_clocks
 from posenc_lib.plots.glyphs import PlainCanvas
 from posenc_lib.plots.palette import CYCLE, MISSING, PALETTES
 from posenc_lib.plots.views import Curves, Heatmap, View
@@ -27,6 +29,7 @@ __all__ = [
     "MISSING",
     "TeachingFigure",
     "colour_map",
+    "draw_clocks",
     "draw_curves",
     "draw_heatmap",
     "settled",
@@ -35,7 +38,8 @@ __all__ = [
 ]
 
 DPI = 100
-DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)))
+DASHES = ("-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
+MARKERS = ("o", "s", "^", "D", "v")
 
 STYLE: dict[str, Any] = {
     "figure.dpi": DPI,
@@ -171,16 +175,16 @@ def views_figure(
     views: Sequence[View],
     alt: str | None = None,
     title: str | None = None,
-    behind: Sequence[Curves | None] | None = None,
+    behind: Sequence[Curves | Clocks | None] | None = None,
 ) -> TeachingFigure:
-    """Draw heat maps and curves, two in a row.
+    """Draw heat maps, curves and clocks, two in a row.
 
     Args:
-        views: At least one `Heatmap` or `Curves`.
+        views: At least one `Heatmap`, `Curves` or `Clocks`.
         alt: The description; the views' own sentences if left out.
         title: Written above all of them.
-        behind: With a pinned picture: for each view None, or the curves to draw behind it, thin
-            and dashed. The figure is then a little taller, and long titles are broken.
+        behind: With a pinned picture: for each view None, or the curves or clocks to draw behind
+            it, thin and dashed. The figure is then a little taller, and long titles are broken.
 
     Raises:
         ValueError: No views.
@@ -199,10 +203,13 @@ def views_figure(
             row, column = divmod(index, columns)
             alone = index == len(views) - 1 and column == 0  # the last of an odd number
             axes = figure.add_subplot(grid[row, :] if alone else grid[row, column])
+            old = behind[index] if behind else None
             if isinstance(view, Heatmap):
                 draw_heatmap(axes, view)
+            elif isinstance(view, Clocks):
+                draw_clocks(axes, view, old if isinstance(old, Clocks) else None)
             else:
-                draw_curves(axes, view, behind[index] if behind else None)
+                draw_curves(axes, view, old if isinstance(old, Curves) else None)
             if behind is not None:
                 axes.set_title(textwrap.fill(view.name, 80 if alone else 36))
     return figure
@@ -241,6 +248,8 @@ def draw_heatmap(axes: Axes, view: Heatmap) -> None:
     axes.figure.colorbar(image, ax=axes, label=view.value_label, extend=extend)
     if view.numbers:
         _write_cells(axes, view, image)
+    for mark in view.marks:
+        _outline(axes, view, *mark)
 
 
 def draw_curves(axes: Axes, view: Curves, behind: Curves | None = None) -> None:
@@ -248,15 +257,15 @@ def draw_curves(axes: Axes, view: Curves, behind: Curves | None = None) -> None:
 
     The axes reach over both, so that nothing pinned is cut off.
     """
-    few = view.x.size <= 40
-    for style, y, label in zip(view.styles, view.ys, view.labels, strict=True):
+    for index, (style, y, label) in enumerate(zip(view.styles, view.ys, view.labels, strict=True)):
         axes.plot(
             view.x,
             y,
             label=label,
             color=CYCLE[style % len(CYCLE)],
-            linestyle=DASHES[style // len(CYCLE)],
-            marker="o" if few else None,
+            linestyle=DASHES[style % len(DASHES)],
+            marker=MARKERS[style % len(MARKERS)],
+            markevery=_marked(view, index),
             markersize=4,
         )
     limits, ends = view.limits, (view.x[0], view.x[-1])
@@ -281,6 +290,11 @@ def draw_curves(axes: Axes, view: Curves, behind: Curves | None = None) -> None:
         pad = 0.03 * (last - first)
         axes.set_xlim(first - pad, last + pad)
     axes.grid(alpha=0.3)
+    if limits[0] < 0 < limits[1] and not view.log_y:  # signs are read from the zero line
+        axes.axhline(0, color="black", linewidth=0.8, alpha=0.5, zorder=1)
+    for at, word in view.marks:
+        axes.axvline(at, color="black", linewidth=1, linestyle=":", zorder=1.2)
+        axes.text(at, 1, f" {word}", va="top", fontsize=10, transform=axes.get_xaxis_transform())
     if behind:
         longest = max(map(len, (*view.labels, *behind.labels))) + len(" (pinned)")
         axes.legend(  # live on the left, pinned on the right; below the label of the axis
@@ -294,6 +308,34 @@ def draw_curves(axes: Axes, view: Curves, behind: Curves | None = None) -> None:
             loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=max(1, min(4, int(room))),
             columnspacing=1.2,
         )  # fmt: skip
+
+
+def _marked(view: Curves, index: int) -> list[int]:
+    """The points of a curve that carry a marker, at other places of each curve if there are many.
+
+    `curves.js` does the same in the page.
+    """
+    count = view.x.size
+    if view.dots:
+        return list(range(0, count, view.dots)) if count / view.dots <= 80 else []
+    if count <= 40:
+        return list(range(count))
+    if len(view.ys) < 2:
+        return []
+    every = -(-count // 8)
+    return list(range(int((index + 0.5) * every / len(view.ys)), count, every))
+
+
+def _outline(axes: Axes, view: Heatmap, row: int | None, column: int | None) -> None:
+    """A frame about a cell, a row or a column."""
+    rows, columns = view.values.shape
+    across = (view.column_start, columns) if column is None else (column, 1)
+    down = (view.row_start, rows) if row is None else (row, 1)
+    corner = across[0] - 0.5, down[0] - 0.5
+    for colour, width in (("black", 3), ("white", 1.4)):
+        axes.add_patch(
+            Rectangle(corner, across[1], down[1], fill=False, edgecolor=colour, linewidth=width)
+        )
 
 
 def _write_cells(axes: Axes, view: Heatmap, image: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a panel draws: a heat map or a few curves, as plain numbers with their labels.
+"""What a panel draws: heat maps, curves and clocks, as plain numbers with their labels.
 
 A view knows nothing of browsers or matplotlib. A live panel sends its numbers to the page, a still
 picture hands them to matplotlib: both draw the same view.
@@ -11,32 +11,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from posenc_lib.base.arrays import to_numpy
+from posenc_lib.plots.clocks import Clocks
+from posenc_lib.plots.numbers import extremes_of, number, real_numbers
+
+__all__ = [
+    "LARGEST_HEATMAP",
+    "MOST_CURVES",
+    "Clocks",
+    "Curves",
+    "Heatmap",
+    "Pick",
+    "View",
+    "number",
+]
 
 LARGEST_HEATMAP = 4_194_304
 """Cells in the largest heat map (2,048 x 2,048)."""
 
-LARGEST_VALUE = 1e30
-"""Beyond this a number is a mask (such as the lowest float32), not a value."""
-
 MOST_CURVES = 16
 """Curves in one view: more cannot be told apart."""
 
-
-def number(value: float) -> str:
-    """Write a number for a reader: whole as it is, otherwise three significant digits.
-
-    >>> number(10_000.0), number(0.123456), number(-3), number(47_117.3)
-    ('10,000', '0.123', '-3', '47,100')
-    """
-    value = float(value)
-    if 100 <= abs(value) < 1e7 and value != round(value):
-        value = float(f"{value:.3g}")
-    if abs(value) < 1e15 and value == round(value):
-        return f"{int(value):,}"
-    return f"{value:.3g}"
+Pick = str | tuple[str, Sequence[float | None]] | None
+"""What a tap sets: a control, to the number tapped; or a control with the setting that each row,
+column, point or curve stands for, None where it stands for none; or nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +62,7 @@ class Heatmap:
             them outlines the whole row or column.
         picks: The controls of a panel that a tap on a cell sets, for its row and its column; None
             where it sets none. A slider takes the number on the axis, a choice the option of
-            that place.
+            that place; a `Pick` with settings says what each row or column stands for.
 
     Raises:
         TypeError: The values are not real numbers.
@@ -90,12 +88,12 @@ class Heatmap:
     numbers: bool = True
     texts: Sequence[Sequence[str]] | None = None
     marks: Sequence[tuple[int | None, int | None]] = ()
-    picks: tuple[str | None, str | None] = (None, None)
+    picks: tuple[Pick, Pick] = (None, None)
     extremes: tuple[float, float] | None = field(init=False)  # None: every cell is masked
 
     def __post_init__(self) -> None:
         where = f"Heatmap {self.name!r}"
-        values = _numbers(where, "values", self.values)
+        values = real_numbers(where, "values", self.values)
         if values.ndim != 2 or values.size == 0:
             raise ValueError(
                 f"{where}: values must be a matrix (rows, columns) with at least one cell, "
@@ -128,7 +126,7 @@ class Heatmap:
                     f"{values.shape[1]}, but it is {self.texts!r}."
                 )
             object.__setattr__(self, "texts", texts)
-        extremes = _extremes(values)
+        extremes = extremes_of(values)
         low, high = extremes or (0.0, 1.0)
         if self.limits is not None:
             limits = _limits(where, self.limits)
@@ -186,7 +184,7 @@ class Curves:
         marks: Places on the horizontal axis to mark with an upright line, each as (x, word).
         picks: The controls of a panel that a tap on a point sets, to its x and to its curve; None
             where it sets none. A slider takes x, or its minimum plus the number of the curve; a
-            choice the option of that number.
+            choice the option of that number; a `Pick` with settings has one for each.
         dots: Draw a dot at every so many points, such as the whole positions of a smooth wave. 0:
             at each of 40 points or fewer, at none of more.
 
@@ -210,12 +208,12 @@ class Curves:
     log_y: bool = False
     styles: Any = None  # numbers, one for each curve, after construction
     marks: Sequence[tuple[float, str]] = ()
-    picks: tuple[str | None, str | None] = (None, None)
+    picks: tuple[Pick, Pick] = (None, None)
     dots: int = 0
 
     def __post_init__(self) -> None:
         where = f"Curves {self.name!r}"
-        x, ys = _numbers(where, "x", self.x), _numbers(where, "ys", self.ys)
+        x, ys = real_numbers(where, "x", self.x), real_numbers(where, "ys", self.ys)
         if ys.ndim == 1:
             ys = ys[None]
         if x.ndim != 1 or x.size == 0 or ys.ndim != 2 or ys.shape[1:] != x.shape or not len(ys):
@@ -261,7 +259,7 @@ class Curves:
                     f"{where}: limits must be above 0 on a logarithmic axis, but they are {limits}."
                 )
         else:
-            limits = _limits_around(_extremes(ys), self.log_y)
+            limits = _limits_around(extremes_of(ys), self.log_y)
         found = {"x": x, "ys": ys, "labels": labels, "limits": limits, "styles": styles}
         for argument, value in found.items():
             object.__setattr__(self, argument, value)
@@ -270,7 +268,7 @@ class Curves:
     def alt(self) -> str:
         """One sentence for readers who do not see the picture."""
         many = f"{len(self.ys)} curves" if len(self.ys) > 1 else "one curve"
-        extremes = _extremes(self.ys)
+        extremes = extremes_of(self.ys)
         text = f"Curves of {self.name}: {many} ({', '.join(self.labels)}) over {self.x_label} "
         text += f"{number(self.x[0])} to {number(self.x[-1])}"
         if extremes:
@@ -278,39 +276,7 @@ class Curves:
         return f"{text}."
 
 
-View = Heatmap | Curves
-
-
-def _numbers(where: str, argument: str, values: Any) -> NDArray[Any]:
-    """A read-only copy in float32 or float64; a torch tensor is taken off its graph and device."""
-    try:
-        array = np.asarray(to_numpy(values, where, argument))
-    except ValueError as error:
-        raise ValueError(
-            f"{where}: {argument} is ragged: its rows differ in length. Pad them with NaN."
-        ) from error
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{where}: {argument} must hold real numbers, but its dtype is {array.dtype}. "
-            "Convert it to float first."
-        )
-    array = array.astype(np.float32 if array.dtype in (np.float32, np.float16) else np.float64)
-    for extreme in _extremes(array) or ():
-        if abs(extreme) > LARGEST_VALUE:
-            raise ValueError(
-                f"{where}: {argument} holds {extreme:.3g}, which has no colour and no height. "
-                "Put NaN where a value is masked."
-            )
-    array.flags.writeable = False
-    return array
-
-
-def _extremes(values: NDArray[Any]) -> tuple[float, float] | None:
-    """Smallest and largest value, NaN aside; None if there is no other."""
-    if not values.size:
-        return None
-    low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
-    return None if np.isnan(low) else (float(low), float(high))
+View = Heatmap | Curves | Clocks
 
 
 def _span(low: float, high: float) -> str:
