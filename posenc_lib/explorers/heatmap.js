@@ -275,7 +275,8 @@ class HeatmapView {
       texts.push(this.texts?.[row][column] ?? this.cellText(this.value(row, column)));
     }
     pen.font = theme.small;
-    if (widest(pen, texts) > this.cell[0] - 4) return;
+    const room = this.cell[0] - 4;
+    if (!this.texts && widest(pen, texts) > room) return;
     const dark = pane.surface.dark(this.palette);
     pen.textAlign = "center";
     pen.textBaseline = "middle";
@@ -285,6 +286,7 @@ class HeatmapView {
       pen.fillStyle = dark[this.shade(this.value(row, column))] ? "#fff" : "#000";
       pen.fillText(
         text, this.box.left + (column + 0.5) * this.cell[0], this.box.top + (row + 0.54) * this.cell[1],
+        room, // a long word of a sentence is written narrower
       );
     });
   }

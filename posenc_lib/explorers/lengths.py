@@ -116,9 +116,9 @@ def _views(encoding: str, reading: str, length: int, head: int) -> list[View]:
         ),
         _losses(loss, past, place),
         Heatmap(
-            f"weights of head {head}, trained length outlined", weights[head], "query", "key",
+            f"weights of head {head}; line: trained length", weights[head], "query", "key",
             "weight", (0.0, 1.0), "sequential", square=True,
-            marks=[(TRAINED, None), (None, TRAINED)],
+            marks=[(TRAINED, None)],
         ),
         Curves(
             "weight on the two tokens to add", place, torch.stack([needed[head], needed.mean(0)]),

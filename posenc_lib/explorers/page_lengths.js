@@ -119,11 +119,9 @@ IN_PAGE.lengths = ({ encoding, reading, length, head }, data) => {
       ["place in the row (tokens)", "loss (nats)"], { limits: [-0.05 * high, 1.05 * high], marks },
     ),
     heatmap(
-      `weights of head ${head}, trained length outlined`, seen, [length, length],
+      `weights of head ${head}; line: trained length`, seen, [length, length],
       ["query", "key", "weight"],
-      {
-        limits: [0, 1], palette: "sequential", square: true, marks: [[trained, null], [null, trained]],
-      },
+      { limits: [0, 1], palette: "sequential", square: true, marks: [[trained, null]] },
     ),
     curves(
       "weight on the two tokens to add", place, [byHead[head], meanOf(byHead)], legend,

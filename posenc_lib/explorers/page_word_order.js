@@ -44,16 +44,16 @@ function swappedPlaces(length, first, second) {
 }
 
 function whyNoSwap(words, row, unknown, first, second) {
-  if (first === second) return " (one word: nothing moves)";
+  if (first === second) return ": one word";
   if (row[first] !== row[second]) return "";
-  if (row[first] === unknown) return " (both unknown, and so one and the same to the models)";
-  return ` (both are '${words[first].toLowerCase()}')`;
+  if (row[first] === unknown) return ": both unknown, read alike";
+  return `: both '${words[first].toLowerCase()}'`;
 }
 
-function leftOutWords(beyond, { words, named }) {
+function leftOutWords(beyond, { named }) {
   if (!beyond.length) return "";
   const more = beyond.length > named ? ` and ${beyond.length - named} more` : "";
-  return ` (left out after word ${words}: ${shortened(beyond.slice(0, named)).join(", ")}${more})`;
+  return `; left out: ${shortened(beyond.slice(0, named)).join(", ")}${more}`;
 }
 
 IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, data) => {
@@ -84,7 +84,7 @@ IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, 
   const beside = Math.abs(first - second) === 1 ? [[Math.min(first, second), "swapped"]] : [];
   return [
     heatmap(
-      `natural? ${first} and ${second} swapped${why}, seed ${seed}`,
+      `natural? ${first} and ${second} swapped${why}`,
       Float64Array.from(found.flat()), [orders.length, names.length],
       ["order of the words", "encoding", "probability"],
       {
@@ -93,13 +93,13 @@ IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, 
       },
     ),
     heatmap(
-      `the sentence in each order${leftOutWords(written.slice(data.words), data)}`,
+      `in each order${leftOutWords(written.slice(data.words), data)}`,
       Float64Array.from(stands.flatMap((n) => asked.map((order) => order[n]))), [count, orders.length],
       ["place", "order", "place in your sentence"],
       {
         limits: [0, data.words - 1], palette: "sequential", ticks: [null, orders],
         texts: stands.map((n) => asked.map((order) => labels[order[n]])),
-        marks: [[null, place]], picks: [null, "shown"],
+        marks: [[null, place], [first, data.swap], [second, data.swap]], picks: [null, "shown"],
       },
     ),
     curves(

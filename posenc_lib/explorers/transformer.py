@@ -147,8 +147,9 @@ def _has_a_table(encoding: PositionEncoding, positions: Tensor) -> bool:
         same = torch.equal(query.cos, key.cos) and torch.equal(query.sin, key.sin)
         return same and encoding.keeps_turned_keys  # else a shorter text has other angles
     places = Places.given(positions, positions, positions, dtype=torch.float64)
-    in_a_row = isinstance(encoding, DistanceBias) and places.offset is not None
-    return in_a_row and encoding.follows_diagonals(places)
+    if not isinstance(encoding, DistanceBias) or places.offset is None:
+        return False
+    return encoding.follows_diagonals(places)
 
 
 def _part(part: nn.Module) -> dict[str, bytes | None]:

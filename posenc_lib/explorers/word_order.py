@@ -12,7 +12,13 @@ from torch import Tensor
 from posenc_lib.experiments.data.word_windows import RARE, numbers_of, words_of
 from posenc_lib.experiments.parts.training_settings import Training
 from posenc_lib.experiments.parts.transformer import TinyTransformer
-from posenc_lib.experiments.text.order_readers import ORDERS, first_weights, natural, orders
+from posenc_lib.experiments.text.order_readers import (
+    ORDERS,
+    SWAPPED,
+    first_weights,
+    natural,
+    orders,
+)
 from posenc_lib.experiments.text.word_order import TextOrderSettings, trained_model
 from posenc_lib.explorers.attention_layer import shortened
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Text, UpTo
@@ -24,8 +30,9 @@ SETTINGS = TextOrderSettings(layers=1, training=Training(steps=150, rate=1e-2))
 NAMES = ("none", "alibi", "t5", "rope")
 SENTENCE = "the value of the name is an object"
 PLACES, SEEDS = torch.arange(SETTINGS.words), 100
+SWAP = ORDERS.index(SWAPPED)
 NOISE = 1e-12  # of rounding, where nothing changes
-NAMED = 3
+NAMED = 2
 """So many of the words that are left out are named."""
 
 
@@ -85,16 +92,16 @@ def word_order_explorer(
         beside = [(min(first, second), "swapped")] if abs(first - second) == 1 else []
         return [
             Heatmap(
-                f"natural? {swapped}, seed {seed}", found[:, :4].T,
+                f"natural? {swapped}", found[:, :4].T,
                 "order of the words", "encoding", "probability", (0.0, 1.0),
                 row_ticks=ORDERS, column_ticks=list(titles.values()),
                 marks=[(place, list(readers).index(encoding))], picks=("shown", "encoding"),
             ),
             Heatmap(
-                f"the sentence in each order{_left_out(written)}", asked.T, "place", "order",
+                f"in each order{_left_out(written)}", asked.T, "place", "order",
                 "place in your sentence", (0, SETTINGS.words - 1), "sequential",
                 column_ticks=ORDERS, texts=[[ticks[n] for n in places] for places in asked.T],
-                marks=[(None, place)], picks=(None, "shown"),
+                marks=[(None, place), (first, SWAP), (second, SWAP)], picks=(None, "shown"),
             ),
             Curves(
                 "after swapping two neighbours", torch.arange(len(words) - 1),
@@ -139,12 +146,12 @@ def word_order_explorer(
 def _no_swap(words: list[str], row: Tensor, first: int, second: int) -> str:
     """Why this swap changes nothing, for any model; empty where it may."""
     if first == second:
-        return " (one word: nothing moves)"
+        return ": one word"
     if row[first] != row[second]:
         return ""
     if words_of(row[[first]])[0] == RARE:
-        return " (both unknown, and so one and the same to the models)"
-    return f" (both are '{words[first].lower()}')"
+        return ": both unknown, read alike"
+    return f": both '{words[first].lower()}'"
 
 
 def _left_out(written: list[str]) -> str:
@@ -153,7 +160,7 @@ def _left_out(written: list[str]) -> str:
     if not beyond:
         return ""
     more = f" and {len(beyond) - NAMED} more" if len(beyond) > NAMED else ""
-    return f" (left out after word {SETTINGS.words}: {', '.join(beyond[:NAMED])}{more})"
+    return f"; left out: {', '.join(beyond[:NAMED])}{more}"
 
 
 def _ticks(words: list[str], row: Tensor) -> list[str]:
@@ -180,6 +187,7 @@ def _data(readers: Mapping[str, TinyTransformer], titles: Mapping[str, str]) -> 
         "words": len(PLACES),
         "seeds": SEEDS,
         "named": NAMED,
+        "swap": SWAP,
         "noise": NOISE,
     }
 
