@@ -268,7 +268,8 @@ class HeatmapView {
   }
 
   writeCells(pen, pane, theme) {
-    if (this.rows * this.columns > 600 || this.cell[1] < theme.size * 1.4) return;
+    const least = theme.size * (this.texts ? 1.05 : 1.4);
+    if (this.rows * this.columns > 600 || this.cell[1] < least) return;
     const texts = [];
     for (let i = 0; i < this.rows * this.columns; i++) {
       const [row, column] = [Math.floor(i / this.columns), i % this.columns];

@@ -1,9 +1,9 @@
 """The panel of notebook 07: a short model reads a long row; its weights, its loss place by place.
 
 The models are those of `short_models`: one layer, trained on rows of 32 tokens to add the two
-latest tokens. All are trained when the panel is made, in half a minute, unless the notebook has
-trained them already, and then kept. The page gets what the weights of one row need, and computes
-them; losses and means over rows it gets as numbers.
+latest tokens, as they were stored once (`stored_models`): nobody waits for training, and every
+machine shows the same. The page gets what the weights of one row need, and computes them; losses
+and means over rows it gets as numbers.
 """
 
 from __future__ import annotations
@@ -11,42 +11,32 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
-from posenc_lib.base.relative import band_mask, relative_positions
 from posenc_lib.experiments.data.sequences import NOISE_FLOOR
-from posenc_lib.experiments.lengths.by_position import read, window_starts
 from posenc_lib.experiments.lengths.evaluation import positions_of, scored_batch
+from posenc_lib.experiments.lengths.looks import attention_weights
 from posenc_lib.experiments.lengths.settings import RANDOMISED
-from posenc_lib.experiments.lengths.short_models import SHORT, short_model
-from posenc_lib.experiments.lengths.train_short import SCALED, scaled_model
-from posenc_lib.experiments.parts.transformer import TinyTransformer
+from posenc_lib.experiments.lengths.short_models import SHORT
+from posenc_lib.experiments.lengths.stored_models import stored_model, stored_numbers
+from posenc_lib.experiments.lengths.train_short import SCALED
 from posenc_lib.explorers.panel import Choice, Panel, Slider
 from posenc_lib.explorers.transformer import encoding_tables, exported, precise, start_table
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.registry import encodings
 
 TRAINED, HALF = SHORT.length, SHORT.length // 2
-ROWS = 4  # for the weight on two tokens; the loss takes all rows of the test split
 WAYS = {"plain": "plain", f"window of {TRAINED} keys": "window", "sliding": "sliding"}
 TRAINED_ENDS = (TRAINED, "trained length")
 QUESTION = (
     "RoPE, plain, length 256: where does the weight go, and how far apart are the bands? "
     "Then PI and NTK, sliding: which one is lost even where nothing is far?"
 )
-
-
-class Numbers(NamedTuple):
-    """What the panel shows of many rows, in float32: the page gets the same."""
-
-    needed: Float[Tensor, "heads length"]
-    loss: Float[Tensor, " length"]
-    past: Float[Tensor, " length"]
 
 
 def titles() -> dict[str, str]:
@@ -101,9 +91,8 @@ def length_explorer(
 
 
 def _views(encoding: str, reading: str, length: int, head: int) -> list[View]:
-    trained = _trained(encoding)
-    weights = _weights(trained, encoding, reading)[:, :length, :length]
-    needed, loss, past = (part[..., :length] for part in _numbers(trained, encoding, reading))
+    weights = _weights(encoding, reading)[:, :length, :length]
+    needed, loss, past = (part[..., :length] for part in stored_numbers(encoding, reading))
     needed = needed.double()
     steps, place = by_steps_back(weights), torch.arange(length)
     steps = torch.stack([steps[head], steps.mean(0)])
@@ -156,52 +145,29 @@ def by_steps_back(weights: Float[Tensor, "heads length length"]) -> Float[Tensor
     return there.masked_fill(key < 0, math.nan).nanmean(-2)
 
 
-def _trained(encoding: str) -> TinyTransformer:
-    """The trained model; for a scaling the RoPE model, before its angles are scaled."""
-    return short_model("rope" if encoding in SCALED else encoding)
-
-
-def _model(trained: TinyTransformer, encoding: str) -> TinyTransformer:
-    """The model that reads: for a scaling, with its angles made for the longest row."""
-    if encoding not in SCALED:
-        return trained
-    return scaled_model(trained, SHORT, encoding, float(max(SHORT.length_multiples)))
-
-
 @lru_cache(maxsize=4)
-def _weights(trained: TinyTransformer, encoding: str, reading: str) -> Tensor:
+def _weights(encoding: str, reading: str) -> Tensor:
     """The weights of the first of the longest rows, (heads, query, key) in float64."""
     row = scored_batch(SHORT, "sum", "test", SHORT.longest).x[:1]
-    return attention_weights(precise(_model(trained, encoding)), row, encoding, reading)[0]
-
-
-@lru_cache(maxsize=128)
-def _numbers(trained: TinyTransformer, encoding: str, reading: str) -> Numbers:
-    """One reading of the longest rows; a shorter row is its beginning."""
-    model = _model(trained, encoding)
-    batch = scored_batch(SHORT, "sum", "test", SHORT.longest)
-    weights = attention_weights(model, batch.x[:ROWS], encoding, reading)
-    each = read(model, batch, encoding, SHORT, reading)
-    past = each.nan_to_num().sum(0).cumsum(0) / each.isfinite().sum(0).cumsum(0)
-    return Numbers(on_needed(weights), each.nanmean(0), past)
+    return attention_weights(precise(stored_model(encoding)), row, encoding, reading)[0]
 
 
 def _data() -> dict[str, Any]:
     """What the page takes from the library: see `page_lengths.js`."""
     models, short, scaled, read_as = {}, {}, {}, {}
     for name in titles():
-        trained = _trained(name)
+        model = stored_model(name)
         if name in SCALED:
-            encoding = precise(_model(trained, name)).layers[0].attention.encoding
+            encoding = precise(model).layers[0].attention.encoding
             scaled[name] = encoding_tables(encoding, torch.arange(SHORT.longest))
         else:
             longest, shortest = (positions_of(SHORT, name, n) for n in (SHORT.longest, TRAINED))
-            models[name] = exported(trained, longest, only_weights=True)
-            short[name] = start_table(trained, shortest)
+            models[name] = exported(model, longest, only_weights=True)
+            short[name] = start_table(model, shortest)
         read_as[name] = {
             way: {
                 part: values.numpy().astype(np.float32).tobytes()
-                for part, values in _numbers(trained, name, way)._asdict().items()
+                for part, values in stored_numbers(name, way)._asdict().items()
             }
             for way in WAYS.values()
         }
@@ -216,40 +182,3 @@ def _data() -> dict[str, Any]:
         "mark": list(TRAINED_ENDS),
         "guessing": NOISE_FLOOR,
     }
-
-
-def attention_weights(
-    model: TinyTransformer, x: Int64[Tensor, "rows length"], encoding: str, reading: str
-) -> Float[Tensor, "rows heads length length"]:
-    """What each query gives each key in the first layer, NaN for a key that it does not see."""
-    rows, length = x.shape
-    if reading != "sliding":
-        before = TRAINED - 1 if reading == "window" else None
-        return _first_layer(model, x, positions_of(SHORT, encoding, length), before)
-    short = x.unfold(1, TRAINED, HALF).flatten(0, 1)
-    inside = _first_layer(model, short, positions_of(SHORT, encoding, TRAINED), None)
-    inside = inside.unflatten(0, (rows, -1))  # (rows, windows, heads, n, n)
-    weights = inside.new_full((rows, inside.shape[2], length, length), math.nan)
-    for window, start in enumerate(window_starts(length, TRAINED).unique().tolist()):
-        scored = slice(0 if window == 0 else HALF, TRAINED)
-        queries = slice(start + scored.start, start + TRAINED)
-        weights[:, :, queries, start : start + TRAINED] = inside[:, window, :, scored]
-    return weights
-
-
-@torch.no_grad()
-def _first_layer(
-    model: TinyTransformer, x: Tensor, positions: Tensor, before: int | None
-) -> Tensor:
-    hidden = model.at_start.at_embeddings(model.embed(x), positions)
-    layer, length = model.layers[0], x.shape[1]
-    seen = band_mask(relative_positions(length, length), before=before, after=0)
-    weights = layer.attention(layer.norms[0](hidden), positions=positions, mask=seen)[1]
-    return weights.masked_fill(~seen, math.nan)
-
-
-def on_needed(weights: Float[Tensor, "rows heads length length"]) -> Float[Tensor, "heads length"]:
-    """The weight of each query on its own token and the one before it, averaged over rows."""
-    length = weights.shape[-1]
-    needed = band_mask(relative_positions(length, length), before=1, after=0)
-    return weights.masked_fill(~needed, 0.0).nan_to_num().sum(-1).mean(0)

@@ -97,7 +97,7 @@ IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, 
       Float64Array.from(stands.flatMap((n) => asked.map((order) => order[n]))), [count, orders.length],
       ["place", "order", "place in your sentence"],
       {
-        limits: [0, data.words - 1], palette: "sequential", ticks: [null, orders],
+        limits: [0, data.words - 1], palette: "sequential", ticks: [null, data.short],
         texts: stands.map((n) => asked.map((order) => labels[order[n]])),
         marks: [[null, place], [first, data.swap], [second, data.swap]], picks: [null, "shown"],
       },

@@ -31,6 +31,7 @@ NAMES = ("none", "alibi", "t5", "rope")
 SENTENCE = "the value of the name is an object"
 PLACES, SEEDS = torch.arange(SETTINGS.words), 100
 SWAP = ORDERS.index(SWAPPED)
+SHORT = ("stands", "reversed", "swapped", "shuffled")  # as `ORDERS`, for narrow columns
 NOISE = 1e-12  # of rounding, where nothing changes
 NAMED = 2
 """So many of the words that are left out are named."""
@@ -100,7 +101,7 @@ def word_order_explorer(
             Heatmap(
                 f"in each order{_left_out(written)}", asked.T, "place", "order",
                 "place in your sentence", (0, SETTINGS.words - 1), "sequential",
-                column_ticks=ORDERS, texts=[[ticks[n] for n in places] for places in asked.T],
+                column_ticks=SHORT, texts=[[ticks[n] for n in places] for places in asked.T],
                 marks=[(None, place), (first, SWAP), (second, SWAP)], picks=(None, "shown"),
             ),
             Curves(
@@ -182,6 +183,7 @@ def _data(readers: Mapping[str, TinyTransformer], titles: Mapping[str, str]) -> 
         "models": {name: exported(model, PLACES) for name, model in readers.items()},
         "titles": dict(titles),
         "orders": list(ORDERS),
+        "short": list(SHORT),
         "vocabulary": " ".join(vocabulary),
         "shuffles": torch.cat(shuffles).to(torch.uint8).numpy().tobytes(),
         "words": len(PLACES),
