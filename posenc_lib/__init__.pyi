@@ -135,5 +135,6 @@ from .lessons.spectrum import wave_spectrum as wave_spectrum
 from .lessons.memory import largest_tensor as largest_tensor
 from .lessons.toy_relative import toy_relative as toy_relative
 from .lessons.source import show_source as show_source
+from .lessons.answer import answer as answer
 
 __version__: str

@@ -1,10 +1,11 @@
 """Live panels. Each explorer is a short declaration over one shared machinery.
 
-- `panel` ties it together; sliders, choices and fields are `controls` (their wires in the page
-  `controls.js`), the buttons above them `tools` (`toolbar.js`)
-- what is drawn: `canvas` sends it, `canvas.js`, `heatmap.js` and `curves.js` draw it; `pinned` is
-  the picture to compare with
-- `page`, `page_*.js`: panels that are computed in the page, without a kernel
+- `panel` ties it together; `controls` are the rules of sliders, choices and texts, `tools` what
+  every panel can do; `pinned` is the picture to compare with, `saved` what a saved notebook shows
+- the page's half: `canvas` sends, `machine.js` holds where a panel stands, `controls.js` and
+  `toolbar.js` what a hand moves, `arrange.js` the places, `pane.js` one picture, which
+  `heatmap.js`, `curves.js` or `clocks.js` draws; `surface.js` ties it together
+- `page`, `page_*.js`: the numbers of each panel, computed in the page without a kernel
 - one file for each panel, by its topic
 """
 
