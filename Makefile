@@ -131,6 +131,7 @@ slides: $(TEST_TOOLS)  ## the same as slides: build/slides
 # EXPERIMENTS="digits series:co2" trains those alone, EXPERIMENTS=--missing what is not stored yet.
 experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 25 min)
 	$(PY) -m posenc_lib.experiments --jobs $(JOBS) $(EXPERIMENTS)
+	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.lengths.stored_models)
 
 parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the table
 	$(PY) -m tests.parity.table

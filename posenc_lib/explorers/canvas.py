@@ -20,6 +20,7 @@ SCRIPTS = (
     "numbers.js", "axes.js", "heatmap.js", "curves.js", "clocks.js", "pinned.js", "page_views.js",
     "page_sinusoidal.js", "page_rotary.js", "page_relative.js", "page_drawn.js", "page_layer.js",
     "page_attention.js", "page_playground.js", "page_museum.js", "page_grid.js", "page_learned.js",
+    "transformer.js", "page_word_order.js", "page_length.js", "page_shuffle.js",
     "controls.js", "machine.js", "toolbar.js", "pane.js", "arrange.js", "surface.js",
 )  # fmt: skip
 SHEETS = ("panel.css", "controls.css")
@@ -135,6 +136,7 @@ def encoded(view: View) -> dict[str, Any]:
             "ticks": [view.row_ticks, view.column_ticks],
             "square": view.square,
             "numbers": view.numbers,
+            "texts": view.texts,
             "marks": [list(mark) for mark in view.marks],
             "picks": [_pick(pick) for pick in view.picks],
         }

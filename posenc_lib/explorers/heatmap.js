@@ -268,13 +268,16 @@ class HeatmapView {
   }
 
   writeCells(pen, pane, theme) {
-    if (this.rows * this.columns > 600 || this.cell[1] < theme.size * 1.4) return;
+    const least = theme.size * (this.texts ? 1.05 : 1.4);
+    if (this.rows * this.columns > 600 || this.cell[1] < least) return;
     const texts = [];
     for (let i = 0; i < this.rows * this.columns; i++) {
-      texts.push(this.cellText(this.value(Math.floor(i / this.columns), i % this.columns)));
+      const [row, column] = [Math.floor(i / this.columns), i % this.columns];
+      texts.push(this.texts?.[row][column] ?? this.cellText(this.value(row, column)));
     }
     pen.font = theme.small;
-    if (widest(pen, texts) > this.cell[0] - 4) return;
+    const room = this.cell[0] - 4;
+    if (!this.texts && widest(pen, texts) > room) return;
     const dark = pane.surface.dark(this.palette);
     pen.textAlign = "center";
     pen.textBaseline = "middle";
@@ -284,6 +287,7 @@ class HeatmapView {
       pen.fillStyle = dark[this.shade(this.value(row, column))] ? "#fff" : "#000";
       pen.fillText(
         text, this.box.left + (column + 0.5) * this.cell[0], this.box.top + (row + 0.54) * this.cell[1],
+        room, // a long word of a sentence is written narrower
       );
     });
   }
@@ -332,7 +336,8 @@ class HeatmapView {
     const cell = this.value(row, column);
     const said = (value, none = "masked (not seen)") => (Number.isNaN(value) ? none : written(value, this.fine));
     const [rowLabel, columnLabel, valueLabel] = this.labels;
-    const at = `${rowLabel} ${down}, ${columnLabel} ${across}: ${valueLabel}`;
+    const text = this.texts ? ` '${this.texts[row][column]}',` : "";
+    const at = `${rowLabel} ${down}, ${columnLabel} ${across}:${text} ${valueLabel}`;
     if (!this.pinned) return `${at} ${said(cell)}`;
     const { pinned, live = this } = this;
     const [oldRow, oldColumn] = [this.rowStart - pinned.rowStart, this.columnStart - pinned.columnStart];

@@ -1,33 +1,42 @@
 """The panel of notebook 07: a short model reads a long row; its weights, its loss place by place.
 
 The models are those of `short_models`: one layer, trained on rows of 32 tokens to add the two
-latest tokens. Each is trained when it is first chosen, in a few seconds, and then kept.
+latest tokens, as they were stored once (`stored_models`): nobody waits for training, and every
+machine shows the same. The page gets what the weights of one row need, and computes them; losses
+and means over rows it gets as numbers.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
-from posenc_lib.base.relative import band_mask, relative_positions
 from posenc_lib.experiments.data.sequences import NOISE_FLOOR
-from posenc_lib.experiments.lengths.by_position import read, window_starts
 from posenc_lib.experiments.lengths.evaluation import positions_of, scored_batch
+from posenc_lib.experiments.lengths.looks import attention_weights
 from posenc_lib.experiments.lengths.settings import RANDOMISED
-from posenc_lib.experiments.lengths.short_models import SHORT, short_model
-from posenc_lib.experiments.lengths.train_short import SCALED, scaled_model
-from posenc_lib.experiments.parts.transformer import TinyTransformer
+from posenc_lib.experiments.lengths.short_models import SHORT
+from posenc_lib.experiments.lengths.stored_models import stored_model, stored_numbers
+from posenc_lib.experiments.lengths.train_short import SCALED
 from posenc_lib.explorers.panel import Choice, Panel, Slider
+from posenc_lib.explorers.transformer import encoding_tables, exported, precise, start_table
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.registry import encodings
 
 TRAINED, HALF = SHORT.length, SHORT.length // 2
-ROWS = 4  # for the weights; the loss takes all rows of the test split
 WAYS = {"plain": "plain", f"window of {TRAINED} keys": "window", "sliding": "sliding"}
+TRAINED_ENDS = (TRAINED, "trained length")
+QUESTION = (
+    "RoPE, plain, length 256: where does the weight go, and how far apart are the bands? "
+    "Then PI and NTK, sliding: which one is lost even where nothing is far?"
+)
 
 
 def titles() -> dict[str, str]:
@@ -40,18 +49,23 @@ def titles() -> dict[str, str]:
     return found | SCALED
 
 
-def length_explorer(**settings: object) -> Panel:
+def length_explorer(
+    *, question: str | None = None, front: Sequence[str] | None = None, **settings: object
+) -> Panel:
     """A model trained on 32 tokens reads up to 256: what it attends to, and what it loses where.
 
-    - The weights of one head for one row of the test, masked keys grey.
+    - The weight of keys so many steps back, for one row of the test: the mean over the queries
+      that see them, of one head and of all.
+    - The loss at each place of the row and its mean up to there, which is what a table reports.
+    - The weights of the head for that row, masked keys grey.
     - How much weight the two tokens get that have to be added: this head, and the mean of all
       heads, over four rows.
-    - The loss at each place of the row and its mean up to there, which is what a table reports.
 
     Controls: `encoding` ("none", "sinusoidal", "learned", "t5", "alibi", "rope", "randomised",
     "rope_pi", "rope_ntk", "rope_yarn"), `reading` ("plain", "window", "sliding"), `length`, `head`.
     The three scalings are the RoPE model with its angles made for 256 tokens. A decoder sees no
-    future, so a shorter row is the beginning of a longer one.
+    future, so a shorter row is the beginning of a longer one. `question` and `front` (the controls
+    in sight) stand in the head of the panel instead of its own.
 
     Raises ValueError for a setting out of its range.
 
@@ -59,7 +73,7 @@ def length_explorer(**settings: object) -> Panel:
     256
     """
     return Panel(
-        title="Trained on 32 tokens",
+        title=f"Trained on {TRAINED} tokens",
         controls=[
             Choice("encoding", "rope", {title: name for name, title in titles().items()}),
             Choice("reading", "plain", WAYS),
@@ -69,95 +83,102 @@ def length_explorer(**settings: object) -> Panel:
         compute=_views,
         explorer="length_explorer",
         settings=settings,
+        page="length",
+        data=_data(),
+        question=question or QUESTION,
+        front=front or ("encoding", "reading", "length"),
     )
 
 
 def _views(encoding: str, reading: str, length: int, head: int) -> list[View]:
-    weights, needed, each = (part[..., :length] for part in _whole(encoding, reading))
-    place = torch.arange(length)
+    weights = _weights(encoding, reading)[:, :length, :length]
+    needed, loss, past = (part[..., :length] for part in stored_numbers(encoding, reading))
+    needed = needed.double()
+    steps, place = by_steps_back(weights), torch.arange(length)
+    steps = torch.stack([steps[head], steps.mean(0)])
+    top = float(steps.nan_to_num().max())
+    legend = [f"head {head}", "mean of all heads"]
     return [
+        Curves(
+            "weight by steps back", place, steps, legend, "key, steps back from the query (tokens)",
+            "mean weight", (-0.02 * top, 1.05 * top), marks=[TRAINED_ENDS],
+        ),
+        _losses(loss, past, place),
         Heatmap(
-            f"weights of head {head}", weights[head, :length], "query", "key", "weight", (0.0, 1.0),
-            "sequential", square=True,
+            f"weights of head {head}; line: trained length", weights[head], "query", "key",
+            "weight", (0.0, 1.0), "sequential", square=True,
+            marks=[(TRAINED, None)],
         ),
         Curves(
             "weight on the two tokens to add", place, torch.stack([needed[head], needed.mean(0)]),
-            [f"head {head}", "mean of all heads"], "place of the query (tokens)", "weight",
-            (0.0, 1.05),
+            legend, "place of the query (tokens)", "weight", (0.0, 1.05), marks=[TRAINED_ENDS],
         ),
-        _losses(each, place),
     ]  # fmt: skip
 
 
-def _losses(each: Float[Tensor, "rows length"], place: Tensor) -> Curves:
-    mean = each.nanmean(0)
-    past = each.nan_to_num().sum(0).cumsum(0) / each.isfinite().sum(0).cumsum(0)
+def _losses(loss: Tensor, past: Tensor, place: Tensor) -> Curves:
     curves = {
         "guessing": torch.full(place.shape, NOISE_FLOOR),
         "mean up to here": past,
-        f"places 0 to {TRAINED - 1}": mean.masked_fill(place >= TRAINED, math.nan),
-        f"places {TRAINED} and on": mean.masked_fill(place < TRAINED, math.nan),
+        f"places 0 to {TRAINED - 1}": loss.masked_fill(place >= TRAINED, math.nan),
+        f"places {TRAINED} and on": loss.masked_fill(place < TRAINED, math.nan),
     }
     ys = torch.stack(list(curves.values()))
     top = max(3.0, float(ys.nan_to_num().max()))
     return Curves(
         "loss at each place of the row", place, ys, list(curves), "place in the row (tokens)",
-        "loss (nats)", (-0.05 * top, 1.05 * top),
+        "loss (nats)", (-0.05 * top, 1.05 * top), marks=[TRAINED_ENDS],
     )  # fmt: skip
 
 
-@lru_cache
-def _whole(encoding: str, reading: str) -> tuple[Tensor, Tensor, Tensor]:
-    """One reading of the longest rows; a shorter row is its beginning.
+def by_steps_back(weights: Float[Tensor, "heads length length"]) -> Float[Tensor, "heads length"]:
+    """The weight of the key so many steps before its query: the mean over the queries that see it.
 
-    The weights of the first row (heads, query, key), NaN for a key that a query does not see; the
-    weight on the two tokens to add (heads, query), averaged over rows; the losses (rows, place).
+    NaN where no query does.
+
+    >>> by_steps_back(torch.tensor([[[1.0, math.nan], [0.25, 0.75]]]))
+    tensor([[0.8750, 0.2500]])
     """
-    model = _model(encoding)
-    batch = scored_batch(SHORT, "sum", "test", SHORT.longest)
-    weights = attention_weights(model, batch.x[:ROWS], encoding, reading)
-    return weights[0], on_needed(weights), read(model, batch, encoding, SHORT, reading)
+    places = torch.arange(weights.shape[-1])
+    key = places[:, None] - places  # (query, steps)
+    there = weights.gather(-1, key.clamp(min=0).expand_as(weights))
+    return there.masked_fill(key < 0, math.nan).nanmean(-2)
 
 
-def _model(encoding: str) -> TinyTransformer:
-    """The trained model; for a scaling, the RoPE model with its angles made for the longest row."""
-    if encoding not in SCALED:
-        return short_model(encoding)
-    return scaled_model(short_model("rope"), SHORT, encoding, float(max(SHORT.length_multiples)))
+@lru_cache(maxsize=4)
+def _weights(encoding: str, reading: str) -> Tensor:
+    """The weights of the first of the longest rows, (heads, query, key) in float64."""
+    row = scored_batch(SHORT, "sum", "test", SHORT.longest).x[:1]
+    return attention_weights(precise(stored_model(encoding)), row, encoding, reading)[0]
 
 
-def attention_weights(
-    model: TinyTransformer, x: Int64[Tensor, "rows length"], encoding: str, reading: str
-) -> Float[Tensor, "rows heads length length"]:
-    """What each query gives each key in the first layer, NaN for a key that it does not see."""
-    rows, length = x.shape
-    if reading != "sliding":
-        before = TRAINED - 1 if reading == "window" else None
-        return _first_layer(model, x, positions_of(SHORT, encoding, length), before)
-    short = x.unfold(1, TRAINED, HALF).flatten(0, 1)
-    inside = _first_layer(model, short, positions_of(SHORT, encoding, TRAINED), None)
-    inside = inside.unflatten(0, (rows, -1))  # (rows, windows, heads, n, n)
-    weights = inside.new_full((rows, inside.shape[2], length, length), math.nan)
-    for window, start in enumerate(window_starts(length, TRAINED).unique().tolist()):
-        scored = slice(0 if window == 0 else HALF, TRAINED)
-        queries = slice(start + scored.start, start + TRAINED)
-        weights[:, :, queries, start : start + TRAINED] = inside[:, window, :, scored]
-    return weights
-
-
-@torch.no_grad()
-def _first_layer(
-    model: TinyTransformer, x: Tensor, positions: Tensor, before: int | None
-) -> Tensor:
-    hidden = model.at_start.at_embeddings(model.embed(x), positions)
-    layer, length = model.layers[0], x.shape[1]
-    seen = band_mask(relative_positions(length, length), before=before, after=0)
-    weights = layer.attention(layer.norms[0](hidden), positions=positions, mask=seen)[1]
-    return weights.masked_fill(~seen, math.nan)
-
-
-def on_needed(weights: Float[Tensor, "rows heads length length"]) -> Float[Tensor, "heads length"]:
-    """The weight of each query on its own token and the one before it, averaged over rows."""
-    length = weights.shape[-1]
-    needed = band_mask(relative_positions(length, length), before=1, after=0)
-    return weights.masked_fill(~needed, 0.0).nan_to_num().sum(-1).mean(0)
+def _data() -> dict[str, Any]:
+    """What the page takes from the library: see `page_length.js`."""
+    models, short, scaled, read_as = {}, {}, {}, {}
+    for name in titles():
+        model = stored_model(name)
+        if name in SCALED:
+            encoding = precise(model).layers[0].attention.encoding
+            scaled[name] = encoding_tables(encoding, torch.arange(SHORT.longest))
+        else:
+            longest, shortest = (positions_of(SHORT, name, n) for n in (SHORT.longest, TRAINED))
+            models[name] = exported(model, longest, only_weights=True)
+            short[name] = start_table(model, shortest)
+        read_as[name] = {
+            way: {
+                part: values.numpy().astype(np.float32).tobytes()
+                for part, values in stored_numbers(name, way)._asdict().items()
+            }
+            for way in WAYS.values()
+        }
+    row = scored_batch(SHORT, "sum", "test", SHORT.longest).x[0]
+    return {
+        "models": models,
+        "scaled": scaled,
+        "short": short,
+        "numbers": read_as,
+        "row": row.to(torch.uint8).numpy().tobytes(),
+        "trained": TRAINED,
+        "mark": list(TRAINED_ENDS),
+        "guessing": NOISE_FLOOR,
+    }

@@ -13,15 +13,9 @@ from typing import Any
 from posenc_lib.explorers.controls import Control
 
 IN_PAGE = (
-    "sinusoidal",
-    "rotary",
-    "relative",
-    "attention",
-    "playground",
-    "museum",
-    "grid",
-    "learned",
-)
+    "sinusoidal", "rotary", "relative", "attention", "playground", "museum", "grid", "learned",
+    "word_order", "length", "shuffle",
+)  # fmt: skip
 """The functions that the page has."""
 
 
@@ -65,7 +59,7 @@ def declaration(
         "front": list(front),
         "first": dict(first),
         "explorer": explorer,
-        "own": list(own) if compute else [],
         "compute": compute,
         "data": dict(data),
+        "own": list(own),
     }

@@ -85,7 +85,7 @@ const NO_PICKS = [null, null];
 // the names and the meaning of Heatmap's arguments (views.py).
 function heatmap(name, values, [rows, columns], labels, options = {}) {
   const { palette = "diverging", starts = [0, 0], square = false, numbers: written = true } = options;
-  const { ticks: texts = [null, null], marks = [], picks = NO_PICKS } = options;
+  const { ticks: named = [null, null], texts = null, marks = [], picks = NO_PICKS } = options;
   const [extremes, none] = extremesOf(values);
   const [least, most] = extremes ?? [0, 1];
   const largest = Math.max(-least, most) || 1;
@@ -93,7 +93,10 @@ function heatmap(name, values, [rows, columns], labels, options = {}) {
   const noise = 1e-6 * (limits[1] - limits[0]);
   const [under, over] = extremes ?? limits;
   let alt = `Heat map of ${name}: ${rows} x ${columns} (${labels[0]} by ${labels[1]})`;
-  if (!extremes) alt += ", every cell masked.";
+  const down = (column) => texts.map((row) => row[column]).join(" ");
+  const heads = named[1] ?? range(starts[1], columns);
+  if (texts) alt += `. ${heads.map((head, i) => `${head}: ${down(i)}`).join("; ")}.`;
+  else if (!extremes) alt += ", every cell masked.";
   else {
     alt += `, ${labels[2]} ${span(...extremes)}`;
     alt += none ? `, ${number(none)} cells masked.` : ".";
@@ -101,7 +104,7 @@ function heatmap(name, values, [rows, columns], labels, options = {}) {
   return {
     kind: "heatmap", name, alt, shape: [rows, columns], values, ...quantised(values, extremes),
     beyond: [under < limits[0] - noise, over > limits[1] + noise],
-    limits, palette, labels, starts, ticks: texts, square, numbers: written, marks, picks,
+    limits, palette, labels, starts, ticks: named, square, numbers: written, texts, marks, picks,
   };
 }
 

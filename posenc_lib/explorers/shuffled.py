@@ -2,70 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from posenc_lib.experiments.data.digit_images import image_tokens, partly_shuffled, split_digits
 from posenc_lib.experiments.parts.transformer import TinyTransformer
 from posenc_lib.experiments.pictures.digit_models import DigitsSettings, accuracy, trained_model
 from posenc_lib.explorers.panel import Panel, Slider
+from posenc_lib.explorers.transformer import exported, precise, runs_in_page
 from posenc_lib.plots.views import Curves, Heatmap, View
+from posenc_lib.registry import encodings
 
 SEED, STEPS = 0, 8
 SIDES: dict[int | None, int] = {1: 1, 4: 2}  # features of a token to its side
+GREYS = 16  # the images hold whole numbers of sixteenths
+QUESTION = (
+    "Move tokens until a model that knows places is wrong. What does one without places say "
+    "meanwhile?"
+)
 
 
 def shuffle_explorer(
-    models: Mapping[str, TinyTransformer] | None = None, **settings: object
+    models: Mapping[str, TinyTransformer] | None = None,
+    *,
+    question: str | None = None,
+    front: Sequence[str] | None = None,
+    **settings: object,
 ) -> Panel:
     """A test digit, some of its tokens moved, and what each model makes of it.
 
+    The shuffled digit, the digit as it was, what each model says, and the share of all test images
+    that it gets right.
+
     `models` are trained ones by name (`experiments.images.trained_model`), all for pixels or all
     for patches; two small ones for patches are trained unless given. Controls: `image` (of the
-    test digits), `moved` (tokens that change places among themselves).
+    test digits), `moved` (tokens that change places among themselves). `question` and `front` (the
+    controls in sight) stand in the head of the panel instead of its own.
 
     Raises ValueError for no models, and for models of different tokens; TypeError for other
     models; both for a setting out of range.
 
     >>> panel = shuffle_explorer(moved=0)
-    >>> panel.views[0].values.shape, panel.views[1].x.tolist()[-1]
+    >>> panel.views[0].values.shape, panel.views[2].x.tolist()[-1]
     ((8, 8), 9.0)
     """
-    readers = _small() if models is None else dict(models)
-    side = _side(readers)
+    given = _small() if models is None else dict(models)
+    side = _side(given)
     images, labels = split_digits("test")
     tokens = image_tokens(images, side)
     number = tokens.shape[1]
     counts = list(range(0, number + 1, number // STEPS))
     mixed = {count: partly_shuffled(tokens, count, SEED) for count in counts}
     right = torch.tensor(
-        [[accuracy(model, mixed[n], labels) for n in counts] for model in readers.values()]
+        [[accuracy(model, mixed[n], labels) for n in counts] for model in given.values()]
     )
+    readers = [precise(model) for model in given.values()]
+    known = {name: entry.title for name, entry in encodings().items()} | {"none": "none"}
+    titles = [known.get(name, name) for name in given]
+    told = [
+        ", ".join(f"{name} {share:.0%}" for name, share in zip(titles, shares, strict=True))
+        for shares in right.T
+    ]
 
     @torch.no_grad()
     def compute(image: int, moved: int) -> list[View]:
-        seen = mixed[moved][image : image + 1]
-        shares = torch.stack([model(seen)[0].softmax(-1) for model in readers.values()])
-        now = right[:, counts.index(moved)]
-        told = ", ".join(f"{name} {share:.0%}" for name, share in zip(readers, now, strict=True))
+        seen, digit = mixed[moved][image : image + 1], int(labels[image])
+        shares = torch.stack([model(seen.double())[0].softmax(-1) for model in readers])
+        pictures = {
+            f"image {image}, a {digit}: {moved} of {number} tokens moved": seen,
+            f"image {image} as it was": tokens[image : image + 1],
+        }
         return [
-            Heatmap(
-                f"image {image}, a {labels[image]}: {moved} of {number} tokens moved",
-                picture(seen, side), "row (pixels)", "column (pixels)", "grey value", (0, 1),
-                "sequential", square=True, numbers=False,
+            *(
+                Heatmap(
+                    name, picture(shown, side), "row (pixels)", "column (pixels)", "grey value",
+                    (0, 1), "sequential", square=True, numbers=False,
+                )
+                for name, shown in pictures.items()
             ),
             Curves(
-                "what each model says", torch.arange(10), shares, list(readers), "digit",
-                "probability", (-0.02, 1.02),
+                "what each model says", torch.arange(10), shares, titles, "digit",
+                "probability", (-0.02, 1.02), marks=[(digit, "right")],
             ),
             Curves(
-                f"right with {moved} moved: {told}", torch.tensor(counts), right,
-                list(readers), "moved (tokens)", "share of the test images right", (0, 1.02),
+                f"right with {moved} moved: {told[counts.index(moved)]}", torch.tensor(counts),
+                right, titles, "moved (tokens)", "share of the test images right", (0, 1.02),
+                marks=[(moved, f"{moved} moved")], picks=("moved", None),
             ),
         ]  # fmt: skip
 
+    def data() -> dict[str, Any]:
+        """What the page takes from the library: see `page_shuffle.js`."""
+        places = torch.arange(number).view(1, -1, 1).expand(len(tokens), -1, 1)
+        orders = torch.stack([partly_shuffled(places, count, SEED) for count in counts])
+        return {
+            "models": [exported(model, torch.arange(number)) for model in given.values()],
+            "titles": titles,
+            "images": _small_numbers(images * GREYS),
+            "labels": _small_numbers(labels),
+            "greys": GREYS,
+            "side": side,
+            "counts": counts,
+            "orders": _small_numbers(orders),
+            "right": right.numpy().astype(np.float32).tobytes(),
+            "told": told,
+        }
+
+    live = all(runs_in_page(model, torch.arange(number)) for model in given.values())
     return Panel(
         title="A shuffled digit",
         controls=[
@@ -75,7 +123,16 @@ def shuffle_explorer(
         compute=compute,
         settings=settings,
         explorer="shuffle_explorer",
+        own=() if models is None else range(len(labels)),  # whatever the image, they are yours
+        page="shuffle" if live else None,
+        data=data() if live else None,
+        question=question or QUESTION,
+        front=front or ("moved", "image"),
     )
+
+
+def _small_numbers(values: Tensor) -> bytes:
+    return values.round().to(torch.uint8).numpy().tobytes()
 
 
 def picture(tokens: torch.Tensor, side: int) -> torch.Tensor:
@@ -93,8 +150,8 @@ def picture(tokens: torch.Tensor, side: int) -> torch.Tensor:
 @lru_cache(maxsize=1)
 def _small() -> dict[str, TinyTransformer]:
     settings = DigitsSettings.small()
-    names = {"none": "none", "2-D sinusoidal": "sinusoidal_2d"}
-    return {n: trained_model(settings, "patches", name, 0)[0] for n, name in names.items()}
+    names = ("none", "sinusoidal_2d")
+    return {name: trained_model(settings, "patches", name, 0)[0] for name in names}
 
 
 def _side(models: Mapping[str, TinyTransformer]) -> int:

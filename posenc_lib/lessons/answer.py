@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 
-class answer:  # noqa: N801  reads like print in a notebook
+class answer:
     """Lines of text under a fold, so that "run all" gives no answer away.
 
     Args:

@@ -343,12 +343,12 @@ def _write_cells(axes: Axes, view: Heatmap, image: Any) -> None:
     rows, columns = view.values.shape
     if rows > 16 or columns > 16:
         return
-    texts = [[cell_text(float(value)) for value in row] for row in view.values]
+    texts = view.texts or [[cell_text(float(value)) for value in row] for row in view.values]
     longest = max(len(text) for row in texts for text in row)
     width, height = axes.bbox.width * 0.8 / columns, axes.bbox.height * 0.8 / rows
     if view.square:
         width = height = min(width, height)
-    if width < 9 * longest + 4 or height < 18:
+    if view.texts is None and (width < 9 * longest + 4 or height < 18):
         return
     colours = image.cmap(image.norm(np.ma.masked_invalid(view.values)))[..., :3]
     dark = colours**2.2 @ [0.2126, 0.7152, 0.0722] < 0.18  # white text has more contrast
@@ -360,7 +360,7 @@ def _write_cells(axes: Axes, view: Heatmap, image: Any) -> None:
                 texts[row][column],
                 ha="center",
                 va="center",
-                fontsize=11,
+                fontsize=11 if view.texts is None else 9,
                 color="white" if dark[row, column] else "black",
             )
 

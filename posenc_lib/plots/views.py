@@ -57,6 +57,7 @@ class Heatmap:
         column_ticks: A text for every column.
         square: Draw square cells.
         numbers: Write the value into each cell wherever the cells are large enough.
+        texts: A text for every cell, row by row, to be written instead of its value.
         marks: Cells to outline, each as (row, column) by its numbers on the axes; None for one of
             them outlines the whole row or column.
         picks: The controls of a panel that a tap on a cell sets, for its row and its column; None
@@ -85,6 +86,7 @@ class Heatmap:
     column_ticks: Sequence[str] | None = None
     square: bool = False
     numbers: bool = True
+    texts: Sequence[Sequence[str]] | None = None
     marks: Sequence[tuple[int | None, int | None]] = ()
     picks: tuple[Pick, Pick] = (None, None)
     extremes: tuple[float, float] | None = field(init=False)  # None: every cell is masked
@@ -116,6 +118,14 @@ class Heatmap:
                     f"{argument.split('_')[0]}, but it is {ticks!r}."
                 )
             object.__setattr__(self, argument, tuple(str(tick) for tick in ticks))
+        if self.texts is not None:
+            texts = tuple(tuple(map(str, row)) for row in self.texts)
+            if [len(row) for row in texts] != [values.shape[1]] * values.shape[0]:
+                raise ValueError(
+                    f"{where}: texts must hold a text for every cell, {values.shape[0]} rows of "
+                    f"{values.shape[1]}, but it is {self.texts!r}."
+                )
+            object.__setattr__(self, "texts", texts)
         extremes = extremes_of(values)
         low, high = extremes or (0.0, 1.0)
         if self.limits is not None:
@@ -143,6 +153,11 @@ class Heatmap:
         rows, columns = self.values.shape
         text = f"Heat map of {self.name}: {rows} x {columns} "
         text += f"({self.row_label} by {self.column_label})"
+        if self.texts is not None:
+            heads = self.column_ticks or range(self.column_start, self.column_start + columns)
+            read = (" ".join(down) for down in zip(*self.texts, strict=True))
+            said = (f"{head}: {down}" for head, down in zip(heads, read, strict=True))
+            return f"{text}. {'; '.join(said)}."
         if self.extremes is None:
             return f"{text}, every cell masked."
         text += f", {self.value_label} {_span(*self.extremes)}"

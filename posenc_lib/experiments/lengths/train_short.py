@@ -98,18 +98,7 @@ def trained_model(
 
     Raises ValueError for another task or encoding.
     """
-    validation.choice("trained_model", "task", task, TASKS)
-    vocabulary = prose.VOCABULARY if task == "text" else sequences.TOKENS
-    name, usual = encoding_options(encoding)
-    options = usual if options is None else options
-    model = seeded(
-        lambda: TinyTransformer(
-            vocabulary=vocabulary, outputs=vocabulary, dim=settings.dim, heads=settings.heads,
-            layers=settings.layers, encoding=name, length=settings.longest, options=options,
-            causal=True,
-        ),
-        seed,
-    )  # fmt: skip
+    model = untrained_model(settings, task, encoding, seed, options)
     text = torch.from_numpy(prose.characters("train")) if task == "text" else None
 
     def draw(generator: torch.Generator, rows: int) -> Batch:
@@ -130,6 +119,34 @@ def trained_model(
         progress=progress,
     )  # fmt: skip
     return model
+
+
+def untrained_model(
+    settings: ExtrapolationSettings,
+    task: str,
+    encoding: str,
+    seed: int,
+    options: dict[str, Any] | None = None,
+) -> TinyTransformer:
+    """The same decoder before it has seen a row: weights drawn, nothing learned.
+
+    Raises ValueError for another task or encoding.
+
+    >>> untrained_model(ExtrapolationSettings(), "sum", "rope", seed=0).vocabulary
+    10
+    """
+    validation.choice("trained_model", "task", task, TASKS)
+    vocabulary = prose.VOCABULARY if task == "text" else sequences.TOKENS
+    name, usual = encoding_options(encoding)
+    options = usual if options is None else options
+    return seeded(
+        lambda: TinyTransformer(
+            vocabulary=vocabulary, outputs=vocabulary, dim=settings.dim, heads=settings.heads,
+            layers=settings.layers, encoding=name, length=settings.longest, options=options,
+            causal=True,
+        ),
+        seed,
+    )  # fmt: skip
 
 
 def encoding_options(encoding: str) -> tuple[str, dict[str, Any]]:

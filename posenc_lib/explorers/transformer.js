@@ -1,0 +1,220 @@
+// A TinyTransformer (experiments/parts/transformer.py), run in the page on numbers that transformer.py
+// sends: trained weights in float32, what its encoding adds or turns in float64. All sums in float64.
+
+const SERIES = Float64Array.from({ length: 400 }, (_, n) => 2 / (2 * n + 3));
+
+// The error function, to about 1e-16. Source: Abramowitz and Stegun 1964, "Handbook of Mathematical
+// Functions", 7.1.6: erf z = 2 / sqrt(pi) exp(-z^2) sum of 2^n z^(2n+1) / (1 * 3 * .. * (2n + 1)),
+// whose terms are all of one sign, so that nothing is lost. Past 6 it is 1 in float64.
+function errorFunction(z) {
+  const size = Math.abs(z);
+  if (!(size < 6)) return Math.sign(z) || z;
+  const square = size * size;
+  let [term, sum] = [size, size];
+  for (let n = 0; term > 1e-17 * sum; n++) {
+    term *= square * SERIES[n];
+    sum += term;
+  }
+  return Math.sign(z) * Math.min((2 / Math.sqrt(Math.PI)) * Math.exp(-square) * sum, 1);
+}
+
+const softmaxOf = (logits) => {
+  const most = Math.max(...logits);
+  const raised = Array.from(logits, (logit) => Math.exp(logit - most));
+  const total = raised.reduce((sum, value) => sum + value, 0);
+  return raised.map((value) => value / total);
+};
+
+class Transformer {
+  static opened = new WeakMap(); // bytes become arrays once
+
+  static of(sent) {
+    if (!Transformer.opened.has(sent)) Transformer.opened.set(sent, new Transformer(sent));
+    return Transformer.opened.get(sent);
+  }
+
+  constructor(sent) {
+    const float32 = (bytes) => bytes && numbers(bytes, Float32Array);
+    const float64 = (bytes) => bytes && numbers(bytes, Float64Array);
+    const wide = (bytes) => bytes && Float64Array.from(float32(bytes)); // sums run faster on these
+    const part = (pair) => pair && { w: wide(pair.w), b: wide(pair.b) };
+    const { dim, heads, length, causal, whole, scale } = sent;
+    Object.assign(this, { dim, heads, length, causal, whole, scale, size: dim / heads });
+    this.readOut = sent.read_out;
+    this.embed = whole ? { w: float32(sent.embed.w) } : part(sent.embed);
+    this.start = float64(sent.start); // door 1: (length, dim)
+    this.norm = part(sent.norm);
+    this.out = part(sent.out);
+    this.layers = sent.layers.map(({ norms, turns, bias, ...parts }) => ({
+      ...Object.fromEntries(Object.entries(parts).map(([name, pair]) => [name, part(pair)])),
+      norms: norms.map(part),
+      turns: turns && { cos: float64(turns.cos), sin: float64(turns.sin), half: turns.half }, // door 2
+      bias: float64(bias), // door 3: (heads, 2 length - 1), by distance
+    }));
+  }
+
+  // --- its parts ------------------------------------------------------------------------------
+
+  // x (rows, from) times w (to, from), plus b: four rows at once, so that a weight is fetched once.
+  linear(x, { w, b }, from, to) {
+    const rows = x.length / from;
+    const out = new Float64Array(rows * to);
+    for (let o = 0; o < to; o++) {
+      const of = o * from;
+      const bias = b ? b[o] : 0;
+      let row = 0;
+      for (; row + 3 < rows; row += 4) {
+        const first = row * from;
+        const [second, third, fourth] = [first + from, first + 2 * from, first + 3 * from];
+        let sum = bias;
+        let sum2 = bias;
+        let sum3 = bias;
+        let sum4 = bias;
+        for (let i = 0; i < from; i++) {
+          const weight = w[of + i];
+          sum += x[first + i] * weight;
+          sum2 += x[second + i] * weight;
+          sum3 += x[third + i] * weight;
+          sum4 += x[fourth + i] * weight;
+        }
+        const at = row * to + o;
+        out[at] = sum;
+        out[at + to] = sum2;
+        out[at + 2 * to] = sum3;
+        out[at + 3 * to] = sum4;
+      }
+      for (; row < rows; row++) {
+        let sum = bias;
+        for (let i = 0; i < from; i++) sum += x[row * from + i] * w[of + i];
+        out[row * to + o] = sum;
+      }
+    }
+    return out;
+  }
+
+  normed(x, { w, b }) {
+    const { dim } = this;
+    const out = new Float64Array(x.length);
+    for (let at = 0; at < x.length; at += dim) {
+      let [mean, square] = [0, 0];
+      for (let i = 0; i < dim; i++) mean += x[at + i] / dim;
+      for (let i = 0; i < dim; i++) square += (x[at + i] - mean) ** 2 / dim;
+      const scale = 1 / Math.sqrt(square + 1e-5);
+      for (let i = 0; i < dim; i++) out[at + i] = (x[at + i] - mean) * scale * w[i] + b[i];
+    }
+    return out;
+  }
+
+  // Tokens, whole or as vectors, at the first places; door 1.
+  embedded(tokens, start) {
+    const { dim } = this;
+    let x;
+    if (this.whole) {
+      x = new Float64Array(tokens.length * dim);
+      tokens.forEach((token, i) => x.set(this.embed.w.subarray(token * dim, (token + 1) * dim), i * dim));
+    } else x = this.linear(tokens, this.embed, this.embed.w.length / dim, dim);
+    if (start) for (let i = 0; i < x.length; i++) x[i] += start[i];
+    return x;
+  }
+
+  // Door 2, in place: each pair of each head turned by the angle of its place.
+  turned(x, { cos, sin, half }) {
+    const { dim, size } = this;
+    const pairs = cos.length / this.length;
+    for (let row = 0; row * dim < x.length; row++) {
+      for (let head = row * dim; head < (row + 1) * dim; head += size) {
+        for (let pair = 0; pair < pairs; pair++) {
+          const first = head + (half ? pair : 2 * pair);
+          const second = half ? first + pairs : first + 1;
+          const [c, s] = [cos[row * pairs + pair], sin[row * pairs + pair]];
+          const [a, b] = [x[first], x[second]];
+          x[first] = a * c - b * s;
+          x[second] = a * s + b * c;
+        }
+      }
+    }
+  }
+
+  // What each query gives each key, (heads, query, key): NaN where it does not see it. It sees
+  // `before` keys before its own.
+  weights(x, layer, before = Infinity) {
+    const { dim, heads, size, scale, length } = this;
+    const n = x.length / dim;
+    const [query, key] = [layer.query, layer.key].map((part) => this.linear(x, part, dim, dim));
+    if (layer.turns) for (const each of [query, key]) this.turned(each, layer.turns);
+    const found = new Float64Array(heads * n * n).fill(NaN);
+    for (let head = 0; head < heads; head++) {
+      const middle = head * (2 * length - 1) + length - 1;
+      for (let i = 0; i < n; i++) {
+        const row = (head * n + i) * n;
+        const first = Math.max(0, i - before);
+        const end = this.causal ? i + 1 : n;
+        const from = i * dim + head * size;
+        let most = -Infinity;
+        for (let j = first; j < end; j++) {
+          const to = j * dim + head * size;
+          let score = 0;
+          for (let c = 0; c < size; c++) score += query[from + c] * key[to + c];
+          score *= scale;
+          if (layer.bias) score += layer.bias[middle + j - i];
+          found[row + j] = score;
+          if (score > most) most = score;
+        }
+        let total = 0;
+        for (let j = first; j < end; j++) total += found[row + j] = Math.exp(found[row + j] - most);
+        for (let j = first; j < end; j++) found[row + j] /= total;
+      }
+    }
+    return found;
+  }
+
+  attended(x, layer) {
+    const { dim, heads, size } = this;
+    const n = x.length / dim;
+    const weights = this.weights(x, layer);
+    const value = this.linear(x, layer.value, dim, dim);
+    const mixed = new Float64Array(x.length);
+    for (let head = 0; head < heads; head++) {
+      for (let i = 0; i < n; i++) {
+        const end = this.causal ? i + 1 : n;
+        for (let j = 0; j < end; j++) {
+          const weight = weights[(head * n + i) * n + j];
+          for (let c = head * size; c < (head + 1) * size; c++) {
+            mixed[i * dim + c] += weight * value[j * dim + c];
+          }
+        }
+      }
+    }
+    return this.linear(mixed, layer.output, dim, dim);
+  }
+
+  // --- what is asked of it ---------------------------------------------------------------------
+
+  // The weights of the first layer.
+  firstWeights(tokens, { before, start = this.start } = {}) {
+    const [layer] = this.layers;
+    return this.weights(this.normed(this.embedded(tokens, start), layer.norms[0]), layer, before);
+  }
+
+  // The logits: of every token, or of the mean over tokens or the last one.
+  logits(tokens) {
+    const { dim } = this;
+    const x = this.embedded(tokens, this.start);
+    const add = (more) => more.forEach((value, i) => (x[i] += value));
+    for (const layer of this.layers) {
+      add(this.attended(this.normed(x, layer.norms[0]), layer));
+      const inside = layer.wide.b.length;
+      const wide = this.linear(this.normed(x, layer.norms[1]), layer.wide, dim, inside);
+      for (let i = 0; i < wide.length; i++) wide[i] *= 0.5 * (1 + errorFunction(wide[i] / Math.SQRT2));
+      add(this.linear(wide, layer.narrow, inside, dim));
+    }
+    let read = x;
+    if (this.readOut === "last") read = x.subarray(x.length - dim);
+    if (this.readOut === "mean") {
+      read = new Float64Array(dim);
+      const n = x.length / dim;
+      x.forEach((value, i) => (read[i % dim] += value / n));
+    }
+    return this.linear(this.normed(read, this.norm), this.out, dim, this.out.b.length);
+  }
+}
