@@ -89,9 +89,9 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
     ]),
     "learned": (partial(explorers.learned_explorer, TABLE, reference=0, length=8), [
         {"length": 2, "dim": 1}, {"start": 4, "reference": 11},
-        {"table": "sinusoidal", "reference": 511, "start": 510},
-        {"table": "random start", "length": 512, "dim": 384},
-        {"table": "trained MiniLM", "start": 100, "length": 60, "dim": 64},
+        {"table": "sinusoidal", "reference": 11},
+        {"table": "random start", "length": 2, "start": 10},
+        {"table": "trained MiniLM", "length": 6, "dim": 4},
     ]),
     "relative": (explorers.relative_explorer, [
         *({"form": form, "length": 9, "queries": 6, "offset": 2, "clip": 3, "dim": 8, "head": head}
@@ -104,7 +104,7 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
     "rotary": (explorers.rotary_explorer, [
         *({"scaling": scaling, "pair_layout": layout, "head_dim": 8, "pair": 2, "length": 20,
            "start": 3, "trained": 64} for scaling, layout in SCALED.items()),
-        {"head_dim": 2, "length": 2, "base": 2.0, "pair": 0, "scaling": "pi", "factor": 1,
+        {"head_dim": 4, "length": 2, "base": 2.0, "pair": 0, "scaling": "pi", "factor": 1,
          "trained": 16},
         {"head_dim": 128, "length": 512, "start": 100_000, "base": 1e6, "pair": 63,
          "scaling": "yarn", "factor": 32, "trained": 8192},
@@ -124,12 +124,16 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
            "mask": "causal" if encodings()[name].causal_only else ("none", "window")[n % 2]}
           for n, name in enumerate(ATTENDED)),
         {**WIDE, "scale": 20.0, "mask": "causal", "encoding": "alibi"},
-        {"length": 2, "dim": 8, "heads": 1, "scale": 0.1, "sentence": "a_rather_long_token b"},
+        {"length": 2, "dim": 32, "heads": 1, "scale": 0.1, "sentence": "a_rather_long_token b"},
     ]),
     "playground": (explorers.playground_explorer, [
         {"first": "alibi", "second": "t5", "mask": "causal", "length": 6},
         {"first": "fire", "second": "cope", "mask": "causal", "length": 6, "repeated": False},
-        {"first": "none", "second": "none", **WIDE}, {"length": 2, "dim": 8, "heads": 1},
+        {"first": "none", "second": "none", **WIDE}, {"length": 2, "dim": 32, "heads": 1},
+    ]),
+    "museum": (explorers.museum_explorer, [
+        {"mask": mask, "length": length, "query": length - 1, "slope": slope}
+        for mask, length, slope in (("none", 2, 0.5), ("causal", 64, 0.25), ("window", 9, 2.0**-8))
     ]),
     "forecast": (explorers.forecast_explorer, [
         {"encoding": "none", "origin": 0, "gaps": True}, {"series": "sp500"},
@@ -137,10 +141,12 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
         {"encoding": "sinusoidal, by time", "series": "co2", "baseline": "seasonal naive",
          "origin": 100},
     ]),
-    "grid": (partial(explorers.grid_explorer, TABLE, shape=(3, 4), row=1), [
+    "own grid": (partial(explorers.grid_explorer, TABLE, shape=(3, 4), row=1), [
+        {"encoding": LEARNED, "row": 2},
+    ]),
+    "grid": (explorers.grid_explorer, [
         *({"encoding": name, "rows": 4, "columns": 6, "row": 3, "column": 1} for name in FORMULAS),
-        {"encoding": LEARNED, "row": 2}, {"rows": 2, "columns": 2, "row": 0, "column": 0},
-        {"base": 2.0},
+        {"rows": 2, "columns": 2, "row": 0, "column": 0}, {"base": 2.0},
         {"rows": 24, "columns": 24, "row": 23, "column": 23, "base": 1e5, "encoding": FORMULAS[1]},
     ]),
     "shuffled": (lambda: explorers.shuffle_explorer(digit_models("patches")), [
