@@ -52,7 +52,8 @@ def shown(thing) -> dict:
     """What a panel or a TeachingFigure shows."""
     found = {"said": " ".join(NUMBER.findall(thing.alt))}
     if isinstance(thing, Panel):
-        greyed = [name for name, control in thing.controls.items() if control.disabled]
+        needs = {n: c.needs for n, c in thing.controls.items() if c.needs}
+        greyed = [n for n, (other, values) in needs.items() if thing.settings[other] not in values]
         return plain(found | {"greyed": greyed, "views": [_view(view) for view in thing.views]})
     legends = [text.get_text() for legend in thing.legends for text in legend.get_texts()]
     words = [thing.get_suptitle(), thing.get_supxlabel(), thing.get_supylabel(), *legends]
@@ -65,6 +66,8 @@ def _view(view) -> dict:
     sent = {k: v for k, v in encoded(view).items() if k not in ("alt", "codes", "low", "step")}
     if sent["kind"] == "heatmap":
         return sent | {"values": view.values}
+    if sent["kind"] == "clocks":
+        return sent | {part: np.frombuffer(sent[part]) for part in ("angles", "rates")}
     x, ys = np.frombuffer(sent["x"]), np.frombuffer(sent["ys"], np.float32)
     return sent | {"x": x, "ys": ys.reshape(-1, x.size)}
 

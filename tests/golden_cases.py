@@ -84,30 +84,30 @@ SCALED = {"none": "half", "pi": "half", "ntk": "interleaved", "yarn": "half", "l
 WIDE = {"length": 128, "dim": 256, "heads": 8, "head": 7}
 PANELS = {  # how each is made, and the settings to look at besides the first ones
     "sinusoidal": (explorers.sinusoidal_explorer, [
-        {"dim": 2, "length": 2, "base": 2.0}, {"dim": 8, "length": 20, "base": 100.0, "start": 5},
-        {"dim": 512, "length": 512, "base": 1e6, "start": 100_000},
+        {"dim": 2, "length": 2, "base": 2.0, "position": 0}, {"dim": 8, "length": 20, "base": 100.0, "start": 5},
+        {"dim": 512, "length": 512, "base": 1e6, "start": 100_000, "position": 511},
     ]),
     "learned": (partial(explorers.learned_explorer, TABLE, reference=0, length=8), [
         {"length": 2, "dim": 1}, {"start": 4, "reference": 11},
         {"table": "sinusoidal", "reference": 11},
         {"table": "random start", "length": 2, "start": 10},
-        {"table": "trained MiniLM", "length": 6, "dim": 4},
+        {"table": "trained MiniLM", "length": 12, "dim": 4},
     ]),
     "relative": (explorers.relative_explorer, [
         *({"form": form, "length": 9, "queries": 6, "offset": 2, "clip": 3, "dim": 8, "head": head}
           for head, form in enumerate(FORMS)),
         {"form": "Shaw", "same_query": False, "dim": 128}, {"form": "clipped", "clip": 0},
         {"form": "NEZHA", "same_query": False, "dim": 2, "clip": 64},
-        {"form": "T5", "length": 128, "queries": 128, "offset": 128},
+        {"form": "T5", "length": 128, "queries": 128, "offset": 128, "query": 127, "key": 127},
         {"form": "band", "length": 1, "queries": 1, "offset": 100, "clip": 1},
     ]),
     "rotary": (explorers.rotary_explorer, [
         *({"scaling": scaling, "pair_layout": layout, "head_dim": 8, "pair": 2, "length": 20,
            "start": 3, "trained": 64} for scaling, layout in SCALED.items()),
         {"head_dim": 4, "length": 2, "base": 2.0, "pair": 0, "scaling": "pi", "factor": 1,
-         "trained": 16},
+         "trained": 16, "position": 0, "distance": 0},
         {"head_dim": 128, "length": 512, "start": 100_000, "base": 1e6, "pair": 63,
-         "scaling": "yarn", "factor": 32, "trained": 8192},
+         "scaling": "yarn", "factor": 32, "trained": 8192, "position": 511, "distance": 511},
     ]),
     "lengths": (partial(explorers.length_explorer, length=64), [
         *({"encoding": name, "reading": ("window", "plain", "sliding")[n % 3], "head": n % 8}
@@ -123,17 +123,19 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
         *({"encoding": name, "length": 6, "head": n % 2,
            "mask": "causal" if encodings()[name].causal_only else ("none", "window")[n % 2]}
           for n, name in enumerate(ATTENDED)),
-        {**WIDE, "scale": 20.0, "mask": "causal", "encoding": "alibi"},
-        {"length": 2, "dim": 32, "heads": 1, "scale": 0.1, "sentence": "a_rather_long_token b"},
+        {**WIDE, "scale": 20.0, "mask": "causal", "encoding": "alibi", "query": 127},
+        {"length": 2, "dim": 32, "heads": 1, "scale": 0.1, "query": 0,
+         "sentence": "a_rather_long_token b"}, {"heads": 4},
     ]),
     "playground": (explorers.playground_explorer, [
         {"first": "alibi", "second": "t5", "mask": "causal", "length": 6},
         {"first": "fire", "second": "cope", "mask": "causal", "length": 6, "repeated": False},
-        {"first": "none", "second": "none", **WIDE}, {"length": 2, "dim": 32, "heads": 1},
+        {"first": "none", "second": "none", **WIDE, "distance": 127},
+        {"length": 2, "dim": 32, "heads": 1, "distance": 1, "one_scale": True}, {"heads": 4},
     ]),
     "museum": (explorers.museum_explorer, [
         {"mask": mask, "length": length, "query": length - 1, "slope": slope}
-        for mask, length, slope in (("none", 2, 0.5), ("causal", 64, 0.25), ("window", 9, 2.0**-8))
+        for mask, length, slope in (("none", 2, 0.5), ("causal", 128, 0.25), ("window", 9, 2.0**-8))
     ]),
     "forecast": (explorers.forecast_explorer, [
         {"encoding": "none", "origin": 0, "gaps": True}, {"series": "sp500"},
@@ -142,7 +144,8 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
          "origin": 100},
     ]),
     "own grid": (partial(explorers.grid_explorer, TABLE, shape=(3, 4), row=1), [
-        {"encoding": LEARNED, "row": 2},
+        *({"encoding": name, "row": 2 * (n % 2), "column": 3 * (n % 2), "base": (2.0, 1e5)[n % 2]}
+          for n, name in enumerate((*FORMULAS, LEARNED))),
     ]),
     "grid": (explorers.grid_explorer, [
         *({"encoding": name, "rows": 4, "columns": 6, "row": 3, "column": 1} for name in FORMULAS),

@@ -66,7 +66,9 @@ def test_every_function_that_returns_a_figure_is_among_the_calls():
         and "TeachingFigure" in str(inspect.signature(function).return_annotation)
     }  # fmt: skip
     assert made | {"heatmap", "curves", "views_figure"} == set(FIGURES)
-    assert len(PANELS) == sum(name.endswith("_explorer") for name in explorers.__all__)
+    assert len(PANELS) - 1 == sum(
+        name.endswith("_explorer") for name in explorers.__all__
+    )  # two grids
 
 
 @pytest.mark.parametrize("topic", PANELS)
