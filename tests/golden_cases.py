@@ -84,7 +84,8 @@ SCALED = {"none": "half", "pi": "half", "ntk": "interleaved", "yarn": "half", "l
 WIDE = {"length": 128, "dim": 256, "heads": 8, "head": 7}
 PANELS = {  # how each is made, and the settings to look at besides the first ones
     "sinusoidal": (explorers.sinusoidal_explorer, [
-        {"dim": 2, "length": 2, "base": 2.0, "position": 0}, {"dim": 8, "length": 20, "base": 100.0, "start": 5},
+        {"dim": 2, "length": 2, "base": 2.0, "position": 0},
+        {"dim": 8, "length": 20, "base": 100.0, "start": 5},
         {"dim": 512, "length": 512, "base": 1e6, "start": 100_000, "position": 511},
     ]),
     "learned": (partial(explorers.learned_explorer, TABLE, reference=0, length=8), [
@@ -134,9 +135,9 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
         {"length": 2, "dim": 32, "heads": 1, "distance": 1, "one_scale": True}, {"heads": 4},
     ]),
     "museum": (explorers.museum_explorer, [
-        {"mask": mask, "length": length, "query": length - 1, "slope": slope}
-        for mask, length, slope in (("none", 2, 0.5), ("causal", 128, 0.25), ("window", 9, 2.0**-8))
-    ]),
+        {"mask": ("none", "causal", "window")[n % 3], "length": (2, 128, 9, 64)[n % 4], "query": 1,
+         "slope": 2.0 ** -(n + 1)} for n in range(8)
+    ] + [{"length": 128, "query": 127}, {"query": 0}]),
     "forecast": (explorers.forecast_explorer, [
         {"encoding": "none", "origin": 0, "gaps": True}, {"series": "sp500"},
         {"encoding": "calendar", "baseline": "ridge", "gaps": True},
