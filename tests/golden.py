@@ -52,7 +52,8 @@ def shown(thing) -> dict:
     """What a panel or a TeachingFigure shows."""
     found = {"said": " ".join(NUMBER.findall(thing.alt))}
     if isinstance(thing, Panel):
-        greyed = [name for name, control in thing.controls.items() if control.disabled]
+        needs = {name: control.needs for name, control in thing.controls.items() if control.needs}
+        greyed = [name for name, (on, values) in needs.items() if thing.settings[on] not in values]
         return plain(found | {"greyed": greyed, "views": [_view(view) for view in thing.views]})
     legends = [text.get_text() for legend in thing.legends for text in legend.get_texts()]
     words = [thing.get_suptitle(), thing.get_supxlabel(), thing.get_supylabel(), *legends]
