@@ -64,7 +64,7 @@ class Control:
 
     def declared(self) -> dict[str, Any]:
         """What the page has to know to draw this control and to follow it."""
-        common = {
+        common: dict[str, Any] = {
             "name": self.name,
             "label": self.label or self.name,
             "called": self.called,

@@ -120,7 +120,7 @@ class Panel(Tools):
                 "its explorer."
             )
         first = {name: control.value for name, control in declared.items()}
-        first = self._plain_values(dict(settings or {}), first)
+        first = self._plain_values(first | dict(settings or {}), first)
         views = self._views_of(first)
         self._first = dict(first)
         self._canvas = Canvas(
@@ -253,7 +253,7 @@ class Panel(Tools):
         }
         if self._canvas.comm is not None:  # a closed panel is its picture
             live = self._canvas._repr_mimebundle_(**kwargs)
-            data = {**(live[0] if isinstance(live, tuple) else live), **data}
+            data = {**((live[0] if isinstance(live, tuple) else live) or {}), **data}
         return data, {"image/png": {"alt": self.alt}}
 
     # --- controls as attributes ---------------------------------------------------------------
@@ -365,8 +365,8 @@ class Panel(Tools):
                     f"it must be {control.allowed}."
                 ) from None
         for name, control in self._declared.items():
-            upto = getattr(control, "upto", None)
-            if upto is not None and clean[name] > control.end(clean):
+            upto = control.upto if isinstance(control, Slider) else None
+            if isinstance(control, Slider) and upto and clean[name] > control.end(clean):
                 raise ValueError(
                     f"Panel {self._title!r}: {name} = {clean[name]!r} is refused with "
                     f"{upto.name} = {clean[upto.name]!r}: it must be "
@@ -399,20 +399,21 @@ class Panel(Tools):
 
     def _live_views(self) -> list[View]:
         """The views of the settings. Where the page computes them too, only when asked for."""
-        if self._views is None:
-            self._views = self._views_of(self._settings)
-        return self._views
+        with self._lock:
+            if self._views is None:
+                self._views = self._views_of(self._settings)
+            return self._views
 
     def _want(self, wanted: Mapping[str, Any], turn: int) -> None:
         """A hand wants these settings: draw them, or say why not."""
         changed = {n: v for n, v in wanted.items() if self._settings.get(n) != v}
         with self._canvas.hold_sync():
+            self._canvas.answered = turn
             try:
                 clean = self._plain_values(wanted, self._settings)
                 self._show(clean, self._views_of(clean, changed))
             except Exception as error:
-                self._refuse(changed, error)
-            self._canvas.answered = turn
+                self._refuse(changed or wanted, error)
 
     def _follow(self, settings: Mapping[str, Any]) -> None:
         """Go where the page has gone on its own."""

@@ -45,18 +45,20 @@ class Tools:
         Its curves stay behind the live ones, thin and dashed; `heatmaps` says what the heat maps
         show. The numbers go to the page once, not with every move.
         """
-        settings, views = dict(self._settings), list(self._live_views())
-        self._pin = Pin(settings, views)
-        said = listed(self._declared, settings)
-        if self._in_page:
-            self._canvas.pin_at(settings, said)
-        else:
-            self._canvas.pin(views, said)
+        with self._lock:
+            settings, views = dict(self._settings), list(self._live_views())
+            self._pin = Pin(settings, views)
+            said = listed(self._declared, settings)
+            if self._in_page:
+                self._canvas.pin_at(settings, said)
+            else:
+                self._canvas.pin(views, said)
 
     def unpin(self) -> None:
         """Let the reference go."""
-        self._pin = None
-        self._canvas.unpin()
+        with self._lock:
+            self._pin = None
+            self._canvas.unpin()
 
     @property
     def pinned(self) -> dict[str, Any] | None:
