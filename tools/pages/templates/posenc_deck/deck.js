@@ -31,8 +31,23 @@ require({ waitSeconds: 15 }, ["./assets/reveal.js/dist/reveal.js"], (Reveal) => 
   addEventListener("hashchange", () => follow(location.hash));
   reveal.then(() => follow(asked));
 
+  // A panel has what the rest of its slide leaves. Only a slide that is shown can be measured.
+  const giveRoom = () => {
+    const slide = Reveal.getCurrentSlide();
+    const rooms = [...slide.querySelectorAll(".posenc-room")];
+    if (!rooms.length) return;
+    const bottom = (part) => part.offsetTop + part.offsetHeight;
+    const most = Math.max(...[...slide.children].map(bottom));
+    const taken = most - rooms.reduce((sum, room) => sum + room.offsetHeight, 0);
+    const each = Math.max((height - 40 - taken) / rooms.length, 200);
+    for (const room of rooms) room.style.height = `${Math.floor(each)}px`;
+  };
+  Reveal.on("slidechanged", giveRoom);
+  reveal.then(giveRoom);
+
   // Formulas on slides that were not shown yet had no size to be measured in.
-  const typeset = () => window.MathJax?.Hub.Queue(["Rerender", MathJax.Hub, Reveal.getCurrentSlide()]);
+  const typeset = () =>
+    window.MathJax?.Hub.Queue(["Rerender", MathJax.Hub, Reveal.getCurrentSlide()], giveRoom);
   Reveal.on("slidechanged", typeset);
 
   // The arrow keys belong to a slider or a picture while it has the focus; Escape gives them back.
