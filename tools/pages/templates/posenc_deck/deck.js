@@ -2,6 +2,7 @@ const asked = location.hash; // before reveal.js writes its own
 require({ waitSeconds: 15 }, ["./assets/reveal.js/dist/reveal.js"], (Reveal) => {
   const reveal = Reveal.initialize({
     controls: true,
+    controlsLayout: "edges", // in the margins of the slide, not over a panel
     progress: true,
     history: true,
     center: false,
@@ -15,6 +16,7 @@ require({ waitSeconds: 15 }, ["./assets/reveal.js/dist/reveal.js"], (Reveal) => 
   const slides = document.querySelector(".reveal .slides");
   const fit = () => {
     const scale = Math.min(innerWidth / width, innerHeight / height);
+    document.documentElement.style.setProperty("--posenc-scale", scale);
     slides.style.transform = `translate(-50%, -50%) scale(${scale})`;
   };
   addEventListener("resize", fit);
