@@ -1,4 +1,4 @@
-"""axe-core says what of a page is hard to read or to hit: fetched by npm once, pinned by its hash."""
+"""axe-core, fetched by npm and pinned by its hash: what of a page is hard to read or to hit."""
 
 import tarfile
 from functools import cache
@@ -8,7 +8,10 @@ from playwright.sync_api import Page
 from tools.pages import npm
 
 VERSION = "4.10.3"
-INTEGRITY = "sha512-Xm7bpRXnDSX2YE2YFfBk2FnF0ep6tmG7xPh8iHee8MIcrgq762Nkce856dYtJYLkuIoYZvGfTs/PbZhideTcEg=="
+INTEGRITY = (
+    "sha512-Xm7bpRXnDSX2YE2YFfBk2FnF0ep6tmG7"
+    "xPh8iHee8MIcrgq762Nkce856dYtJYLkuIoYZvGfTs/PbZhideTcEg=="
+)
 RULES = ["color-contrast", "link-in-text-block", "target-size"]
 RUN = """async rules => (await axe.run(document, { runOnly: rules })).violations.flatMap(
   ({ id, nodes }) => nodes.map(node => [id, node.html.slice(0, 120), node.failureSummary])

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.browser
 NAME = "small"
 CELLS = [
     new_markdown_cell(
-        "# A small notebook\n\n$$\\sqrt{a^2 + b^2}$$\n\nTo move it, go to [the panel](small.ipynb#The-panel)."
+        "# A small notebook\n\n$$\\sqrt{a^2 + b^2}$$\n\n"
+        "To move it, go to [the panel](small.ipynb#The-panel)."
     ),
     new_code_cell(
         "from posenc_lib import explorers, plots\n"
