@@ -34,9 +34,14 @@ require({ waitSeconds: 15 }, ["./assets/reveal.js/dist/reveal.js"], (Reveal) => 
   reveal.then(() => follow(asked));
 
   // A panel has what the rest of its slide leaves. Only a slide that is shown can be measured.
+  // A finger turns a slide that fits in every direction; one that scrolls, only sideways.
   const giveRoom = () => {
     const slide = Reveal.getCurrentSlide();
-    const rooms = [...slide.querySelectorAll(".posenc-room")];
+    share([...slide.querySelectorAll(".posenc-room")], slide);
+    const scrolls = slide.scrollHeight > slide.clientHeight;
+    slide.style.setProperty("--posenc-touch", scrolls ? "pan-y pinch-zoom" : "pinch-zoom");
+  };
+  const share = (rooms, slide) => {
     if (!rooms.length) return;
     const bottom = (part) => part.offsetTop + part.offsetHeight;
     const most = Math.max(...[...slide.children].map(bottom));
