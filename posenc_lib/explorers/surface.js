@@ -141,7 +141,6 @@ class Surface {
       this.sizes.observe(this.frame);
     }
     root.dataset.place = "top";
-    root.classList.toggle("posenc-narrow", width < 480);
     const head = root.querySelector(".posenc-head").offsetHeight;
     const common = head + says.offsetHeight + 16;
     const tops = { top: common + this.side.offsetHeight, side: common };
