@@ -82,7 +82,7 @@ class ControlRow {
     this.main.addEventListener("change", () => write(true));
   }
 
-  // Show where the panel stands. A text that is being written is left alone.
+  // Show where the panel stands. A text that is being written, or was refused, is left alone.
   update() {
     const { machine, control, main } = this;
     const value = machine.shown[control.name];
@@ -94,7 +94,11 @@ class ControlRow {
       main.selectedIndex = control.options.findIndex((option) => option[1] === value);
     } else if (control.kind === "text") {
       const writing = document.activeElement === main || main.getRootNode().activeElement === main;
-      if (!writing && main.getAttribute("aria-invalid") !== "true") main.value = value;
+      const renewed = this.renewed !== machine.renewed;
+      this.renewed = machine.renewed;
+      if (!renewed && (writing || main.getAttribute("aria-invalid") === "true")) return;
+      main.value = value;
+      main.setAttribute("aria-invalid", "false");
     } else this.updateSlider(value, idle);
   }
 

@@ -25,6 +25,7 @@ class Machine {
     this.surfaces = new Set();
     this.named = new Map(this.controls.map((control) => [control.name, control]));
     this.turn = 0; // wishes sent to the kernel
+    this.renewed = 0; // times that all settings came anew: from code, or by a reset
     this.movedAt = -Infinity;
     this.adopt();
   }
@@ -58,6 +59,7 @@ class Machine {
     const { values, count } = this.model.get("settings");
     this.values = values;
     this.count = count;
+    this.renewed += 1;
     this.computed = null;
     this.wanted = null;
     this.asked = null;
@@ -198,6 +200,7 @@ class Machine {
 
   reset() {
     this.stop();
+    this.renewed += 1;
     this.move(this.first);
   }
 
