@@ -367,7 +367,8 @@ function stopsTo({ minimum, step, whole, log }, most) {
   if (log) {
     const low = Math.log10(minimum);
     for (let k = 0; 10 ** (low + k * step) < most * (1 - 1e-9); k++) {
-      found.push(Math.max(Number((10 ** (low + k * step)).toPrecision(3)), minimum));
+      const value = Math.max(Number((10 ** (low + k * step)).toPrecision(3)), minimum);
+      if (value < most) found.push(value); // rounded it may be the end, or past it
     }
   } else if ((most - minimum) / step <= FEW) {
     for (let k = 0; minimum + k * step < most - 1e-9 * step; k++) {

@@ -17,6 +17,12 @@ TRAIN = {"forecast_explorer", "length_explorer", "shuffle_explorer", "word_order
 """Their models are trained when they are first shown."""
 
 
+def but_long(names, explorer_of=str):
+    """Parameters; those whose panels train models only in `make test-panels`."""
+    marks = {name: [pytest.mark.long] * (explorer_of(name) in TRAIN) for name in names}
+    return [pytest.param(name, marks=marks[name]) for name in names]
+
+
 @pytest.fixture(scope="session")
 def chromium():
     path = find_chromium()

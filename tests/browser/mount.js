@@ -1,13 +1,6 @@
 // Put into an empty page: a panel, and a model that stands where JupyterLab would put its own.
 async ([source, css, state, kernel]) => {
-  const read = (value) => {
-    if (value?.$bytes !== undefined) {
-      return new DataView(Uint8Array.from(atob(value.$bytes), (c) => c.charCodeAt(0)).buffer);
-    }
-    if (Array.isArray(value)) return value.map(read);
-    if (value === null || typeof value !== "object") return value;
-    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, read(part)]));
-  };
+  const read = READ;
   const data = { ...read(state), layout: { comm_live: kernel } };
   const [heard, unsaved] = [{}, {}];
   const changed = (name) => (heard[`change:${name}`] ?? []).forEach((hear) => hear());

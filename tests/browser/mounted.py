@@ -22,7 +22,16 @@ HTML = """<!doctype html><meta charset="utf-8"><title>A panel</title>
     --jp-content-font-color1: #eee; --jp-border-color2: #666 }
 </style><div class="posenc-room"><div id="place"></div></div>"""
 
-MOUNT = Path(__file__).with_name("mount.js").read_text(encoding="utf-8")
+# What `plain` has made of bytes, back to what a message would bring.
+READ = """function read(value) {
+  if (value?.$bytes !== undefined) {
+    return new DataView(Uint8Array.from(atob(value.$bytes), (c) => c.charCodeAt(0)).buffer);
+  }
+  if (Array.isArray(value)) return value.map(read);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, read(part)]));
+}"""
+MOUNT = Path(__file__).with_name("mount.js").read_text(encoding="utf-8").replace("READ", READ)
 STATE = "declared palettes settings picture pinned heatmaps lecture message answered".split()
 
 

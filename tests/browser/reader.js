@@ -113,6 +113,7 @@
       await frame();
       await frame();
       const now = { ...look(root), settings };
+      now.kept = now.panes.map(kept);
       now.misfits = misfits(root);
       now.refused = / is (refused|not drawn)/.test(now.message);
       now.trouble = trouble(root.declared.controls, now, before, wanted);
@@ -135,11 +136,11 @@
     if (!before) return "";
     if (refused) {
       if (!same(settings, before.settings)) return "the kernel's settings changed under a refusal";
-      return same(panes.map(kept), before.panes.map(kept)) ? "" : "the picture changed under a refusal";
+      return same(now.kept, before.kept) ? "" : "the picture changed under a refusal";
     }
     if (wanted && shows[wanted[0]] !== wanted[1]) return `${wanted[0]} shows ${shows[wanted[0]]}, not ${wanted[1]}`;
     if (!same(settings, before.settings)) return same(panes, before.panes) ? "the picture did not change" : "";
-    return same(panes.map(kept), before.panes.map(kept)) ? "" : "the picture changed, the settings did not";
+    return same(now.kept, before.kept) ? "" : "the picture changed, the settings did not";
   };
 
   window.reader = { look, misfits, settled, ask };

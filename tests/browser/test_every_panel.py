@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.browser.conftest import EXPLORERS, FULL, TRAIN
+from tests.browser.conftest import EXPLORERS, FULL, but_long
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ BAD = ("abc", "nan", "inf", "1e300", "-7", "1,2,3", "")
 ROLES = {"slider": "slider", "choice": "combobox", "toggle": "checkbox", "text": "textbox"}
 KINDS = tuple(ROLES)
 
-ALL = [pytest.param(n, marks=pytest.mark.long if n in TRAIN else ()) for n in EXPLORERS]
+ALL = but_long(EXPLORERS)
 
 
 @pytest.fixture(scope="module", params=ALL)
