@@ -4,6 +4,20 @@
 // at the focused element alone: the row around it would not do.
 const keepKeys = (part) => part.setAttribute("data-lm-suppress-shortcuts", "true");
 
+// Writing is done with Enter, for which JupyterLab's page reports no change, or by leaving the field.
+function whenDone(field, act) {
+  let written = false;
+  const done = () => {
+    if (written) act();
+    written = false;
+  };
+  field.addEventListener("input", () => (written = true));
+  field.addEventListener("change", done);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) done();
+  });
+}
+
 let lastId = 0;
 
 class ControlRow {
@@ -43,7 +57,7 @@ class ControlRow {
     this.field.inputMode = "decimal";
     this.field.autocomplete = "off";
     this.field.setAttribute("aria-label", `${control.label}: type a number`);
-    this.field.addEventListener("change", () => {
+    whenDone(this.field, () => {
       machine.stop();
       machine.typed(control, this.field.value);
     });
@@ -79,7 +93,7 @@ class ControlRow {
       this.main.setAttribute("aria-invalid", String(!fine && done));
     };
     this.main.addEventListener("input", () => write(false));
-    this.main.addEventListener("change", () => write(true));
+    whenDone(this.main, () => write(true));
   }
 
   // Show where the panel stands. A text that is being written, or was refused, is left alone.

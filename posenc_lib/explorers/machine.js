@@ -112,8 +112,8 @@ class Machine {
   settle() {
     const { wanted, changes, shortened = "" } = this;
     this.changes = {};
-    this.shortened = "";
     if (!this.compute) return this.ask(wanted);
+    this.shortened = "";
     try {
       this.computed = IN_PAGE[this.compute](wanted, this.data);
     } catch (refused) {
@@ -144,7 +144,11 @@ class Machine {
     const { asked } = this;
     this.asked = null;
     if (this.wanted && !same(this.wanted, asked)) this.ask(this.wanted);
-    else this.wanted = null;
+    else {
+      this.wanted = null;
+      if (this.shortened && !this.model.get("message")) this.say(this.shortened);
+      this.shortened = "";
+    }
     this.redraw();
   }
 

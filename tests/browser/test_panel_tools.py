@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from posenc_lib import explorers
-from posenc_lib.explorers.panel import Panel, Slider
+from posenc_lib.explorers.panel import Panel, Slider, UpTo
 from posenc_lib.explorers.pinned import difference
 from posenc_lib.plots.views import Curves
 
@@ -128,6 +128,19 @@ def test_what_is_typed_is_taken_exactly_or_refused(mounted, simple):
         at.write("1,2,3")
         assert "at = '1,2,3' is refused: it must be a number from 0 to 20,000" in panel.settle()["message"]
         assert (at.value, simple.at) == (2.25, 2.25)
+
+
+def test_a_slider_whose_range_shrinks_goes_to_its_end_and_says_so(mounted):
+    controls = [Slider("slope", 5, 1, 8), Slider("at", 4, 0, 7, upto=UpTo("slope", plus=-1))]
+    panel = Panel(title="A line", controls=controls, compute=line)
+    with mounted(panel) as shown:
+        assert shown.controls["at"].press("End")["settings"]["at"] == 4
+        seen = shown.controls["slope"].put(3)
+        assert seen["message"] == "at went to 2, where it ends with slope = 3."
+        assert panel.settings == {"slope": 3, "at": 2}
+        assert shown.controls["at"].put(1)["message"] == ""
+        shown.controls["at"].write("3")
+        assert "it must be a whole number from 0 to 2" in shown.settle()["message"]
 
 
 def test_a_picture_that_cannot_be_drawn_leaves_the_last_one(mounted, simple):
