@@ -90,7 +90,7 @@ IN_KERNEL = Design(
     start="panel.start = {start}",
     value="panel.start",
     selector=".posenc-panel",
-    drawn=".posenc-views[data-drawn]",
+    drawn=".posenc-panel[data-drawn]",
     wanted=True,
 )
 IN_PAGE = replace(

@@ -49,6 +49,7 @@ class Live:
     selector: str
     wanted: bool  # the page says which value a picture shows
     start: int = 0
+    moves: int = 0
     sent: list[int] = field(default_factory=list)
 
     @property
@@ -62,14 +63,21 @@ class Live:
         self.visit.show_cell(self.cell)
         root = self.visit.cell(self.cell).locator(self.selector).first
         root.wait_for()
+        root.evaluate("root => root.querySelectorAll('details').forEach((d) => { d.open = true; })")
         self.slider.scroll_into_view_if_needed()
         root.evaluate(STOPWATCH)
         return taken
 
     @property
     def slider(self) -> Locator:
-        rows = self.visit.cell(self.cell).locator(".widget-slider", has_text=SLIDER)
-        return rows.locator(".noUi-handle")
+        rows = self.visit.cell(self.cell).locator(".widget-slider, .posenc-control", has_text=SLIDER)
+        return rows.locator(".noUi-handle, .posenc-range")
+
+    @property
+    def stands(self) -> int:
+        """Where the slider stands."""
+        said = [self.slider.get_attribute(f"aria-value{what}") for what in ("now", "text")]
+        return int(float((said[0] or said[1]).replace(",", "")))
 
     def ask(self, expression: str, code: str = "") -> object:
         """A value from the kernel; `code` runs first."""
@@ -86,25 +94,31 @@ class Live:
         """Put the panel into a state from the kernel, then take the slider in hand."""
         self.ask("None", code)
         self.settle()
-        self.start = int(self.slider.get_attribute("aria-valuenow").split(".")[0])
+        self.start, self.moves = self.stands, 0
         self.slider.focus()
 
     def move(self) -> dict:
         """One key, until its picture is drawn: ms to the message sent, answered and drawn."""
-        self.start += 1
+        way = 1 if self.moves % 20 < 10 else -1  # to and fro, where a key is a step of 1
+        self.moves += 1
+        self.start += way
         self.page.evaluate("want => stopwatch.next(want)", self.start if self.wanted else None)
-        self.page.keyboard.press("ArrowRight")
+        self.page.keyboard.press("ArrowRight" if way > 0 else "ArrowLeft")
         deadline = f"new Promise((_, no) => setTimeout(() => no('no new picture'), {MOVE_MS}))"
         return self.page.evaluate(f"() => Promise.race([stopwatch.result, {deadline}])")
 
     def drag(self, seconds: float) -> Drag:
         """Pull the handle to and fro, then let go somewhere else."""
         mouse, page = self.page.mouse, self.page
-        handle = self.slider.bounding_box()
-        track = self.slider.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]")
-        box = track.bounding_box()
-        y = handle["y"] + handle["height"] / 2
-        mouse.move(handle["x"] + handle["width"] / 2, y)
+        box = self.slider.bounding_box()
+        if self.slider.get_attribute("max") is None:  # a handle of ipywidgets, on its track
+            track = self.slider.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]")
+            handle, box = box["x"] + box["width"] / 2, track.bounding_box()
+        else:
+            share = self.slider.evaluate("range => range.value / range.max")
+            handle = box["x"] + 12 + share * (box["width"] - 24)
+        y = box["y"] + box["height"] / 2
+        mouse.move(handle, y)
         mouse.down()
         page.evaluate(
             "() => { stopwatch.frames = []; stopwatch.hand = []; stopwatch.released = 0; }"
@@ -135,8 +149,7 @@ class Live:
 
     def in_step(self) -> bool:
         """Whether the slider, the kernel and the picture stand at the same value."""
-        stands = int(self.slider.get_attribute("aria-valuenow").split(".")[0])
-        values = {stands, self.ask(self.value)}
+        values = {self.stands, self.ask(self.value)}
         if self.wanted:
             values.add(self.page.evaluate("() => stopwatch.shows()"))
         return len(values) == 1
@@ -147,10 +160,10 @@ class Live:
 
     def corner(self) -> float:
         """The value in the first cell of the heat map, as the panel reads it out."""
-        pane = self.visit.cell(self.cell).locator(".posenc-pane").first
-        pane.locator("canvas.posenc-canvas").focus()
+        panel = self.visit.cell(self.cell).locator(".posenc-panel")
+        panel.locator("canvas.posenc-canvas").first.focus()
         self.page.keyboard.press("ArrowRight")
-        line = pane.locator(".posenc-readout").filter(has_text=": ")
+        line = panel.locator(".posenc-readout").filter(has_text=": ")
         said = line.inner_text()
         self.page.keyboard.press("Escape")
         self.slider.focus()

@@ -1,7 +1,6 @@
 // Put into the page of a live panel: notes when each new picture was drawn, and what it shows.
 // Nothing here is slower than a look at the clock, so it may stay on.
 (root) => {
-  root = root.querySelector(".posenc-views") ?? root;
   const watch = { frames: [], hand: [], asked: 0, sent: 0, heard: [], released: 0 };
 
   const note = (shows) => {
@@ -24,8 +23,8 @@
     return null;
   };
 
-  if (root.matches(".posenc-views")) {
-    // canvas.js counts a picture in the frame in which it has drawn it
+  if (root.matches(".posenc-panel")) {
+    // surface.js counts a picture in the frame in which it has drawn it
     new MutationObserver(() => note(start())).observe(root, { attributes: true, attributeFilter: ["data-drawn"] });
   } else {
     let last = root.querySelector("img")?.src;
@@ -68,6 +67,6 @@
   // What is on the screen now, exactly.
   watch.pixels = () =>
     [...root.querySelectorAll("canvas.posenc-canvas, img")].map((e) => e.src ?? e.toDataURL());
-  watch.shows = () => (root.matches(".posenc-views") ? start() : null);
+  watch.shows = () => (root.matches(".posenc-panel") ? start() : null);
   window.stopwatch = watch;
 }

@@ -9,6 +9,20 @@ const icon = (path) =>
 const PLAY = icon("M2 1 11 6 2 11Z");
 const PAUSE = icon("M2 1h3v10h-3zM7 1h3v10h-3z");
 
+// Writing is done with Enter, for which JupyterLab's page reports no change, or by leaving the field.
+function whenDone(field, act) {
+  let written = false;
+  const done = () => {
+    if (written) act();
+    written = false;
+  };
+  field.addEventListener("input", () => (written = true));
+  field.addEventListener("change", done);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) done();
+  });
+}
+
 let lastId = 0;
 
 class ControlRow {
@@ -48,7 +62,7 @@ class ControlRow {
     this.field.inputMode = "decimal";
     this.field.autocomplete = "off";
     this.field.setAttribute("aria-label", `${control.label}: type a number`);
-    this.field.addEventListener("change", () => {
+    whenDone(this.field, () => {
       machine.stop();
       machine.typed(control, this.field.value);
     });
@@ -84,10 +98,10 @@ class ControlRow {
       this.main.setAttribute("aria-invalid", String(!fine && done));
     };
     this.main.addEventListener("input", () => write(false));
-    this.main.addEventListener("change", () => write(true));
+    whenDone(this.main, () => write(true));
   }
 
-  // Show where the panel stands. A text that is being written is left alone.
+  // Show where the panel stands. A text that is being written, or was refused, is left alone.
   update() {
     const { machine, control, main } = this;
     const value = machine.shown[control.name];
@@ -99,7 +113,11 @@ class ControlRow {
       main.selectedIndex = control.options.findIndex((option) => option[1] === value);
     } else if (control.kind === "text") {
       const writing = document.activeElement === main || main.getRootNode().activeElement === main;
-      if (!writing && main.getAttribute("aria-invalid") !== "true") main.value = value;
+      const renewed = this.renewed !== machine.renewed;
+      this.renewed = machine.renewed;
+      if (!renewed && (writing || main.getAttribute("aria-invalid") === "true")) return;
+      main.value = value;
+      main.setAttribute("aria-invalid", "false");
     } else this.updateSlider(value, idle);
   }
 

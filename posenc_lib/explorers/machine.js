@@ -32,6 +32,7 @@ class Machine {
     this.surfaces = new Set();
     this.named = new Map(this.controls.map((control) => [control.name, control]));
     this.turn = 0; // wishes sent to the kernel
+    this.renewed = 0; // times that all settings came anew: from code, or by a reset
     this.movedAt = -Infinity;
     this.adopt();
   }
@@ -65,6 +66,7 @@ class Machine {
     const { values, count } = this.model.get("settings");
     this.values = values;
     this.count = count;
+    this.renewed += 1;
     this.computed = null;
     this.wanted = null;
     this.asked = null;
@@ -117,8 +119,8 @@ class Machine {
   settle() {
     const { wanted, changes, shortened = "" } = this;
     this.changes = {};
-    this.shortened = "";
     if (!this.compute) return this.ask(wanted);
+    this.shortened = "";
     try {
       this.computed = IN_PAGE[this.compute](wanted, this.data);
     } catch (refused) {
@@ -149,7 +151,11 @@ class Machine {
     const { asked } = this;
     this.asked = null;
     if (this.wanted && !same(this.wanted, asked)) this.ask(this.wanted);
-    else this.wanted = null;
+    else {
+      this.wanted = null;
+      if (this.shortened && !this.model.get("message")) this.say(this.shortened);
+      this.shortened = "";
+    }
     this.redraw();
   }
 
@@ -205,6 +211,7 @@ class Machine {
 
   reset() {
     this.stop();
+    this.renewed += 1;
     this.move(this.first);
   }
 
@@ -377,7 +384,8 @@ function stopsTo({ minimum, step, whole, log }, most) {
   if (log) {
     const low = Math.log10(minimum);
     for (let k = 0; 10 ** (low + k * step) < most * (1 - 1e-9); k++) {
-      found.push(Math.max(Number((10 ** (low + k * step)).toPrecision(3)), minimum));
+      const value = Math.max(Number((10 ** (low + k * step)).toPrecision(3)), minimum);
+      if (value < most) found.push(value); // rounded it may be the end, or past it
     }
   } else if ((most - minimum) / step <= FEW) {
     for (let k = 0; minimum + k * step < most - 1e-9 * step; k++) {

@@ -62,6 +62,7 @@ function difference(live, pinned) {
   }
   const made = new HeatmapView({
     ...live.sent,
+    values: undefined, // the live ones
     alt: `Heat map of ${live.name}, live minus pinned: ${rows} x ${columns}.`,
     codes,
     bytes: 2,

@@ -1,7 +1,7 @@
 // A panel in the page: its head, its controls, its buttons and its pictures.
 // Nothing is fetched. One picture is drawn a frame, the newest, into canvases that are kept.
 
-const HINT = "Point at a picture, tap it, or use the arrow keys, to read values.";
+const HINT = "Point, tap or use the arrow keys to read a value."; // one line in a narrow notebook
 const NO_KERNEL = "This panel computes in the kernel, and none is running: run the set-up cell at the top, then the cell of this panel.";
 const NEVER_A_KERNEL = "This panel stands still, because it computes in the kernel and this page has none: open the notebook in JupyterLab to move it.";
 const THEMES = { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-name", "data-jp-theme-light", "data-vscode-theme-kind"] };

@@ -1,26 +1,26 @@
-"""One JupyterLab and one browser for all browser tests, and one page with every panel."""
+"""One browser for all browser tests, one JupyterLab for those that need it."""
 
 import os
 from contextlib import contextmanager
+from functools import cache
 
 import pytest
 
 from posenc_lib import explorers
-from tests.browser.lab import (
-    find_chromium,
-    running_app,
-    running_browser,
-    running_lab,
-    visiting,
-    visiting_next,
-)
-from tests.browser.reader import Reader
+from tests.browser.lab import find_chromium, running_app, running_browser, running_lab, visiting_next
+from tests.browser.mounted import mounting
 
+FULL = os.environ.get("POSENC_SWEEP") == "full"
+"""`make test-panels` moves everything; `make test` one or two of a kind."""
 EXPLORERS = [name for name in explorers.__all__ if name.endswith("_explorer")]
-EVERY = "every_panel.ipynb"
-FEW = ("relative_explorer", "attention_explorer")
-"""One computed in the page, one in the kernel, and every kind of control: what all panels have in
-common is tested on these by `make test`; `make test-panels` takes every panel."""
+TRAIN = {"forecast_explorer", "length_explorer", "shuffle_explorer", "word_order_explorer"}
+"""Their models are trained when they are first shown."""
+
+
+def but_long(names, explorer_of=str):
+    """Parameters; those whose panels train models only in `make test-panels`."""
+    marks = {name: [pytest.mark.long] * (explorer_of(name) in TRAIN) for name in names}
+    return [pytest.param(name, marks=marks[name]) for name in names]
 
 
 @pytest.fixture(scope="session")
@@ -68,28 +68,17 @@ def opened(lab, app):
     return opening
 
 
+@cache
+def made(explorer):
+    """The panel of an explorer; it is made once."""
+    return getattr(explorers, explorer)()
+
+
 @pytest.fixture(scope="session")
-def every_panel(lab, browser):
-    """The visit of a notebook with one panel of each explorer, a cell each, not yet run."""
-    cells = [f"explorers.{name}()" for name in EXPLORERS]
-    lab.write(EVERY, ["from posenc_lib import explorers", *cells])
-    with visiting(browser, lab, EVERY) as visit:
-        visit.run_cell(0)
-        yield visit
+def mounted(browser):
+    """A way to show a panel, or that of an explorer, in an empty page."""
 
+    def mounting_one(panel, *size, **options):
+        return mounting(browser, made(panel) if isinstance(panel, str) else panel, *size, **options)
 
-def few_first(name):
-    return pytest.param(name, marks=() if name in FEW else pytest.mark.long)
-
-
-@pytest.fixture(params=map(few_first, EXPLORERS))
-def panel(every_panel, request):
-    """Each panel in turn, as it stood at first; afterwards nothing has failed."""
-    every_panel.page.bring_to_front()
-    cell = 1 + EXPLORERS.index(request.param)
-    if not every_panel.cells()[cell]["outputs"]:
-        every_panel.run_cell(cell)
-    panel = Reader(every_panel, cell)
-    panel.reset()
-    yield panel
-    every_panel.check()
+    return mounting_one

@@ -178,20 +178,14 @@ def serving(command: list[str], home: Path, lab: Lab, **environment: str) -> Ite
 @contextmanager
 def running_browser(width: int = 1280, height: int = 900) -> Iterator[BrowserContext]:
     """Chromium with a fresh profile that goes when the browser goes."""
-    with (
-        tempfile.TemporaryDirectory(prefix="posenc-browser-") as profile,
-        sync_playwright() as play,
-    ):
-        context = play.chromium.launch_persistent_context(
-            profile,
-            executable_path=find_chromium(),
-            args=[f"--{flag}" for flag in FLAGS],
-            viewport={"width": width, "height": height},
+    with sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=find_chromium(), args=[f"--{flag}" for flag in FLAGS]
         )
         try:
-            yield context
+            yield browser.new_context(viewport={"width": width, "height": height})
         finally:
-            context.close()
+            browser.close()
 
 
 @dataclass

@@ -1,6 +1,8 @@
 // Put into a page with panels: what a reader sees of one, and whether what it shows holds together.
 () => {
-  const pause = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const shown = (element) => element.checkVisibility() && element.getClientRects().length > 0;
 
   // A sum over all pixels that any changed pixel changes.
   const sum = (canvas) => {
@@ -16,74 +18,66 @@
     return blank ? "blank" : `${canvas.width}x${canvas.height}:${a}:${b}`;
   };
 
-  const shown = (element) => element.checkVisibility() && element.getClientRects().length > 0;
+  const number = (text) => Number(text.replaceAll(",", "").replaceAll("\u2212", "-"));
 
-  // One control: its kind, and what it shows.
-  const read = (place) => {
-    const [field, select, box] = ["input[type=text]", "select", "input[type=checkbox]"].map((name) =>
-      place.querySelector(name),
-    );
-    const handle = place.querySelector(".noUi-handle");
-    if (handle) return { kind: "slider", shows: field.value };
-    // ipywidgets writes the spaces of an option so that none is lost
-    if (select) return { kind: "choice", shows: select.selectedOptions[0].text.replaceAll("\u00a0", " ") };
-    if (box) return { kind: "toggle", shows: box.checked };
-    return { kind: "text", shows: field.value };
+  // What a control shows, as a setting.
+  const read = (row, { kind, options }) => {
+    const part = row.querySelector({ slider: ".posenc-number", choice: "select" }[kind] ?? "input");
+    if (kind === "slider") return number(part.value);
+    if (kind === "choice") return options[part.selectedIndex][1];
+    return kind === "toggle" ? part.checked : part.value;
   };
-
-  const places = (root) => [...root.querySelector(".posenc-controls").children];
 
   const look = (root) => {
     const panes = [...root.querySelectorAll(".posenc-pane")].map((pane) => {
       const canvas = pane.querySelector(".posenc-canvas");
       const words = [...pane.querySelectorAll("figcaption, .posenc-legend")].map((e) => e.innerText);
-      const { role, ariaLabel } = { role: canvas.getAttribute("role"), ariaLabel: canvas.ariaLabel };
-      return { pixels: sum(canvas), words, role, label: ariaLabel };
+      return { pixels: sum(canvas), words, role: canvas.getAttribute("role"), label: canvas.ariaLabel };
     });
+    const rows = root.declared.controls.map((control) => [
+      control, root.querySelector(`.posenc-control[data-name="${control.name}"]`),
+    ]);
     return {
       panes,
+      drawn: Number(root.dataset.drawn),
       message: root.querySelector(".posenc-message").innerText.trim(),
-      shows: places(root).map((place) => read(place).shows),
-      grips: places(root).map((place) => place.querySelector(".noUi-origin")?.style.transform ?? null),
-      stands: places(root).map((place) => place.querySelector(".noUi-handle")?.ariaValueNow ?? null),
+      readout: root.querySelector(".posenc-readout:not(.posenc-hint)")?.innerText ?? "",
+      shows: Object.fromEntries(rows.map(([control, row]) => [control.name, read(row, control)])),
+      idle: rows.filter(([, row]) => row.querySelector(":disabled:not(button)")).map(([c]) => c.name),
     };
   };
 
   // What does not fit: a list of sentences.
   const misfits = (root) => {
     const found = [];
-    const outer = root.closest(".jp-OutputArea-output, .jp-Cell").getBoundingClientRect();
+    const outer = root.closest(".jp-OutputArea-output, .jp-Cell, body").getBoundingClientRect();
     const ratio = window.devicePixelRatio;
     const note = (element, what) =>
       found.push(`${element.className || element.tagName} "${element.textContent.slice(0, 30)}" ${what}`);
     for (const element of root.querySelectorAll("*")) {
-      if (!shown(element) || element.closest("select, svg")) continue;
+      if (!shown(element) || element.closest("option, svg")) continue;
       const box = element.getBoundingClientRect();
-      // the half of a slider's handle and its shadow stand out of the track, not out of the cell
       if (box.right > outer.right + 1 || box.left < outer.left - 1) note(element, "is wider than its cell");
       if (element.matches("label, button, figcaption, .posenc-legend, .posenc-readout, .posenc-message, strong")) {
         if (element.scrollWidth > element.clientWidth + 1 && element.clientWidth) note(element, "is cut off");
       }
     }
-    for (const field of root.querySelectorAll(".widget-slider + .widget-text input, select")) {
+    for (const field of root.querySelectorAll(".posenc-number, select")) {
+      if (!shown(field)) continue;
       const style = getComputedStyle(field);
-      const arrow = field.matches("select") ? 16 : 0; // ipywidgets draws it over the right end
-      const room = field.clientWidth - parseFloat(style.paddingLeft) - Math.max(parseFloat(style.paddingRight), arrow);
+      const arrow = field.matches("select") ? 16 : 0;
+      const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - arrow;
       const text = field.matches("select") ? field.selectedOptions[0].text : field.value;
       if (wide(text, style) > room + 1) note(field, `has ${Math.round(room)} px for "${text}"`);
     }
     if (root.scrollWidth > root.clientWidth + 1) note(root, "scrolls sideways");
     for (const canvas of root.querySelectorAll("canvas")) {
-      const stage = canvas.parentElement.getBoundingClientRect();
-      const fits =
-        Math.abs(canvas.width - stage.width * ratio) <= 1 && Math.abs(canvas.height - stage.height * ratio) <= 1;
-      if (!fits) {
+      const [stage, box] = [canvas.parentElement, canvas].map((e) => e.getBoundingClientRect());
+      const off = (a, b) => Math.abs(a - b) > 1;
+      if (off(canvas.width, stage.width * ratio) || off(canvas.height, stage.height * ratio)) {
         note(canvas, `has ${canvas.width} x ${canvas.height} pixels for ${stage.width} x ${stage.height} at ${ratio}`);
       }
-      const box = canvas.getBoundingClientRect();
-      if (Math.abs(box.width - stage.width) > 1 || Math.abs(box.height - stage.height) > 1) {
-        note(canvas, "is not as large as its pane");
-      }
+      if (off(box.width, stage.width) || off(box.height, stage.height)) note(canvas, "is not as large as its pane");
     }
     return found;
   };
@@ -95,6 +89,7 @@
     return pen.measureText(text).width;
   };
 
+  // A value from the kernel of the open notebook.
   const ask = async (code, expression) => {
     const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
     const future = kernel.requestExecute({
@@ -107,56 +102,46 @@
     return answer.data["application/json"];
   };
 
-  const number = (text) => Number(text.replaceAll(",", "").replaceAll("\u2212", "-").trim());
-  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
-
-  // The names of the controls whose setting in the kernel is not what the page shows.
-  const differing = (settings, shows) =>
-    settings.filter(([, value], i) =>
-      typeof value === "number" ? number(String(shows[i])) !== value : shows[i] !== value,
-    ).map(([name]) => name);
-
   // Wait until the panel stands still and holds together: a new picture where a setting is new and
   // the old one where none is, or the old picture under a sentence that says why.
   // Returns what is seen then; `trouble` says what is wrong if that did not come in time.
-  const settled = async (root, expression, before, wanted, patience) => {
+  const settled = async (root, model, before, wanted, patience) => {
     const deadline = performance.now() + patience;
     for (;;) {
       // the kernel answers after all that was sent to it before, and after its answers to that
-      const settings = await ask("", expression);
-      await pause();
+      const settings = await (model ? ask("", `_settings(${JSON.stringify(model)})`) : posencKernel({}));
+      await frame();
+      await frame();
       const now = { ...look(root), settings };
-      now.different = differing(settings, now.shows);
+      now.kept = now.panes.map(kept);
       now.misfits = misfits(root);
-      now.trouble = trouble(now, before, wanted);
+      now.refused = / is (refused|not drawn)/.test(now.message);
+      now.trouble = trouble(root.declared.controls, now, before, wanted);
       if (!now.trouble || performance.now() > deadline) return now;
       await new Promise((done) => setTimeout(done, 30)); // the kernel may want the processor
     }
   };
 
-  const trouble = (now, before, wanted) => {
-    if (now.panes.some(({ pixels }) => pixels === "empty" || pixels === "blank")) return "a picture is blank";
-    if (!before) return now.message || !now.different.length ? "" : `the page differs from the kernel in ${now.different}`;
-    const kept = same(now.panes, before.panes);
-    const [place, text, names] = wanted ?? [];
-    if (now.message) {
-      const still = same(now.grips, before.grips) && same(now.shows, before.shows);
-      if (now.message === before.message && !still) return "nothing was said about the new value";
-      if (text !== undefined && text !== null && names && !now.message.includes(text)) return `the message does not name ${text}`;
-      if (!same(now.settings, before.settings)) return "the kernel's settings changed under a refusal";
-      return kept ? "" : "the last good picture went away under a refusal";
+  // Of curves the words: where they stood before a hand began to move stays in the picture.
+  const kept = ({ pixels, words, label }) => [words, label, label?.startsWith("Heat map") && pixels];
+
+  const trouble = (controls, now, before, wanted) => {
+    const { settings, shows, refused, panes } = now;
+    if (panes.some(({ pixels }) => pixels === "empty" || pixels === "blank")) return "a picture is blank";
+    for (const { name, kind } of controls) {
+      const [here, there] = [shows[name], settings[name]];
+      const agree = kind === "slider" ? Math.abs(here - there) <= 1e-11 * Math.abs(there) : here === there;
+      if (!agree && !(refused && kind === "text")) return `${name} shows ${here}, the kernel has ${there}`;
     }
-    if (now.different.length) return `the page differs from the kernel in ${now.different}`;
-    if (text !== undefined && text !== null && String(now.shows[place]) !== text) {
-      return `the control shows ${now.shows[place]}, not ${text}`;
+    if (!before) return "";
+    if (refused) {
+      if (!same(settings, before.settings)) return "the kernel's settings changed under a refusal";
+      return same(now.kept, before.kept) ? "" : "the picture changed under a refusal";
     }
-    // from a refused value the hand may go back to the one that is drawn
-    if (!before.message && same(now.settings, before.settings) && !same(now.grips, before.grips)) {
-      return "the slider moved, the settings did not";
-    }
-    if (same(now.settings, before.settings)) return kept ? "" : "the picture changed, the settings did not";
-    return kept ? "the settings changed, the picture did not" : "";
+    if (wanted && shows[wanted[0]] !== wanted[1]) return `${wanted[0]} shows ${shows[wanted[0]]}, not ${wanted[1]}`;
+    if (!same(settings, before.settings)) return same(panes, before.panes) ? "the picture did not change" : "";
+    return same(now.kept, before.kept) ? "" : "the picture changed, the settings did not";
   };
 
-  window.reader = { look, read, places, misfits, settled, ask };
+  window.reader = { look, misfits, settled, ask };
 }

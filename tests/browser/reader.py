@@ -1,122 +1,118 @@
 """A panel as a reader has it: what the page shows of it, and hands on its controls."""
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Locator, Page
+
+from posenc_lib.explorers.controls import UpTo
 from tests.browser.lab import Visit
 from tools.notebooks import WIDGET_VIEW
 
 READER = Path(__file__).with_name("reader.js").read_text(encoding="utf-8")
 PATIENCE_MS = 20_000
 
-# Settings as the controls show them: a drop-down by the text of its option. A panel is found by the
-# id under which its cell displays it, so that panels without a name are found too.
+# A panel is found by the id under which its cell displays it, so that one without a name is found.
 KERNEL = """
 def _panel(model):
     import ipywidgets
-    return ipywidgets.widgets.widget._instances[model]
+    canvas = ipywidgets.widgets.widget._instances[model]
+    return canvas._msg_callbacks.callbacks[0].__self__
 
-def _shown(model):
+def _settings(model):
     import IPython
-    panel, shown = _panel(model), []
-    for name, value in panel.settings.items():
-        control = panel.controls[name]
-        if hasattr(control, "options"):
-            value = next(text for text, option in control.options if option == value)
-        shown.append([name, value])
-    return IPython.display.JSON(shown)
+    return IPython.display.JSON(_panel(model).settings)
+
+def _declared(model):
+    import IPython
+    declared = _panel(model).canvas.declared
+    return IPython.display.JSON({name: declared[name] for name in declared if name != "data"})
 """
 
-POINTS = """([handle, base, share]) => {
-  const [grip, track] = [handle, base].map((part) => part.getBoundingClientRect());
-  return [grip.x + grip.width / 2, track.x + share * track.width, track.y + track.height / 2];
-}"""
 
-
-@dataclass
 class Reader:
-    """The panel that a cell (from 0) of the open notebook shows."""
+    """A panel in a page: what it declares, what is seen of it, and a hand for each control."""
 
-    visit: Visit
-    cell: int
-    nth: int = 0  # among the panels of the cell
-    seen: dict[str, Any] = field(default_factory=dict)
+    model: str | None = None  # the id of its widget, where a kernel of its own has it
 
-    def __post_init__(self) -> None:
-        self.locator = self.visit.cell(self.cell).locator(".posenc-panel").nth(self.nth)
-        self.show()
+    def __init__(self, page: Page, locator: Locator, declared: dict[str, Any]) -> None:
+        self.page, self.locator, self.declared = page, locator, declared
+        self.seen: dict[str, Any] = {}
+        self.open()
+        self.controls = {control["name"]: Hand(self, control) for control in declared["controls"]}
+
+    def open(self) -> None:
+        """Wait until it is drawn, open what is folded, and look."""
+        self.locator.and_(self.page.locator("[data-drawn]")).wait_for()
         self.root = self.locator.element_handle()
         self.page.evaluate(READER)
-        self.visit.ask("None", KERNEL)
+        self.root.evaluate("(root, declared) => { root.declared = declared; }", self.declared)
+        self.root.evaluate("root => { root.querySelector('details').open = true; }")
         self.look()
-        kinds = self.page.evaluate(
-            "root => reader.places(root).map(place => reader.read(place).kind)", self.root
-        )
-        names = [name for name, _ in self.seen["settings"]]
-        self.controls = {
-            name: Hand(self, place, name, kind)
-            for place, (name, kind) in enumerate(zip(names, kinds, strict=True))
-        }
-
-    @property
-    def page(self):
-        return self.visit.page
-
-    def show(self) -> None:
-        """Bring the panel into view: JupyterLab draws only what is near it."""
-        self.visit.show_cell(self.cell)
-        self.locator.locator("canvas.posenc-canvas").first.wait_for()
-        self.locator.scroll_into_view_if_needed()
 
     @property
     def title(self) -> str:
-        return self.locator.locator("strong").first.inner_text()
+        return self.declared["title"]
 
     @property
-    def settings(self) -> dict:
-        """What the kernel says, a drop-down's value as its text."""
-        return dict(self.seen["settings"])
+    def settings(self) -> dict[str, Any]:
+        """What the kernel says."""
+        return self.seen["settings"]
 
-    def reset(self) -> None:
-        """The settings that it stood at first, from code."""
-        self.visit.ask("None", f"_panel({self.model!r}).reset()")
-        self.look()
+    def button(self, name: str) -> Locator:
+        return self.locator.get_by_role("button", name=name, exact=True)
 
-    @cached_property
-    def model(self) -> str:
-        """The id under which the cell displays the panel."""
-        shown = [o.get("data", {}) for o in self.visit.cells()[self.cell]["outputs"]]
-        return [data[WIDGET_VIEW]["model_id"] for data in shown if WIDGET_VIEW in data][self.nth]
-
-    def settle(self, place: int = 0, text: str | None = None, *, named: bool = True) -> dict:
+    def settle(self, wanted: tuple[str, Any] | None = None) -> dict[str, Any]:
         """Wait until the last act was followed or refused; what is seen then.
 
-        `text` is what the control at this place should show now, if it is known; with `named`, a
-        refusal has to say it.
+        `wanted`: a control and what it shows, unless that was refused.
         """
-        return self.look(self.seen, None if text is None else [place, text, named])
+        return self.look(self.seen, wanted)
 
-    def look(self, before: dict | None = None, wanted: list | None = None) -> dict:
+    def look(self, before: dict | None = None, wanted: tuple | None = None) -> dict[str, Any]:
         """Wait until page and kernel agree, whatever was before."""
         self.seen = self.page.evaluate(
-            "async ([root, expression, before, wanted, patience]) =>"
-            " await reader.settled(root, expression, before, wanted, patience)",
-            [self.root, f"_shown({self.model!r})", before, wanted, PATIENCE_MS],
+            "given => reader.settled(...given)",
+            [self.root, self.model, before, wanted, PATIENCE_MS],
         )
-        assert not self.seen["trouble"], f"{self.seen['trouble']}: {self.seen['shows']}"
+        assert not self.seen["trouble"], f"{self.title}: {self.seen['trouble']}"
         assert not self.seen["misfits"], self.seen["misfits"]
         return self.seen
 
+    def reset(self) -> None:
+        """The settings that it stood at first, from code."""
+        raise NotImplementedError
+
+
+class InLab(Reader):
+    """The panel that a cell (from 0) of the open notebook shows; `nth` among those of the cell."""
+
+    def __init__(self, visit: Visit, cell: int, nth: int = 0) -> None:
+        self.visit, self.cell = visit, cell
+        shown = [output.get("data", {}) for output in visit.cells()[cell]["outputs"]]
+        views = [data[WIDGET_VIEW] for data in shown if WIDGET_VIEW in data]
+        self.model = views[nth]["model_id"]
+        visit.ask("None", KERNEL)
+        visit.page.evaluate(READER)
+        visit.show_cell(cell)  # JupyterLab draws only what is near the view
+        declared = visit.page.evaluate("e => reader.ask('', e)", f"_declared({self.model!r})")
+        super().__init__(visit.page, visit.cell(cell).locator(".posenc-panel").nth(nth), declared)
+
+    def open(self) -> None:
+        self.visit.show_cell(self.cell)
+        super().open()
+        self.locator.scroll_into_view_if_needed()
+
+    def reset(self) -> None:
+        self.visit.ask("None", f"_panel({self.model!r}).reset()")
+        self.look()
+
 
 PARTS = {
-    "slider": (".noUi-handle", ".noUi-base", "input[type=text]"),
-    "choice": ("select",),
-    "toggle": ("input[type=checkbox]",),
-    "text": ("input[type=text]",),
-}
+    "slider": ".posenc-range", "choice": "select", "toggle": "input", "text": "input"
+}  # fmt: skip
 
 
 @dataclass
@@ -124,130 +120,101 @@ class Hand:
     """A hand on one control."""
 
     reader: Reader
-    place: int
-    name: str
-    kind: str  # slider, choice, toggle or text
+    declared: dict[str, Any]
 
     def __post_init__(self) -> None:
-        parts = PARTS[self.kind]
-        self.box = self.reader.locator.locator(".posenc-controls > *").nth(self.place)
-        self.elements = [self.box.locator(part).element_handle() for part in parts]
-        self.base = self.elements.pop(1) if self.kind == "slider" else None
+        self.name, self.kind = self.declared["name"], self.declared["kind"]
+        self.row = self.reader.locator.locator(f".posenc-control[data-name='{self.name}']")
+        self.main = self.row.locator(PARTS[self.kind])
+        self.field = self.row.locator(".posenc-number") if self.kind == "slider" else self.main
 
     @property
-    def page(self):
+    def page(self) -> Page:
         return self.reader.page
 
     @property
-    def shows(self) -> Any:
-        return self.reader.seen["shows"][self.place]
+    def value(self) -> Any:
+        """What it shows, as a setting."""
+        return self.reader.seen["shows"][self.name]
 
     @property
-    def value(self) -> float:
-        """Where the slider stands: by itself for whole numbers, else by the field beside it."""
-        stands = self.reader.seen["stands"][self.place]
-        return number(stands if self.allowed[-1] else self.shows)
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest value of a slider, as the other controls stand."""
+        low, most = self.declared["minimum"], self.declared["maximum"]
+        if "upto" in self.declared:
+            most = min(most, UpTo(*self.declared["upto"]).end(self.reader.seen["shows"]))
+            if self.declared["whole"]:
+                most = low + (most - low) // self.declared["step"] * self.declared["step"]
+        return low, max(low, most)
 
-    @property
-    def label(self) -> str:
-        """The text beside the control."""
-        return self.box.locator("label:visible").first.inner_text().strip()
+    def free(self) -> None:
+        """Set the control without which this one has no effect."""
+        name, values = self.declared.get("needs", (None, None))
+        if name and self.reader.seen["shows"][name] not in values:
+            self.reader.controls[name].free()
+            self.reader.controls[name].put(values[0])
 
-    def press(self, key: str) -> dict:
-        """Press a key on the control."""
-        self.elements[0].focus()
-        self.page.keyboard.press(key)
+    def press(self, key: str) -> dict[str, Any]:
+        self.main.press(key)
         return self.reader.settle()
-
-    def type(self, text: str) -> dict:
-        """Type into the field, then Enter."""
-        self.write(text)
-        return self.reader.settle(self.place, text)
 
     def write(self, text: str) -> None:
-        """The same, without waiting."""
-        self.elements[-1].evaluate("field => { field.focus(); field.select(); }")
-        if text:
-            self.page.keyboard.insert_text(text)
+        """Type into the field, then Enter; without waiting."""
+        self.field.fill(text)
+        self.field.press("Enter")
+
+    def put(self, value: Any) -> dict[str, Any]:
+        """Set it by hand: type, choose or click."""
+        if self.kind == "choice":
+            at = [option for _, option in self.declared["options"]].index(value)
+            self.main.select_option(index=at)
+        elif self.kind == "toggle":
+            self.main.set_checked(value)
         else:
-            self.page.keyboard.press("Delete")
-        self.page.keyboard.press("Enter")
+            self.write(str(value))
+        return self.reader.settle((self.name, value))
 
-    def drag(self, share: float, held: bool = True) -> dict:
+    def drag(self, share: float, held: bool = True) -> dict[str, Any]:
         """Pull the slider's handle to this share of the track, or only click there."""
-        handle, x, y = self._points(share)
-        self.page.mouse.move(handle if held else x, y)
+        self.main.scroll_into_view_if_needed()
+        box, stood = self.main.bounding_box(), self._share()
+        at = [box["x"] + 12 + part * (box["width"] - 24) for part in (stood, share)]
+        y = box["y"] + box["height"] / 2
+        self.page.mouse.move(at[0] if held else at[1], y)
         self.page.mouse.down()
-        self.page.mouse.move(x, y)
+        self.page.mouse.move(at[1], y)
         self.page.mouse.up()
-        return self._let_go(x)
-
-    def _points(self, share: float) -> tuple[float, float, float]:
-        """Where the handle is; the point at this share of the track, across and down."""
-        # the handle glides to where it was set, and takes no click on its way; where frames are
-        # slow it glides on after its class has gone
-        self.page.wait_for_function(
-            "base => !base.parentElement.classList.contains('noUi-state-tap')"
-            " && !base.getAnimations({ subtree: true }).length",
-            arg=self.base,
-        )
-        return self.page.evaluate(POINTS, [self.elements[0], self.base, share])
-
-    def _let_go(self, x: float) -> dict:
+        self.page.mouse.move(2, 2)
         seen = self.reader.settle()
-        if seen["message"]:
-            return seen
-        low, high, step = self.allowed
-        handle, left, _ = self._points(0)
-        near = max(6.0, self._points(step / (high - low))[1] - left)
-        assert abs(handle - x) <= near, f"{self.name} did not follow the hand to {x}: {handle}"
+        near = 2 / (box["width"] - 24) + 0.5 / int(self.main.get_attribute("max"))
+        assert seen["refused"] or abs(self._share() - share) <= near, f"{self.name} did not follow"
         return seen
 
-    def choose(self, text: str) -> dict:
-        self.elements[0].select_option(label=text)
-        return self.reader.settle(self.place, text, named=False)
+    def _share(self) -> float:
+        return self.main.evaluate("range => range.value / Math.max(range.max, 1)")
 
-    def toggle(self) -> dict:
-        self.elements[0].click()
-        return self.reader.settle()
-
-    def change(self) -> dict:
-        """Another value: the next one, or the one before at the end."""
-        if self.kind == "slider":
-            low, _, step = self.allowed
-            stood = self.value
-            near = stood - (step or stood / 10)
-            return self.type(as_field(near if near >= low else stood + step))
+    def others(self) -> list[Any]:
+        """Values that it might take besides the present one, the likeliest first."""
         if self.kind == "choice":
-            at = self.options.index(self.shows)
-            return self.choose(self.options[at + 1 if at + 1 < len(self.options) else 0])
-        return self.toggle() if self.kind == "toggle" else self.type(f"now {self.shows}")
+            at = self.options.index(self.value)
+            return self.options[at + 1 :] + self.options[:at]
+        if self.kind == "toggle":
+            return [not self.value]
+        if self.kind == "text":
+            words = self.value.split()
+            return [" ".join(some) for some in (["now", *words[1:]], words[::-1], ["so", *words[2:]])]
+        (low, high), step = self.ends, self.declared["step"]
+        near = [self.value - step, self.value + step] if self.declared["whole"] else []
+        near = near or [float(f"{self.value * factor:.3g}") for factor in (0.9, 1.1)]
+        return [v for v in (*near, low, high) if low <= v <= high and v != self.value]
+
+    def change(self) -> dict[str, Any]:
+        """Another value that is drawn."""
+        for value in self.others():
+            if not self.put(value)["refused"]:
+                return self.reader.seen
+        raise AssertionError(f"{self.reader.title}: {self.name} takes no other value")
 
     @cached_property
-    def options(self) -> list[str]:
-        return self.elements[0].evaluate(
-            "e => [...e.options].map(option => option.text.replaceAll('\\u00a0', ' '))"
-        )
-
-    @cached_property
-    def allowed(self) -> tuple[float, float, float]:
-        """Lowest, highest and step, as the field's tip says; step 0 for real numbers."""
-        tip = self.elements[-1].evaluate("e => e.closest('[title]').title || e.title")
-        found = re.search(
-            r"a (whole )?number from ([\d.,]+) to ([\d.,]+)(?: in steps of (\d+))?", tip
-        )
-        assert found, f"the tip does not say what is allowed: {tip}"
-        whole, low, high, step = found.groups()
-        low, high = (float(part.replace(",", "")) for part in (low, high))
-        return low, high, float(step or bool(whole))
-
-
-def as_field(value: float) -> str:
-    """As a field writes a number of up to three digits, or a whole one."""
-    value = value if value == int(value) else float(f"{value:.3g}")
-    return f"{int(value):,}" if value == int(value) else f"{value:.3g}"
-
-
-def number(text: str) -> float:
-    """The number that a field shows."""
-    return float(text.replace(",", "").replace("\u2212", "-"))
+    def options(self) -> list[Any]:
+        return [value for _, value in self.declared["options"]]

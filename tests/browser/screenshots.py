@@ -55,7 +55,7 @@ def photograph_panel(visit: Visit, folder: Path) -> None:
         for size in ("-large", ""):  # run_all has made it large
             visit.show_cell(1)
             panel = visit.cell(1).locator(".posenc-panel")
-            panel.locator(".posenc-views[data-drawn]").wait_for()
+            panel.and_(visit.page.locator("[data-drawn]")).wait_for()
             visit.page.wait_for_timeout(
                 800
             )  # the style sheet of another theme comes a little later

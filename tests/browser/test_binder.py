@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from tests.browser.lab import HOST, ROOT, Lab, lab_arguments, serving, visiting
-from tests.browser.reader import Reader
+from tests.browser.reader import InLab
 from tools.binder_check import clone
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -53,7 +53,7 @@ def test_the_badge_opens_a_notebook_whose_panel_moves(image, browser):
         visit.run_all()
         assert visit.page.url.startswith(f"{image.url}/lab")
         assert visit.not_run() == []
-        panels = [Reader(visit, cell) for cell in visit.panel_cells()]
+        panels = [InLab(visit, cell) for cell in visit.panel_cells()]
         assert panels
         for panel in panels:
             before = panel.seen["panes"]

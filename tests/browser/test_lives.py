@@ -3,89 +3,85 @@
 import pytest
 
 from tests.browser.lab import visiting
-from tests.browser.reader import Reader
+from tests.browser.reader import InLab
 
 pytestmark = pytest.mark.browser
 
-IMPORT = "from IPython.display import display\nfrom posenc_lib import explorers"
-SEEN = ("settings", "shows", "stands", "panes", "message")
+IMPORT = """from IPython.display import display
+from posenc_lib.explorers import relative_explorer, sinusoidal_explorer
+from posenc_lib.explorers.sinusoidal import in_kernel"""
+SEEN = ("settings", "shows", "kept", "message")
+
+
+def seen(panel):
+    return {what: panel.seen[what] for what in SEEN}
 
 
 def test_a_panel_says_when_its_kernel_has_gone_and_lives_again(opened):
-    cells = [IMPORT, "explorers.attention_explorer()", "explorers.relative_explorer()"]
-    with opened("restart.ipynb", cells) as visit:
+    with opened("restart.ipynb", [IMPORT, "in_kernel()", "relative_explorer()"]) as visit:
         visit.run_all()
-        panels = [Reader(visit, cell) for cell in (1, 2)]
-        fresh = [panel.seen for panel in panels]
-        for panel, name in zip(panels, ("dim", "queries"), strict=True):
-            panel.controls[name].press("PageUp")
+        panels = [InLab(visit, cell) for cell in (1, 2)]
+        fresh = [seen(panel) for panel in panels]
+        for panel in panels:
+            panel.controls["length"].press("PageUp")
             panel.controls["length"].write("0")  # a message that must not outlive the kernel
             panel.locator.locator(".posenc-message", has_text="length").wait_for()
-        said = panels[0].locator.get_by_text("These controls need a running kernel")
-        pin = panels[0].locator.get_by_role("button", name="Pin", exact=True)
-        assert said.count() == 0 and pin.is_enabled()
+        kernel, page = panels
+        said = kernel.locator.get_by_text("and none is running")
+        assert said.count() == 0 and kernel.button("Pin").is_enabled()
         visit.page.evaluate(f"() => {visit.panel}.sessionContext.session.kernel.restart()")
         said.wait_for()
-        assert not pin.is_enabled()
+        assert kernel.button("Pin").is_disabled() and page.button("Pin").is_enabled()
         visit.run_all()
         for cell, old, before in zip((1, 2), panels, fresh, strict=True):
-            again = Reader(visit, cell)
-            assert again.model != old.model
-            assert {what: again.seen[what] for what in SEEN} == {w: before[w] for w in SEEN}
+            again = InLab(visit, cell)
+            assert again.model != old.model and seen(again) == before
             assert visit.cell(cell).locator(".posenc-panel").count() == 1, "an old one is there"
             assert not again.controls["length"].press("ArrowLeft")["message"]
-            assert again.settings != dict(before["settings"])
+            assert again.settings != before["settings"]
 
 
-IN_PAGE, IN_KERNEL = (
-    pytest.param("sinusoidal_explorer", marks=pytest.mark.long),
-    "attention_explorer",
+@pytest.mark.parametrize(
+    "explorer", [pytest.param("sinusoidal_explorer", marks=pytest.mark.long), "in_kernel"]
 )
-
-
-@pytest.mark.parametrize("explorer", [IN_PAGE, IN_KERNEL])
 def test_copies_stay_in_step_and_other_panels_do_not(opened, explorer):
-    make = f"panel, other = (explorers.{explorer}() for _ in range(2))"
+    make = f"panel, other = ({explorer}(dim=16, length=30) for _ in range(2))"
     cells = [IMPORT, f"{make}\ndisplay(panel, panel, other)", "panel"]
     with opened("copies.ipynb", cells) as visit:
         visit.run_all()
-        one, two, other = (Reader(visit, 1, nth) for nth in range(3))
+        one, two, other = (InLab(visit, 1, nth) for nth in range(3))
         assert one.model == two.model != other.model
-        stood = {what: other.seen[what] for what in SEEN}
+        stood = seen(other)
 
         one.controls["dim"].press("PageUp")
         in_step(one, two)
-        two.controls["length"].type("9")
+        two.controls["length"].put(9)
         in_step(two, one)
         two.controls["length"].write("0")  # refused in both
         two.locator.locator(".posenc-message", has_text="length").wait_for()
         in_step(two, one)
-        one.controls["length"].type("12")
+        one.controls["length"].put(12)
         in_step(one, two)
         other.look()
-        assert {what: other.seen[what] for what in SEEN} == stood, "a panel moved with another"
+        assert seen(other) == stood, "a panel moved with another"
 
         # the cell with two of its views is closed, and the third lives
-        moved = one.seen
-        kept = Reader(visit, 2)
+        moved, kept = one.seen, InLab(visit, 2)
         visit.page.evaluate(f"() => {{ {visit.panel}.content.activeCellIndex = 1; }}")
         visit.press("notebook:delete-cell")
         visit.page.wait_for_function("root => !root.isConnected", arg=one.root)
-        kept.cell, kept.locator = 1, visit.cell(1).locator(".posenc-panel")
         kept.look()
-        assert kept.settings == dict(moved["settings"])
-        kept.visit.ask("None", "panel.length = 13")
-        kept.look()
-        assert kept.settings["length"] == 13 and kept.seen["panes"] != moved["panes"]
-        kept.controls["length"].press("ArrowRight")
-        assert kept.settings["length"] == 14
+        assert kept.settings == moved["settings"]
+        visit.ask("None", "panel.length = 13")
+        assert kept.look()["kept"] != moved["kept"] and kept.settings["length"] == 13
+        kept.root.query_selector("[data-name=length] .posenc-range").press("ArrowRight")
+        assert kept.settle()["settings"]["length"] == 14
 
 
-def in_step(moved: Reader, copy: Reader) -> None:
+def in_step(moved, copy):
     moved.look()
     copy.look()
-    for what in SEEN:
-        assert copy.seen[what] == moved.seen[what], what
+    assert seen(copy) == seen(moved)
 
 
 def reload(visit):
@@ -101,25 +97,22 @@ def close_and_open(visit):
 @pytest.mark.parametrize("again", [reload, pytest.param(close_and_open, marks=pytest.mark.long)])
 def test_a_panel_comes_back_where_its_kernel_has_stayed(lab, browser, again):
     """The saved notebook holds a panel by the id of its widget, and the kernel still has it."""
-    panels = {1: ("relative", "queries", "PageUp"), 2: ("sinusoidal", "start", "ArrowRight")}
-    lab.write("stays.ipynb", [IMPORT, *(f"explorers.{p[0]}_explorer()" for p in panels.values())])
+    lab.write("stays.ipynb", [IMPORT, "in_kernel()", "relative_explorer()"])
     with visiting(browser, lab, "stays.ipynb") as visit:
         visit.run_all()
-        left = {}
-        for cell, (_, name, key) in panels.items():
-            left[cell] = panel = Reader(visit, cell)
-            panel.controls[name].press(key)
-            panel.controls["length"].type("33")
+        left = [InLab(visit, cell) for cell in (1, 2)]
+        for panel in left:
+            panel.controls["length"].press("PageUp")
+            panel.controls["length"].put(33)
         visit.press("docmanager:save")
         again(visit)
         visit.wait_until_idle()
-        for cell, (_, name, key) in panels.items():
-            panel, before = Reader(visit, cell), left[cell]
-            assert panel.model == before.model
-            assert panel.seen["settings"] == before.seen["settings"]
-            assert panel.seen["panes"] == before.seen["panes"]
-            moved = panel.controls[name].press(key)
-            assert moved["settings"] != before.seen["settings"]
-            assert panel.settings["length"] == 33
+        for cell, old in zip((1, 2), left, strict=True):
+            panel = InLab(visit, cell)
+            assert panel.model == old.model
+            assert [panel.seen[what] for what in ("settings", "kept")] == [
+                old.seen[what] for what in ("settings", "kept")
+            ]
+            assert panel.controls["length"].press("ArrowRight")["settings"]["length"] == 34
         assert visit.page.locator(".posenc-panel").count() <= 2
         visit.check()

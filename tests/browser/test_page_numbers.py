@@ -1,57 +1,52 @@
 """Panels computed in the page: every number, limit and word is the one of the library."""
 
+import base64
+import difflib
+import re
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from posenc_lib import explorers
 from posenc_lib.explorers.canvas import Canvas, encoded
-from posenc_lib.explorers.controls import listed, shown
+from posenc_lib.explorers.controls import UpTo
 from posenc_lib.explorers.page import IN_PAGE
 from posenc_lib.plots.views import number
+from tests.browser.conftest import EXPLORERS, FULL, TRAIN, but_long, made
+from tests.browser.mounted import READ, plain
 
 pytestmark = pytest.mark.browser
 
-MODULE = """async (source) => {
-  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  window.page = await import(url);
-}"""
-PARTS = "IN_PAGE, PagePanel, read, shown, number, listed, general, allowed"
+EXAMPLES = 300 if FULL else 30
+MODULE = f"""async (source) => {{
+  const page = await import(URL.createObjectURL(new Blob([source], {{ type: "text/javascript" }})));
+  window.page = {{ ...page, read: {READ} }};
+}}"""
+PARTS = "IN_PAGE, Refused, number, shown, general, parsed, allowed, endOf, stopsOf"
 
-# Arrays as lists; the bytes that the kernel would send as bytes.
-VIEWS = """([compute, settings, data]) => {
-  const draws = data.draws && { ...data.draws };
-  for (const name of ["queries", "rows"]) {
-    if (draws) draws[name] = new DataView(Float32Array.from(draws[name]).buffer);
+# Views with their arrays as bytes, or the words in which the page refuses them.
+VIEWS = """([compute, settings]) => {
+  const text = (bytes) => {
+    let found = "";
+    for (let i = 0; i < bytes.length; i += 8192) found += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    return btoa(found);
+  };
+  const plain = (value) => ArrayBuffer.isView(value)
+    ? { kind: value.constructor.name, bytes: text(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)) }
+    : value;
+  try {
+    const views = page.IN_PAGE[compute](settings, page.data);
+    return views.map((view) => Object.fromEntries(Object.entries(view).map(([k, v]) => [k, plain(v)])));
+  } catch (error) {
+    if (!(error instanceof page.Refused)) throw error;
+    return error.message;
   }
-  const views = page.IN_PAGE[compute](settings, { ...data, draws });
-  const plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value) : value);
-  return views.map((view) =>
-    Object.fromEntries(Object.entries(view).map(([name, value]) => [name, plain(value)])),
-  );
 }"""
 
-SINUSOIDAL = [
-    {},
-    {"dim": 30, "length": 61, "base": 12_345.678, "start": 77},
-    {"dim": 2, "length": 2},
-    {"dim": 2, "length": 512, "base": 2.0},
-    {"dim": 512, "length": 512, "start": 100_000},
-    {"dim": 510, "length": 3, "base": 1_000_000.0},
-    {"dim": 6, "length": 129, "base": 129.0, "start": 4_096},
-]
-RELATIVE = [
-    {},
-    {"length": 90, "queries": 5, "offset": 3, "clip": 9, "dim": 6, "head": 3},
-    {"length": 1, "queries": 1, "clip": 0, "dim": 2},
-    {"length": 128, "queries": 128, "offset": 128, "clip": 64, "dim": 128, "same_query": False},
-    {"length": 3, "queries": 2, "offset": 100, "clip": 1, "head": 7},
-    {"length": 2, "queries": 70, "clip": 30, "dim": 16, "same_query": False, "head": 5},
-]
-FORMS = [value for _, value in explorers.relative_explorer().controls["form"].options]
-CASES = [("sinusoidal", settings, i) for i, settings in enumerate(SINUSOIDAL)]
-CASES += [("relative", {"form": f} | size, i) for f in FORMS for i, size in enumerate(RELATIVE)]
-FEW = 2
-"""Of each the first are compared by `make test`, all by `make test-panels`."""
+
+def explorer_of(compute):
+    return difflib.get_close_matches(f"{compute}_explorer", EXPLORERS, 1)[0]
 
 
 @pytest.fixture(scope="module")
@@ -63,57 +58,108 @@ def page(browser):
     page.close()
 
 
-def decoded(view):
-    """The numbers of a view that was made for sending, whichever side made it."""
-    if view["kind"] == "heatmap":
-        codes = np.asarray(view["codes"], float)
-        none = codes == (255 if view["bytes"] == 1 else 65_535)
-        return np.where(none, np.nan, view["low"] + view["step"] * codes)
-    return np.concatenate([np.asarray(view["x"], float), np.asarray(view["ys"], float)])
+@st.composite
+def drawn(draw, controls):
+    """Settings that each control allows; together they may be refused."""
+    found = {}
+    for control in sorted(controls, key=lambda control: "upto" in control):
+        if control["kind"] == "slider":
+            low, most = control["minimum"], control["maximum"]
+            if "upto" in control:
+                most = max(low, min(most, UpTo(*control["upto"]).end(found)))
+            if control["whole"]:
+                step = control["step"]
+                value = st.integers(0, int((most - low) // step)).map(lambda n, s=step, l=low: l + s * n)
+            elif control["log"]:
+                share = st.floats(0, 1)
+                value = share.map(lambda s, l=low, m=most: min(max(l * (m / l) ** s, l), m))
+            else:
+                value = st.floats(low, most)
+        elif control["kind"] == "choice":
+            value = st.sampled_from([value for _, value in control["options"]])
+        elif control["kind"] == "toggle":
+            value = st.booleans()
+        else:
+            words = st.sampled_from([*control["value"].split(), "the", "a", "7", "Ω", "don't"])
+            value = st.lists(words, min_size=1, max_size=14).map(" ".join)
+            value = value.filter(lambda text, most=control["maximum"]: len(text) <= most)
+        found[control["name"]] = draw(value)
+    return {control["name"]: found[control["name"]] for control in controls}
 
 
-def as_lists(view):
-    """The message of the kernel as the page's own function gives it."""
-    sent = encoded(view)
-    if sent["kind"] == "heatmap":
-        kind = np.uint8 if sent["bytes"] == 1 else np.uint16
-        return sent | {"codes": np.frombuffer(sent["codes"], kind)}
-    x, ys = np.frombuffer(sent["x"]), np.frombuffer(sent["ys"], np.float32)
-    return sent | {"x": x, "ys": ys}
+def array(sent):
+    return np.frombuffer(base64.b64decode(sent["bytes"]), sent["kind"].removesuffix("Array").lower())
 
 
-@pytest.mark.parametrize(
-    "compute, settings",
-    [pytest.param(*case, marks=[pytest.mark.long] * (i >= FEW)) for *case, i in CASES],
-)
-def test_the_page_computes_what_the_library_computes(page, compute, settings):
-    panel = getattr(explorers, f"{compute}_explorer")(**settings)
-    assert panel.canvas.page["compute"] == compute
-    data = dict(panel.canvas.page["data"])
-    if "draws" in data:
-        bytes_of = ("queries", "rows")
-        draws = {k: v for k, v in data["draws"].items() if k not in bytes_of}
-        numbers = {k: np.frombuffer(data["draws"][k], np.float32).tolist() for k in bytes_of}
-        data["draws"] = draws | numbers
-    made = page.evaluate(VIEWS, [compute, panel.settings, data])
-    assert len(made) == len(panel.views)
-    for there, view in zip(made, panel.views, strict=True):
-        here = as_lists(view)
-        assert there.keys() == here.keys()
-        # A number may fall on the other side of a rounding: one step of what is sent.
-        step = here.get("step", 0.0)
-        np.testing.assert_allclose(decoded(there), decoded(here), rtol=3e-7, atol=3e-7 + step)
-        for name in here.keys() - {"codes", "x", "ys", "low", "step", "limits"}:
-            expected = here[name]
-            assert there[name] == (list(expected) if isinstance(expected, tuple) else expected)
-        np.testing.assert_allclose(there["limits"], here["limits"], rtol=1e-6)
-        for name in here.keys() & {"low", "step"}:
-            assert there[name] == pytest.approx(here[name], rel=1e-6)
+def words(value):
+    """A sentence without its numbers, and its numbers: the third digit may be rounded otherwise."""
+    found = re.split(r"(-?\d[\d,]*\.?\d*(?:e[+-]\d+)?)", value)
+    return found[::2], [float(part.replace(",", "")) for part in found[1::2]]
 
 
-def test_the_page_has_the_functions_that_python_knows_and_all_are_tested(page):
-    assert page.evaluate("Object.keys(page.IN_PAGE)") == list(IN_PAGE)
-    assert {compute for compute, *_ in CASES} == set(IN_PAGE)
+def compare(there, view, rtol):
+    """A view of the page and the library's."""
+    here = encoded(view)
+    assert there.keys() - {"values"} == here.keys()
+    if "values" in there:  # exact beside the whole numbers that are drawn
+        exact, codes = array(there["values"]), array(there["codes"]).astype(float)
+        codes[codes == (255 if there["bytes"] == 1 else 65_535)] = np.nan
+        close(exact, view.values.ravel(), rtol)
+        step = there["step"]
+        np.testing.assert_allclose(there["low"] + step * codes, exact, rtol=0, atol=0.51 * step)
+    for name in here.keys() - {"codes", "low", "step"}:
+        one, other = there[name], here[name]
+        if isinstance(other, bytes):
+            one = array(one)
+            close(one, np.frombuffer(other, one.dtype), rtol)
+        elif name == "limits":
+            close(one, other, rtol)
+        elif name == "alt" and one != other:
+            assert words(one)[0] == words(other)[0]
+            np.testing.assert_allclose(words(one)[1], words(other)[1], rtol=5e-3)
+        else:
+            assert one == plain(other), name
+
+
+def close(there, here, rtol):
+    here = np.asarray(here, float)
+    scale = float(np.nanmax(np.abs(here), initial=0.0))
+    np.testing.assert_allclose(np.asarray(there, float), here, rtol=rtol, atol=rtol * scale)
+
+
+@pytest.mark.parametrize("compute", but_long(IN_PAGE, explorer_of))
+def test_the_page_computes_what_the_library_computes(page, compute):
+    """At settings drawn from all that the controls allow, ends included, and at the first ones."""
+    panel = made(explorer_of(compute))
+    declared = panel.canvas.declared
+    assert declared["compute"] == compute
+    page.evaluate("data => { page.data = page.read(data); }", plain(declared["data"]))
+    controls = [c | {"value": declared["first"][c["name"]]} for c in declared["controls"]]
+    rtol = 1e-5 if declared["explorer"] in TRAIN else 1e-6
+    refused = []
+
+    @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(drawn(controls))
+    def at(chosen):
+        made = page.evaluate(VIEWS, [compute, chosen])
+        try:
+            views = panel.views_at(**chosen)
+        except ValueError as error:
+            refused.append(chosen)
+            assert made == str(error.__cause__).rstrip("."), chosen
+            return
+        assert not isinstance(made, str), f"the page alone refuses {chosen}: {made}"
+        for there, view in zip(made, views, strict=True):
+            compare(there, view, rtol)
+
+    at.hypothesis.inner_test(declared["first"])
+    at()
+    assert len(refused) < EXAMPLES / 2, "hardly anything was drawn"
+
+
+def test_the_page_has_the_functions_that_python_knows(page):
+    assert sorted(page.evaluate("Object.keys(page.IN_PAGE)")) == sorted(IN_PAGE)
 
 
 NUMBERS = [
@@ -122,31 +168,45 @@ NUMBERS = [
 ]  # fmt: skip
 
 
-def test_numbers_and_settings_are_written_alike(page):
+def test_numbers_are_written_alike(page):
     write = "all => all.map(v => [page.number(v), page.shown(v), page.general(v, 4, true)])"
-    expected = [[number(value), shown(value), f"{value:,.4g}"] for value in NUMBERS]
+    expected = [[number(value), f"{value:,.12g}", f"{value:,.4g}"] for value in NUMBERS]
     assert page.evaluate(write, NUMBERS) == expected
-    settings = {"dim": 64, "base": 12_345.678, "form": "T5 causal", "same_query": True, "x": False}
-    assert page.evaluate("s => page.listed(s)", settings) == listed(settings)
 
 
-def test_a_slider_means_the_same_here_and_there(page):
-    panel = explorers.sinusoidal_explorer()
-    controls = {control["name"]: control for control in panel.canvas.page["controls"]}
-    base = panel._declared["base"]
-    for present in (10_000.0, 12_345.0, 2.0, 1e6, 3.0):
-        for moved in (2.0, 2.1, 12_345.0, 12_600.0, 1e6, 999_999.0, 500.0):
-            on_step = base._nearest(moved)[0]  # where the handle can stand
-            values = [moved, on_step, on_step * (1 + 1e-7)]
-            read = "([c, all, p]) => all.map(v => page.read(c, v, p))"
-            there = page.evaluate(read, [controls["base"], values, present])
-            assert there == [base.read(value, present) for value in values], (moved, present)
-    for name in ("dim", "base", "start"):
-        for value in (2, 3, 64, 512, 513, 514, 64.5, 0, -2):
-            try:
-                panel._declared[name].checked(value)
-                fine = True
-            except (TypeError, ValueError):
-                fine = False
-            there = page.evaluate("([c, v]) => page.allowed(c, v)", [controls[name], value])
-            assert there == fine, (name, value)
+TYPED = {
+    "0,5": 0.5, "12,345": 12345, "1,2,3": None, "1,234.5": 1234.5, " 7 ": 7, "\u22122": -2, "+3": 3,
+    ".5": 0.5, "5.": 5, "1e3": 1000, "1,234,567": 1234567, "0x10": None, "1.2.3": None, "": None,
+    "Infinity": None, "-": None, "1 000": None, "1,23": 1.23, "12,3456": 12.3456, "1e": None,
+}  # fmt: skip
+
+
+def test_a_typed_number_is_read_as_it_is_meant(page):
+    read = "all => all.map(text => { const v = page.parsed(text); return v === v ? v : null; })"
+    assert page.evaluate(read, list(TYPED)) == list(TYPED.values())
+
+
+@pytest.mark.parametrize("explorer", but_long(EXPLORERS))
+def test_a_slider_allows_the_same_here_and_there(page, explorer):
+    """Its end as the others stand; every place of its handle is allowed, nothing past its ends."""
+    panel = made(explorer)
+    for control in panel.controls.values():
+        declared = control.declared()
+        if declared["kind"] != "slider":
+            continue
+        read = "([c, s, v]) => [page.endOf(c, s), page.stopsOf(c, s), v.map(x => page.allowed(c, x, s))]"
+        low, most, step = control.minimum, control.end(panel.settings), control.step
+        values = [low, most, low - 1, most + 1, low + step, low + 0.5, (low + most) / 2]
+        end, stops, fine = page.evaluate(read, [declared, panel.settings, values])
+        assert end == most and stops[0] == low and stops[-1] == most and len(stops) < 1500
+        assert stops == sorted(set(stops)) and [control.checked(value) for value in stops] == stops
+        assert fine == [takes(control, value) and value <= most for value in values]
+
+
+def takes(control, value):
+    whole = control.whole and float(value).is_integer()
+    try:
+        control.checked(int(value) if whole else value)
+    except (TypeError, ValueError):
+        return False
+    return True

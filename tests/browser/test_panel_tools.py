@@ -1,186 +1,163 @@
-"""The buttons of a panel in JupyterLab and Chromium, by click and by keyboard."""
+"""The buttons of a panel, by click and by keyboard."""
 
 import re
+from math import inf
 
 import numpy as np
 import pytest
 
 from posenc_lib import explorers
+from posenc_lib.explorers.panel import Panel, Slider, UpTo
 from posenc_lib.explorers.pinned import difference
+from posenc_lib.plots.views import Curves
 
 pytestmark = pytest.mark.browser
 
-CELLS = [
-    "from posenc_lib import explorers",
-    "panel = explorers.sinusoidal_explorer(dim=16, length=30)\npanel",
-]
-PIXELS = "canvas => canvas.toDataURL()"
-STATE = "(panel.pinned, panel.heatmaps, panel.lecture, panel.settings)"
-SIZES = """e => [...e.querySelectorAll('.posenc-views, .widget-label, .widget-text input, strong')]
+FIRST = {"dim": 16, "length": 30}
+SIZES = """e => [...e.querySelectorAll('.posenc-views, label, input[type=text], strong')]
   .filter(e => e.checkVisibility()).map(e => parseFloat(getComputedStyle(e).fontSize))"""
 MARKED = "e => document.activeElement === e && e.value.slice(e.selectionStart, e.selectionEnd)"
-
-
-class Tools:
-    """The panel of the notebook, its buttons pressed the one way or the other."""
-
-    def __init__(self, visit, keyboard):
-        self.visit, self.page, self.keyboard = visit, visit.page, keyboard
-        self.panel = visit.page.locator(".posenc-panel:visible")
-        self.row = self.panel.locator(".posenc-tools")
-        self.canvas = self.panel.locator("canvas.posenc-canvas").first
-        self.fields = self.panel.locator(".widget-slider + .widget-text input")
-        self.button("Reset").wait_for()
-        visit.wait_until_idle()
-
-    def button(self, name):
-        return self.row.get_by_role("button", name=name, exact=True)
-
-    def press(self, name, key="Enter"):
-        if self.keyboard:
-            self.button(name).focus()
-            self.page.keyboard.press(key)
-        else:
-            self.button(name).click()
-
-    def move(self, key):
-        """Move the slider of the length by a key."""
-        self.panel.locator(".noUi-handle").nth(1).focus()
-        self.page.keyboard.press(key)
-
-    def length_is(self, value):
-        self.page.wait_for_function(
-            "([field, value]) => field.value === value",
-            arg=[self.fields.nth(1).element_handle(), str(value)],
-        )
-        self.visit.wait_until_idle()
-
-    def changes(self, act):
-        """Do something and wait until the first picture has changed; what it was before."""
-        self.page.mouse.move(2, 2)
-        handle, before = self.canvas.element_handle(), self.canvas.evaluate(PIXELS)
-        act()
-        self.page.wait_for_function(
-            f"([canvas, before]) => ({PIXELS})(canvas) !== before", arg=[handle, before]
-        )
-        return before
-
-    def is_on(self, name):
-        return self.button(name).get_attribute("aria-pressed") == "true"
-
-    def state(self):
-        """What the kernel says: pinned settings, heat maps, lecture mode, settings."""
-        self.visit.wait_until_idle()
-        return self.visit.ask(STATE)
+FOCUSED = "() => document.activeElement.textContent"
+CLIPBOARD = {"permissions": ["clipboard-read", "clipboard-write"]}
 
 
 @pytest.fixture
-def visit(lab, browser, opened):
-    browser.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.url)
-    with opened("panel_tools.ipynb", CELLS) as visit:
-        visit.run_all()
-        yield visit
+def panel(mounted):
+    with mounted(explorers.sinusoidal_explorer(**FIRST), **CLIPBOARD) as panel:
+        yield panel
 
 
-@pytest.mark.parametrize("keyboard", [pytest.param(False, marks=pytest.mark.long), True])
-def test_the_tools_of_a_panel(visit, keyboard):
-    tools = Tools(visit, keyboard)
-    focused = "() => document.activeElement.textContent"
-    assert "running kernel" not in tools.panel.inner_text()
-    if keyboard:  # one step of the Tab key from the last control
-        tools.fields.last.focus()
-        visit.page.keyboard.press("Tab")
-        assert visit.page.evaluate(focused) == "Reset"
+def line(slope, at):
+    return [Curves("line", [0, 1], [0, slope * at], "y", "x", "y")]
+
+
+@pytest.fixture
+def simple():
+    """A panel computed in the kernel, with a slider of real numbers."""
+    controls = [Slider("slope", 2, -5, 5), Slider("at", 1.0, 0.0, 20_000.0)]
+    return Panel(title="A line", controls=controls, compute=line)
+
+
+def heat_map(panel):
+    return panel.look()["panes"][0]["pixels"]
+
+
+@pytest.mark.parametrize("key", [None, "Enter", "Space"])
+def test_the_tools_of_a_panel(panel, key):
+    def press(name):
+        panel.button(name).press(key) if key else panel.button(name).click()
+        return heat_map(panel)
 
     # reset
-    first = tools.changes(lambda: tools.move("PageUp"))
-    tools.changes(lambda: tools.press("Reset"))
-    tools.length_is(30)
-    assert tools.canvas.evaluate(PIXELS) == first
-    tools.button("Reset").focus()
-    visit.page.keyboard.press("b")  # JupyterLab's key for a new cell
-    assert len(visit.cells()) == len(CELLS)
-    assert visit.page.evaluate(f"{visit.panel}.content.mode") == "command"  # nor took it Enter
+    first, length = heat_map(panel), panel.controls["length"]
+    length.press("PageUp")
+    assert heat_map(panel) != first == press("Reset") and panel.panel.length == 30
 
     # pin, and what the heat maps show
-    assert not tools.button("Unpin").is_visible() and not tools.button("Difference").is_visible()
-    tools.press("Pin", key="Space")
-    tools.row.get_by_text("Pinned: dim = 16, length = 30").wait_for()
-    legend = tools.panel.locator(".posenc-legend").last
+    assert not panel.button("Unpin").is_visible() and not panel.button("Difference").is_visible()
+    press("Pin")
+    panel.locator.get_by_text("Pinned: dim d = 16, length = 30").wait_for()
+    legend = panel.locator.locator(".posenc-legend").last
     assert legend.inner_text().split("\n")[-1].endswith("(pinned)")
-    tools.changes(lambda: tools.move("PageUp"))
-    live = tools.changes(lambda: tools.press("Difference"))
-    tools.changes(lambda: tools.press("Pinned", key="Space"))
-    tools.changes(lambda: tools.press("Live"))
-    assert tools.canvas.evaluate(PIXELS) == live
-    tools.press("Difference")
-    assert tools.is_on("Difference")
-    pinned, heatmaps, lecture, settings = tools.state()
-    assert pinned == {"dim": 16, "length": 30, "base": 10_000.0, "start": 0}
-    assert (heatmaps, lecture, settings["length"] > 30) == ("difference", False, True)
-    tools.press("Unpin")
-    tools.button("Unpin").wait_for(state="hidden")
-    assert visit.page.evaluate(focused) == "Pin"
-    assert tools.state()[:2] == (None, "live")
-    assert "(pinned)" not in tools.panel.inner_text()
+    length.press("PageUp")
+    live = heat_map(panel)
+    assert press("Difference") not in (live, press("Pinned")) and press("Live") == live
+    press("Difference")
+    assert panel.button("Difference").get_attribute("aria-pressed") == "true"
+    kernel = panel.panel
+    assert kernel.pinned == panel.declared["first"] and kernel.heatmaps == "difference"
+    assert not kernel.lecture and kernel.length > 30
+    press("Unpin")
+    assert panel.page.evaluate(FOCUSED) == "Pin" and not panel.button("Unpin").is_visible()
+    assert (kernel.pinned, kernel.heatmaps) == (None, "live")
+    assert "(pinned)" not in panel.locator.inner_text()
 
     # the line of code, copied, and shown where the page may not copy
-    code = explorers.sinusoidal_explorer(**settings).code
-    tools.press("Copy code")
-    tools.row.get_by_text("Copied.").wait_for()
-    assert visit.page.evaluate("navigator.clipboard.readText()") == code
-    clipboard = "Object.defineProperty(navigator, 'clipboard', { value: undefined, %s: true })"
-    visit.page.evaluate(clipboard % "configurable")
-    tools.press("Copy code")
-    line = tools.row.locator("input")
-    line.wait_for()
-    assert line.evaluate(MARKED) == code
-    visit.page.keyboard.press("b")
-    visit.page.evaluate("() => { delete navigator.clipboard; }")
-    assert len(visit.cells()) == len(CELLS)
+    press("Copy code")
+    panel.locator.get_by_text("Copied.").wait_for()
+    assert panel.page.evaluate("navigator.clipboard.readText()") == kernel.code
+    panel.page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    press("Copy code")
+    shown = panel.locator.locator(".posenc-line")
+    shown.wait_for()
+    assert shown.evaluate(MARKED) == kernel.code
 
     # large text, in the picture and in the controls
-    small = tools.panel.evaluate(SIZES)
-    tools.changes(lambda: tools.press("Large text"))
-    assert tools.is_on("Large text") and tools.state()[2] is True
-    large = tools.panel.evaluate(SIZES)[: len(small)]
-    tools.changes(lambda: tools.press("Large text"))
+    small = panel.locator.evaluate(SIZES)
+    press("Large text")
+    assert panel.button("Large text").get_attribute("aria-pressed") == "true" and kernel.lecture
+    large = panel.locator.evaluate(SIZES)
     assert min(b / a for a, b in zip(small, large, strict=True)) >= 1.5
+    press("Large text")
 
     # from code
-    visit.ask("None", "panel.length = 44\npanel.unpin()\npanel.lecture = True")
-    tools.length_is(44)
-    assert tools.is_on("Large text")
+    panel.code(lambda kernel: kernel.set(length=44))
+    panel.code(lambda kernel: setattr(kernel, "lecture", True))
+    assert length.value == 44
+    assert panel.button("Large text").get_attribute("aria-pressed") == "true"
 
 
-def test_the_page_subtracts_as_the_library_does(visit):
-    tools = Tools(visit, keyboard=True)
-    tools.press("Pin")
-    tools.row.get_by_text("Pinned: ").wait_for()
+def test_the_page_subtracts_as_the_library_does(panel):
+    panel.button("Pin").click()
     moved = {"start": 3, "base": 100.0}  # the same positions, with other numbers in column 2
-    tools.changes(lambda: visit.ask("None", f"panel.set(**{moved})"))
-    tools.changes(lambda: tools.press("Difference"))
-    live, old = (
-        explorers.sinusoidal_explorer(dim=16, length=30, **settings).views[0]
-        for settings in (moved, {})
-    )
+    panel.code(lambda kernel: kernel.set(**moved))
+    panel.button("Difference").click()
+    live, old = (explorers.sinusoidal_explorer(**FIRST, **more).views[0] for more in (moved, {}))
     expected = difference(live, old)
-    readout = tools.panel.locator(".posenc-readout").first
-    tools.canvas.focus()
+    canvas = panel.locator.locator("canvas.posenc-canvas").first
     for key in ("ArrowDown", "ArrowRight", "ArrowRight"):
-        visit.page.keyboard.press(key)
+        canvas.press(key)
     for row in range(30):
         if row:
-            visit.page.keyboard.press("ArrowDown")
-        if 2 < row < 26:  # the last rows have nothing to be compared with
-            continue
-        visit.page.wait_for_function(
-            "([e, text]) => e.textContent.startsWith(text)",
-            arg=[readout.element_handle(), f"position {row + 3}, dimension 2: "],
-        )
-        said = re.findall(r"(?:pinned|live) (−?[\d.]+|none)", readout.inner_text())
+            canvas.press("ArrowDown")
+        readout = panel.look()["readout"]
+        assert readout.startswith(f"position {row + 3}, dimension 2: ")
+        said = re.findall(r"(?:pinned|live) (−?[\d.]+|none)", readout)
         shown = [np.nan if v == "none" else float(v.replace("−", "-")) for v in said]
         both = live.values[row, 2], old.values[row + 3, 2] if row + 3 < 30 else np.nan
-        np.testing.assert_allclose(
-            shown, [expected.values[row, 2], *both], atol=2e-4, err_msg=readout.inner_text()
-        )
+        want = [expected.values[row, 2], *both]
+        np.testing.assert_allclose(shown, want, atol=2e-4, err_msg=readout)
+
+
+def test_what_is_typed_is_taken_exactly_or_refused(mounted, simple):
+    with mounted(simple) as panel:
+        at = panel.controls["at"]
+        for text, value in {"0,5": 0.5, "12,345": 12_345.0, "2.25": 2.25}.items():
+            at.write(text)
+            assert not panel.settle()["message"] and (at.value, simple.at) == (value, value)
+        at.write("1,2,3")
+        assert "at = '1,2,3' is refused: it must be a number from 0 to 20,000" in panel.settle()["message"]
+        assert (at.value, simple.at) == (2.25, 2.25)
+
+
+def test_a_slider_whose_range_shrinks_goes_to_its_end_and_says_so(mounted):
+    controls = [Slider("slope", 5, 1, 8), Slider("at", 4, 0, 7, upto=UpTo("slope", plus=-1))]
+    panel = Panel(title="A line", controls=controls, compute=line)
+    with mounted(panel) as shown:
+        assert shown.controls["at"].press("End")["settings"]["at"] == 4
+        seen = shown.controls["slope"].put(3)
+        assert seen["message"] == "at went to 2, where it ends with slope = 3."
+        assert panel.settings == {"slope": 3, "at": 2}
+        assert shown.controls["at"].put(1)["message"] == ""
+        shown.controls["at"].write("3")
+        assert "it must be a whole number from 0 to 2" in shown.settle()["message"]
+
+
+def test_a_picture_that_cannot_be_drawn_leaves_the_last_one(mounted, simple):
+    """A fault in the reader's own function is said, and the panel lives on."""
+    with mounted(simple) as panel:
+        vars(simple)["_compute"] = lambda slope, at: line(slope if slope < 5 else inf, at)
+        assert panel.controls["slope"].press("End")["refused"] and panel.controls["slope"].value == 2
+        assert not panel.controls["slope"].press("Home")["message"] and simple.slope == -5
+
+
+def test_without_a_kernel_it_says_what_cannot_work(mounted, simple):
+    with mounted(simple, kernel=False) as panel:
+        assert "none is running" in panel.seen["message"]
+        assert panel.seen["idle"] == ["slope", "at"] and panel.button("Reset").is_disabled()
+    with mounted("sinusoidal_explorer", kernel=False) as panel:
+        before = heat_map(panel)
+        panel.controls["length"].main.press("PageUp")
+        panel.page.wait_for_timeout(100)
+        seen = panel.page.evaluate("root => reader.look(root)", panel.root)
+        assert not seen["message"] and seen["panes"][0]["pixels"] != before
