@@ -70,7 +70,9 @@ class Live:
 
     @property
     def slider(self) -> Locator:
-        rows = self.visit.cell(self.cell).locator(".widget-slider, .posenc-control", has_text=SLIDER)
+        rows = self.visit.cell(self.cell).locator(
+            ".widget-slider, .posenc-control", has_text=SLIDER
+        )
         return rows.locator(".noUi-handle, .posenc-range")
 
     @property

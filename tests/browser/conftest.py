@@ -7,7 +7,13 @@ from functools import cache
 import pytest
 
 from posenc_lib import explorers
-from tests.browser.lab import find_chromium, running_app, running_browser, running_lab, visiting_next
+from tests.browser.lab import (
+    find_chromium,
+    running_app,
+    running_browser,
+    running_lab,
+    visiting_next,
+)
 from tests.browser.mounted import mounting
 
 FULL = os.environ.get("POSENC_SWEEP") == "full"

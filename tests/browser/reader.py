@@ -202,7 +202,9 @@ class Hand:
             return [not self.value]
         if self.kind == "text":
             words = self.value.split()
-            return [" ".join(some) for some in (["now", *words[1:]], words[::-1], ["so", *words[2:]])]
+            return [
+                " ".join(some) for some in (["now", *words[1:]], words[::-1], ["so", *words[2:]])
+            ]
         (low, high), step = self.ends, self.declared["step"]
         near = [self.value - step, self.value + step] if self.declared["whole"] else []
         near = near or [float(f"{self.value * factor:.3g}") for factor in (0.9, 1.1)]

@@ -4,7 +4,6 @@ What a panel declares says what is tried. `make test` takes one control of each 
 `make test-panels` all of them, also of the panels that train models.
 """
 
-import re
 from contextlib import contextmanager
 
 import pytest
@@ -72,7 +71,9 @@ def test_bad_values_are_refused_in_words(panel):
                 continue
             hand.write(text)
             seen = panel.settle()
-            assert seen["message"].startswith(called) and "is refused: it must be" in seen["message"]
+            assert (
+                seen["message"].startswith(called) and "is refused: it must be" in seen["message"]
+            )
             assert hand.kind == "text" or hand.value == stood, "the field keeps what was refused"
         assert not hand.change()["message"]
 
@@ -177,7 +178,9 @@ def touched(mounted, request):
 def tap(panel, canvas, place):
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
-    panel.page.touchscreen.tap(*(box[a] + s * box[b] for a, b, s in zip("xy", ("width", "height"), place)))
+    panel.page.touchscreen.tap(
+        *(box[a] + s * box[b] for a, b, s in zip("xy", ("width", "height"), place))
+    )
     return panel.look()
 
 
@@ -192,7 +195,7 @@ def test_a_tap_reads_a_value_or_chooses(touched):
         first, read = panel.settings, set()
         for place in PLACES:
             read.add(tap(panel, canvas, place)["readout"])
-            if panel.settings != first or not chooses and any(read):
+            if panel.settings != first or (not chooses and any(read)):
                 break
         assert any(read), f"{canvas.get_attribute('aria-label')} tells nothing"
         assert (panel.settings != first) == chooses
@@ -234,7 +237,9 @@ def test_it_fits_a_laptop(panel, width):
 def test_a_narrow_screen_has_the_controls_beside_the_first_picture(panel):
     with resized(panel, 800, 900):
         parts = [panel.controls[name].row for name in panel.declared["front"]]
-        boxes = [part.evaluate(BOX) for part in (*parts, panel.locator.locator(".posenc-stage").first)]
+        boxes = [
+            part.evaluate(BOX) for part in (*parts, panel.locator.locator(".posenc-stage").first)
+        ]
         assert max(box[1] for box in boxes) - min(box[0] for box in boxes) <= 900
 
 

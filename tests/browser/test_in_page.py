@@ -105,7 +105,9 @@ def test_everything_but_the_kernel_answers_while_the_kernel_is_busy(visit, busy,
     panel.shows("length", "35")
     panel.click("Difference")
     panel.says("live minus pinned", "figcaption")
-    visit.page.evaluate("() => { navigator.clipboard.writeText = async (t) => { window.copied = t; } }")
+    visit.page.evaluate(
+        "() => { navigator.clipboard.writeText = async (t) => { window.copied = t; } }"
+    )
     panel.click("Copy code")
     panel.says("Copied.", ".posenc-said")
     visit.page.evaluate("() => { delete navigator.clipboard.writeText; }")

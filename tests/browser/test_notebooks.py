@@ -29,6 +29,6 @@ def test_a_notebook_runs_and_its_panels_keep_working(opened, name):
             hand = next(hand for hand in panel.controls.values() if hand.kind == "slider")
             hand.free()
             acts = (lambda: hand.press("Home"), lambda: hand.press("End"), lambda: hand.drag(0.4))
-            pictures = {str(act()["panes"]) for act in acts}  # noqa: B023
+            pictures = {str(act()["panes"]) for act in acts}
             assert len(pictures) == 3, f"{hand.name}: a key or the mouse did nothing"
             assert visit.ask(f"repr(_panel({panel.model!r}).error)") == "None"

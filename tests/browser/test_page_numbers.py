@@ -69,7 +69,9 @@ def drawn(draw, controls):
                 most = max(low, min(most, UpTo(*control["upto"]).end(found)))
             if control["whole"]:
                 step = control["step"]
-                value = st.integers(0, int((most - low) // step)).map(lambda n, s=step, l=low: l + s * n)
+                value = st.integers(0, int((most - low) // step)).map(
+                    lambda n, s=step, l=low: l + s * n
+                )
             elif control["log"]:
                 share = st.floats(0, 1)
                 value = share.map(lambda s, l=low, m=most: min(max(l * (m / l) ** s, l), m))
@@ -88,7 +90,9 @@ def drawn(draw, controls):
 
 
 def array(sent):
-    return np.frombuffer(base64.b64decode(sent["bytes"]), sent["kind"].removesuffix("Array").lower())
+    return np.frombuffer(
+        base64.b64decode(sent["bytes"]), sent["kind"].removesuffix("Array").lower()
+    )
 
 
 def words(value):

@@ -126,7 +126,10 @@ def test_what_is_typed_is_taken_exactly_or_refused(mounted, simple):
             at.write(text)
             assert not panel.settle()["message"] and (at.value, simple.at) == (value, value)
         at.write("1,2,3")
-        assert "at = '1,2,3' is refused: it must be a number from 0 to 20,000" in panel.settle()["message"]
+        assert (
+            "at = '1,2,3' is refused: it must be a number from 0 to 20,000"
+            in panel.settle()["message"]
+        )
         assert (at.value, simple.at) == (2.25, 2.25)
 
 
@@ -147,7 +150,9 @@ def test_a_picture_that_cannot_be_drawn_leaves_the_last_one(mounted, simple):
     """A fault in the reader's own function is said, and the panel lives on."""
     with mounted(simple) as panel:
         vars(simple)["_compute"] = lambda slope, at: line(slope if slope < 5 else inf, at)
-        assert panel.controls["slope"].press("End")["refused"] and panel.controls["slope"].value == 2
+        assert (
+            panel.controls["slope"].press("End")["refused"] and panel.controls["slope"].value == 2
+        )
         assert not panel.controls["slope"].press("Home")["message"] and simple.slope == -5
 
 
