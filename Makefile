@@ -132,6 +132,7 @@ slides: $(TEST_TOOLS)  ## the same as slides: build/slides
 experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 25 min)
 	$(PY) -m posenc_lib.experiments --jobs $(JOBS) $(EXPERIMENTS)
 	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.lengths.stored_models)
+	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.time_series.stored_forecasts)
 
 parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the table
 	$(PY) -m tests.parity.table
