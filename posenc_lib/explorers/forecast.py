@@ -33,8 +33,8 @@ from posenc_lib.experiments.time_series.stored_forecasts import (
     prepared_for,
     stored_forecast,
     stored_forecaster,
-    stored_moved,
     stored_most,
+    stored_moved,
 )
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Toggle, UpTo
 from posenc_lib.explorers.transformer import exported, precise

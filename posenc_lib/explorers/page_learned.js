@@ -81,13 +81,28 @@ function learnedViews(values, { length, dim, start, reference }) {
   ];
 }
 
-// As NumPy's quantile: a straight line between the two nearest.
+// As NumPy's quantile: a straight line between the two nearest. Only the numbers about that rank are
+// sorted: first all are counted into equal steps of size.
 function quantileOfSizes(values, share) {
-  const sizes = Float64Array.from(values, Math.abs).sort();
+  const sizes = Float64Array.from(values);
+  let most = 0;
+  for (let i = 0; i < sizes.length; i++) {
+    sizes[i] = Math.abs(sizes[i]);
+    if (sizes[i] > most) most = sizes[i];
+  }
+  if (!most) return 0;
+  const steps = 4096;
+  const stepOf = (size) => Math.min(Math.floor((size / most) * steps), steps - 1);
+  const counts = new Uint32Array(steps);
+  for (let i = 0; i < sizes.length; i++) counts[stepOf(sizes[i])] += 1;
   const at = share * (sizes.length - 1);
-  const low = Math.floor(at);
-  const high = Math.min(low + 1, sizes.length - 1);
-  return sizes[low] + (sizes[high] - sizes[low]) * (at - low);
+  const ranks = [Math.floor(at), Math.min(Math.floor(at) + 1, sizes.length - 1)];
+  const [low, high] = ranks.map((rank) => {
+    let [step, before] = [0, 0];
+    while (before + counts[step] <= rank) before += counts[step++];
+    return sizes.filter((size) => stepOf(size) === step).sort()[rank - before];
+  });
+  return low + (high - low) * (at - ranks[0]);
 }
 
 // Rows of length 1; a row of zeros has no direction: NaN.
@@ -108,12 +123,41 @@ function cosineOf(unit, dim, a, b) {
   return sum !== sum ? NaN : clamp(sum, -1, 1);
 }
 
+// Four rows and two columns at once, so that a number is fetched once for several sums.
 function cosinesBetween(unit, dim, start, length) {
   const made = new Float64Array(length * length);
-  for (let row = 0; row < length; row++) {
-    for (let column = row; column < length; column++) {
-      const cosine = cosineOf(unit, dim, start + row, start + column);
-      made[row * length + column] = made[column * length + row] = cosine;
+  const from = (row) => (start + Math.min(row, length - 1)) * dim;
+  const put = (row, column, sum) => {
+    if (row >= length || column >= length) return;
+    const cosine = sum !== sum ? NaN : clamp(sum, -1, 1);
+    made[row * length + column] = made[column * length + row] = cosine;
+  };
+  for (let row = 0; row < length; row += 4) {
+    const [a, b, c, d] = [from(row), from(row + 1), from(row + 2), from(row + 3)];
+    for (let column = row; column < length; column += 2) {
+      const [left, right] = [from(column), from(column + 1)];
+      let aLeft = 0, aRight = 0, bLeft = 0, bRight = 0;
+      let cLeft = 0, cRight = 0, dLeft = 0, dRight = 0;
+      for (let i = 0; i < dim; i++) {
+        const l = unit[left + i];
+        const r = unit[right + i];
+        aLeft += unit[a + i] * l;
+        aRight += unit[a + i] * r;
+        bLeft += unit[b + i] * l;
+        bRight += unit[b + i] * r;
+        cLeft += unit[c + i] * l;
+        cRight += unit[c + i] * r;
+        dLeft += unit[d + i] * l;
+        dRight += unit[d + i] * r;
+      }
+      put(row, column, aLeft);
+      put(row, column + 1, aRight);
+      put(row + 1, column, bLeft);
+      put(row + 1, column + 1, bRight);
+      put(row + 2, column, cLeft);
+      put(row + 2, column + 1, cRight);
+      put(row + 3, column, dLeft);
+      put(row + 3, column + 1, dRight);
     }
   }
   return made;
