@@ -6,7 +6,6 @@ said of the test rows, and what their attention needs: weights, and the periods 
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -42,7 +41,10 @@ from posenc_lib.plots.time_series import BASELINES, TITLES, UNITS, forecast_curv
 from posenc_lib.plots.views import Curves, Heatmap, View
 
 PAST, FUTURE, MODEL, *GUESSES = range(3 + len(BASELINES))  # the colours, the same in all views
-MONTHS = tuple(calendar.month_name)[1:]
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
 ORIGIN = "origin"
 WEEK = 5  # trading days: stands in where prices have no season
 GAPS = "el_nino_gaps"
@@ -113,6 +115,7 @@ class _Test:
     guesses: dict[str, NDArray[np.float64]]
     season: int
     dates: tuple[str, ...]
+    ticks: tuple[str, ...]  # the same with three letters for the month
     months: NDArray[np.int64]  # 1 is January
 
     def nearest(self, row: int) -> list[int]:
@@ -140,11 +143,16 @@ def _test(task: str) -> _Test:
     at, days = test.past_times[:, -1], data.time_unit == "days"
     dated = np.array(at, dtype="datetime64[D]") if days else at + np.datetime64("1950-01", "M")
     months = dated.astype("datetime64[M]").astype(int)
-    words = [f"{MONTHS[month % 12]} {1970 + month // 12}" for month in months]
-    if days:
-        words = [f"{day.day} {word}" for day, word in zip(dated.tolist(), words, strict=True)]
+    day = [f"{day.day} " if days else "" for day in dated.tolist()]
+    dates, ticks = (
+        tuple(
+            f"{first}{MONTHS[month % 12][:letters]} {1970 + month // 12}"
+            for first, month in zip(day, months, strict=True)
+        )
+        for letters in (None, 3)
+    )
     named = dict(zip(BASELINES, guesses, strict=True))
-    return _Test(test, named, season, tuple(words), months % 12 + 1)
+    return _Test(test, named, season, dates, ticks, months % 12 + 1)
 
 
 @cache
@@ -193,11 +201,11 @@ def _views(series: str, encoding: str, origin: int, baseline: str, gaps: bool) -
         ),
         Heatmap(
             f"forecast minus truth; marked: {test.dates[origin]}", model - rows.future, ORIGIN,
-            f"{step} ahead", unit, column_start=1, row_ticks=test.dates, marks=[(origin, None)],
+            f"{step} ahead", unit, column_start=1, row_ticks=test.ticks, marks=[(origin, None)],
             picks=(ORIGIN, None),
         ),
         Curves(
-            "distance from the last value, whole test part", ahead,
+            "distance from the last value", ahead,
             [np.sqrt(((guess - rows.last) ** 2).mean(0)) for guess in moves.values()],
             list(moves), f"{step} ahead", f"root mean square ({unit})",
             styles=(FUTURE, MODEL, *GUESSES[1:]),
@@ -255,6 +263,7 @@ def _task_data(task: str) -> dict[str, Any]:
         "filled": test.rows.past.tobytes() if gaps else None,
         "ridge": test.guesses["ridge"].tobytes(),
         "dates": list(test.dates),
+        "ticks": list(test.ticks),
         "months": test.months.astype(np.uint8).tobytes(),
         "models": {encoding: _model_data(task, encoding) for encoding in WAYS},
     }

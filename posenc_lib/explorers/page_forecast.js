@@ -159,10 +159,10 @@ IN_PAGE.forecast = ({ series, encoding, origin, baseline, gaps }, data) => {
     heatmap(
       `forecast minus truth; marked: ${dates[origin]}`, missed, [task.count, horizon],
       ["origin", `${step} ahead`, unit],
-      { starts: [0, 1], ticks: [dates, null], marks: [[origin, null]], picks: ["origin", null] },
+      { starts: [0, 1], ticks: [task.sent.ticks, null], marks: [[origin, null]], picks: ["origin", null] },
     ),
     curves(
-      "distance from the last value, whole test part", ahead,
+      "distance from the last value", ahead,
       [future, model, ...moving.map((name) => task.guesses[name])].map((rows) =>
         task.byStep(rows, (row) => last[row]),
       ),
