@@ -29,13 +29,13 @@ PIP := $(PY) -m pip install --disable-pip-version-check
 TITLE = @printf '\n== %s ==\n'
 
 # One thread each: at these sizes two threads on a busy machine are slower, and sums keep one order.
-test test-% notebooks notebooks-compare html slides experiments parity mutants binder-check: export OMP_NUM_THREADS = 1
-test test-% notebooks notebooks-compare html slides experiments parity mutants binder-check: export MKL_NUM_THREADS = 1
+test test-% notebooks notebooks-compare html slides readme-picture experiments parity mutants binder-check: export OMP_NUM_THREADS = 1
+test test-% notebooks notebooks-compare html slides readme-picture experiments parity mutants binder-check: export MKL_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels test-graphs
-.PHONY: notebooks notebooks-compare html slides experiments parity mutants bench bench-core bench-gpu bench-widgets format binder-check wheel-check clean
+.PHONY: notebooks notebooks-compare html slides readme-picture experiments parity mutants bench bench-core bench-gpu bench-widgets format binder-check wheel-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -127,6 +127,9 @@ html: $(TEST_TOOLS)  ## every notebook as a page that needs no kernel and no net
 
 slides: $(TEST_TOOLS)  ## the same as slides: build/slides
 	$(PY) -m tools.pages slides
+
+readme-picture: $(TEST_TOOLS)  ## the moving picture of a panel for the README: notebooks/images/panel.webp
+	$(PY) -m tools.readme_picture
 
 # EXPERIMENTS="digits series:co2" trains those alone, EXPERIMENTS=--missing what is not stored yet.
 experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 25 min)

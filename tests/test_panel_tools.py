@@ -209,9 +209,6 @@ def test_a_panel_without_a_line_of_code_says_why():
 def test_a_table_or_an_encoding_of_one_s_own_has_no_line_of_code(size):
     made = explorers.learned_explorer(np.random.default_rng(0).standard_normal(size))
     assert "something of your own, which only you can pass to learned_explorer" in made.code
-    made.set(table="sinusoidal", length=20, dim=4, start=0, reference=0)
-    # beside a large table the controls reach further than without it
-    assert made.code.startswith("#") == (size == (600, 400))
     made = explorers.attention_explorer(encodings={"mine": "rope"}, encoding="mine")
     assert "something of your own, which only you can pass to attention_explorer" in made.code
     made.encoding = "rope"

@@ -20,6 +20,7 @@ NO_SOURCE = {  # public names that rest on no paper, each with its reason
     "Door": "our own vocabulary",
     "Places": "our own bookkeeping",
     "attention_ways": "our own bookkeeping",
+    "answer": "our own bookkeeping",
     "PositionEncoding": "our own protocol",
     "DistanceBias": "our own protocol",
     "Registry": "our own list; each entry names its paper",

@@ -8,6 +8,7 @@ const FRAME = ".jp-WindowedPanel-outer, .jp-Notebook, .posenc-room"; // what scr
 // The height that a reader sees at once.
 function roomOf(root) {
   const frame = root.closest(FRAME);
+  if (frame?.matches(".posenc-room")) return frame.clientHeight; // it may be scaled: the window says nothing
   const height = Math.min(frame?.clientHeight || Infinity, window.innerHeight);
   return height - 24;
 }

@@ -60,8 +60,9 @@ function axes(pen, box, theme, across, down, labels) {
     pen.fillText(labels[0], middle, box.foot),
   );
   pen.textBaseline = "top";
-  fitted(pen, labels[1], box.foot, () =>
-    turned(pen, labels[1], box.head, Math.max((box.top + box.bottom) / 2, 0), -Math.PI / 2),
+  const upright = (box.top + box.bottom) / 2;
+  fitted(pen, labels[1], 2 * Math.min(upright, box.foot - upright), () =>
+    turned(pen, labels[1], box.head, upright, -Math.PI / 2),
   );
 }
 

@@ -256,8 +256,9 @@ class HeatmapView {
     pen.textAlign = "center";
     pen.textBaseline = "bottom";
     const across = left + bar.width + bar.ticks + bar.label;
-    fitted(pen, this.labels[2], box.foot, () =>
-      turned(pen, this.labels[2], across, (box.top + box.bottom) / 2, -Math.PI / 2),
+    const middle = (box.top + box.bottom) / 2;
+    fitted(pen, this.labels[2], 2 * Math.min(middle, pane.height - middle), () =>
+      turned(pen, this.labels[2], across, middle, -Math.PI / 2),
     );
   }
 

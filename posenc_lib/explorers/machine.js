@@ -19,6 +19,9 @@ function hasKernel(model) {
   return model.get("layout")?.comm_live !== false;
 }
 
+// A page made from a notebook: its manager of widgets knows of no kernel at all.
+const inPage = (model) => Boolean(model.widget_manager) && !("kernel" in model.widget_manager);
+
 const REST = 700; // milliseconds without a move, after which the next one is a new gesture
 const SWEEP = 7000; // milliseconds in which play goes from one end of a slider to the other
 

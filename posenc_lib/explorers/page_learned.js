@@ -123,42 +123,33 @@ function cosineOf(unit, dim, a, b) {
   return sum !== sum ? NaN : clamp(sum, -1, 1);
 }
 
-// Four rows and two columns at once, so that a number is fetched once for several sums.
+// Four columns at once: a number of the row is read once for all of them.
 function cosinesBetween(unit, dim, start, length) {
   const made = new Float64Array(length * length);
-  const from = (row) => (start + Math.min(row, length - 1)) * dim;
-  const put = (row, column, sum) => {
-    if (row >= length || column >= length) return;
-    const cosine = sum !== sum ? NaN : clamp(sum, -1, 1);
+  const keep = (row, column, sum) => {
+    const cosine = sum === sum ? clamp(sum, -1, 1) : NaN;
     made[row * length + column] = made[column * length + row] = cosine;
   };
-  for (let row = 0; row < length; row += 4) {
-    const [a, b, c, d] = [from(row), from(row + 1), from(row + 2), from(row + 3)];
-    for (let column = row; column < length; column += 2) {
-      const [left, right] = [from(column), from(column + 1)];
-      let aLeft = 0, aRight = 0, bLeft = 0, bRight = 0;
-      let cLeft = 0, cRight = 0, dLeft = 0, dRight = 0;
-      for (let i = 0; i < dim; i++) {
-        const l = unit[left + i];
-        const r = unit[right + i];
-        aLeft += unit[a + i] * l;
-        aRight += unit[a + i] * r;
-        bLeft += unit[b + i] * l;
-        bRight += unit[b + i] * r;
-        cLeft += unit[c + i] * l;
-        cRight += unit[c + i] * r;
-        dLeft += unit[d + i] * l;
-        dRight += unit[d + i] * r;
+  for (let row = 0; row < length; row++) {
+    const left = (start + row) * dim;
+    let column = row;
+    for (; column + 3 < length; column += 4) {
+      let [a, b, c, d] = [0, 0, 0, 0];
+      const one = (start + column) * dim - left;
+      const [two, three, four] = [one + dim, one + 2 * dim, one + 3 * dim];
+      for (let i = left; i < left + dim; i++) {
+        const value = unit[i];
+        a += value * unit[i + one];
+        b += value * unit[i + two];
+        c += value * unit[i + three];
+        d += value * unit[i + four];
       }
-      put(row, column, aLeft);
-      put(row, column + 1, aRight);
-      put(row + 1, column, bLeft);
-      put(row + 1, column + 1, bRight);
-      put(row + 2, column, cLeft);
-      put(row + 2, column + 1, cRight);
-      put(row + 3, column, dLeft);
-      put(row + 3, column + 1, dRight);
+      keep(row, column, a);
+      keep(row, column + 1, b);
+      keep(row, column + 2, c);
+      keep(row, column + 3, d);
     }
+    for (; column < length; column++) keep(row, column, cosineOf(unit, dim, start + row, start + column));
   }
   return made;
 }

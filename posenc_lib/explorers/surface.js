@@ -3,6 +3,7 @@
 
 const HINT = "Point at a picture, tap it, or use the arrow keys, to read values.";
 const NO_KERNEL = "This panel computes in the kernel, and none is running: run the set-up cell at the top, then the cell of this panel.";
+const NEVER_A_KERNEL = "This panel stands still, because it computes in the kernel and this page has none: open the notebook in JupyterLab to move it.";
 const THEMES = { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-name", "data-jp-theme-light", "data-vscode-theme-kind"] };
 
 class Surface {
@@ -181,7 +182,8 @@ class Surface {
   // --- words -----------------------------------------------------------------------------------
 
   showMessage() {
-    const message = this.machine.still ? NO_KERNEL : this.model.get("message") ?? "";
+    const why = inPage(this.model) ? NEVER_A_KERNEL : NO_KERNEL;
+    const message = this.machine.still ? why : this.model.get("message") ?? "";
     if (this.messageLine.textContent !== message) this.messageLine.textContent = message;
     this.says.classList.toggle("posenc-told", Boolean(message));
   }

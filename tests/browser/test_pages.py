@@ -1,5 +1,6 @@
 """Pages and slides in Chromium: no kernel, no network, straight from the folder."""
 
+import re
 import threading
 from contextlib import contextmanager
 from functools import partial
@@ -9,6 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tests.browser import axe
 from tests.browser.lab import HOST
 from tools.notebooks import NOTEBOOK_METADATA
 from tools.pages.__main__ import build
@@ -18,11 +20,13 @@ pytestmark = pytest.mark.browser
 NAME = "small"
 CELLS = [
     new_markdown_cell(
-        "# A small notebook\n\n$$\\sqrt{a^2 + b^2}$$\n\nGo to [the panel](small.ipynb#The-panel)."
+        "# A small notebook\n\n$$\\sqrt{a^2 + b^2}$$\n\n"
+        "To move it, go to [the panel](small.ipynb#The-panel)."
     ),
     new_code_cell(
         "from posenc_lib import explorers, plots\n"
-        "from posenc_lib.explorers.panel import Panel, Slider"
+        "from posenc_lib.explorers.panel import Panel, Slider\n"
+        "assert 0.25 in (0.25, 0.5), 'every colour of code'  # to be read"
     ),
     new_code_cell("plots.sinusoidal.binary_counter(2)"),
     new_markdown_cell("## The panel"),
@@ -35,7 +39,9 @@ CELLS = [
     new_markdown_cell("## Computed in the page"),
     new_code_cell("explorers.sinusoidal_explorer()"),
 ]
-NO_KERNEL = "need a running kernel"
+NO_KERNEL = "stands still, because it computes in the kernel and this page has none"
+DRAWN = "() => [...document.querySelectorAll('.posenc-panel')].filter(p => p.dataset.drawn).length"
+FITS = "slide => slide.scrollHeight <= slide.clientHeight"
 SHOWN = "section.present section.present "  # the slide on the screen
 
 
@@ -90,6 +96,7 @@ def opened(browser, address, refused="", expect_errors=False):
 
 FILLED = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
 PIXELS = "c => c.toDataURL()"
+FONT = "p => parseFloat(getComputedStyle(p).fontSize)"
 
 
 def check_panel(panel):
@@ -98,16 +105,17 @@ def check_panel(panel):
     canvas.wait_for()
     panel.get_by_text(NO_KERNEL).wait_for()
     assert canvas.evaluate(FILLED)
-    typed = panel.locator(".widget-slider + .widget-text input")
-    assert typed.evaluate_all("all => all.map(e => e.value)") == ["2"]
-    assert panel.locator(".posenc-controls").get_attribute("inert") is not None
+    assert panel.locator(".posenc-number").evaluate_all("all => all.map(e => e.value)") == ["2"]
+    assert panel.locator(".posenc-range").is_disabled()
     assert panel.get_by_role("button", name="Reset").is_disabled()
-    small = canvas.bounding_box()["height"]
+    canvas.hover()
+    assert panel.locator(".posenc-readout").inner_text().startswith("x 0: y 0")  # can be read still
+    small = panel.evaluate(FONT)
     panel.get_by_role("button", name="Large text").click()
     panel.page.wait_for_function(
-        "([c, small]) => c.getBoundingClientRect().height > 1.1 * small",
-        arg=[canvas.element_handle(), small],
+        f"([p, small]) => ({FONT})(p) > 1.5 * small", arg=[panel.element_handle(), small]
     )
+    panel.get_by_role("button", name="Large text").click()
 
 
 def check_page_panel(panel):
@@ -116,8 +124,8 @@ def check_page_panel(panel):
     canvas.wait_for()
     assert NO_KERNEL not in panel.inner_text() and canvas.evaluate(FILLED)
     before = canvas.evaluate(PIXELS)
-    panel.locator(".noUi-handle").first.focus()
-    panel.page.keyboard.press("PageUp")
+    panel.locator(".posenc-range").first.focus()
+    panel.page.keyboard.press("ArrowRight")
     panel.page.wait_for_function(
         f"([c, before]) => ({PIXELS})(c) !== before", arg=[canvas.element_handle(), before]
     )
@@ -134,6 +142,7 @@ def test_the_page_works_alone(browser, built, scheme):
             check_panel(page.locator(".posenc-panel").nth(0))
             check_page_panel(page.locator(".posenc-panel").nth(1))
             assert not page.locator("img.posenc-still").first.is_visible()
+            assert not page.locator(".posenc-saved").count()
             alt = page.locator(".jp-RenderedImage img").get_attribute("alt")
             assert alt.startswith("Two panels of 4 positions."), alt
             page.get_by_role("link", name="the panel").click()
@@ -145,6 +154,7 @@ def test_the_slides_work_alone(browser, built):
     with opened(browser, f"{address}#The-panel") as page:  # as a link from another deck
         page.locator(f"{SHOWN}h2", has_text="The panel").wait_for()
     with opened(browser, address) as page:
+        page.set_viewport_size({"width": 1920, "height": 1080})
         page.locator(f"{SHOWN}.mjx-chtml .mjx-msqrt").first.wait_for()
         page.get_by_role("link", name="the panel").click()
         page.locator(f"{SHOWN}h2", has_text="The panel").wait_for()
@@ -154,6 +164,31 @@ def test_the_slides_work_alone(browser, built):
         page.locator(f"{SHOWN}h2", has_text="Computed").wait_for()
         check_page_panel(page.locator(f"{SHOWN}.posenc-panel"))
         assert page.locator(f"{SHOWN}h2").inner_text() == "Computed in the page"  # not turned
+        page.wait_for_function(f"e => ({FITS})(e)", arg=page.locator(SHOWN).element_handle())
+        canvas = page.locator(f"{SHOWN}canvas.posenc-canvas").first
+        assert canvas.evaluate("c => c.width") == round(canvas.bounding_box()["width"])  # sharp
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_the_page_can_be_read(browser, built, look):
+    with opened(browser, (built / "html" / f"{NAME}.html").as_uri()) as page:
+        page.emulate_media(color_scheme=look)
+        page.wait_for_function(f"{DRAWN} === 2")
+        assert axe.violations(page) == []
+        ground = "e => getComputedStyle(e).backgroundColor"
+        lightness = int(re.findall(r"\d+", page.locator("body").evaluate(ground))[0])
+        assert (lightness > 128) == (look == "light")
+
+
+def test_on_a_phone_the_controls_stay_in_sight(browser, built):
+    with opened(browser, (built / "html" / f"{NAME}.html").as_uri()) as page:
+        page.set_viewport_size({"width": 390, "height": 700})
+        panel = page.locator(".posenc-panel").nth(1)
+        panel.locator("canvas.posenc-canvas").last.wait_for()
+        panel.evaluate("e => e.scrollIntoView({ block: 'end' })")
+        assert panel.bounding_box()["y"] < 0
+        assert panel.locator(".posenc-range").first.bounding_box()["y"] > 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_where_no_widget_runs_the_still_picture_stands(browser, built):

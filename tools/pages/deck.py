@@ -29,6 +29,8 @@ TEXT_CHARACTERS, CODE_CHARACTERS = 84, 102
 HEADINGS = {1: 82, 2: 70, 3: 60}
 LEAST_PICTURE = 0.7
 """A picture may shrink so far to stay on the slide with its text."""
+PANEL = 480
+"""A live panel has so much room at least; deck.js gives it all that its slide leaves."""
 LONG_CODE = 6
 """Beyond so many lines, code leaves a picture that does not fit below it to the next slide."""
 
@@ -146,8 +148,8 @@ def _markdown_pieces(cell: NotebookNode) -> list[Piece]:
 
 def _code_piece(cell: NotebookNode, own: str = "") -> Piece:
     pictures = [high for output in cell.outputs if (high := _picture_height(output))]
-    live = ROOM if any(WIDGET_VIEW in output.get("data", {}) for output in cell.outputs) else 0
-    height = _code_height(cell) + sum(pictures) + live
+    live = sum(WIDGET_VIEW in output.get("data", {}) for output in cell.outputs)
+    height = _code_height(cell) + sum(pictures) + PANEL * live
     return Piece(cell, height, sum(pictures), len(pictures), slide_type=own)
 
 
@@ -199,7 +201,7 @@ def _code_height(cell: NotebookNode) -> float:
 def _picture_height(output: NotebookNode) -> float:
     """A PNG at its own size, or smaller where the stage is."""
     data = output.get("data", {})
-    if "image/png" not in data or WIDGET_VIEW in data:  # a live panel keeps its size
+    if "image/png" not in data or WIDGET_VIEW in data:  # a live panel is no picture
         return 0.0
     head = base64.b64decode(data["image/png"][:48])
     wide, high = struct.unpack(">II", head[16:24])

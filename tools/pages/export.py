@@ -10,6 +10,7 @@ from nbconvert.filters import markdown2html
 from nbformat import NotebookNode
 from traitlets.config import Config
 
+from posenc_lib.explorers.saved import SENTENCE
 from tools.pages.deck import HEIGHT, WIDTH, as_deck
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -19,12 +20,13 @@ MATHJAX = "assets/mathjax/MathJax.js?config=TeX-AMS_CHTML-full,Safe"
 
 def page(notebook: NotebookNode, name: str, pages: set[str]) -> str:
     """The HTML of one notebook; `pages` are the notebooks that its links may lead to."""
-    return _exported(HTMLExporter, "posenc_page", notebook, name, pages)
+    return _exported(HTMLExporter, "posenc_page", without_saved(notebook), name, pages)
 
 
 def deck(notebook: NotebookNode, name: str, pages: set[str]) -> str:
     """The same notebook as slides."""
-    return _exported(SlidesExporter, "posenc_deck", as_deck(notebook), name, pages)
+    shown = as_deck(without_saved(notebook))
+    return _exported(SlidesExporter, "posenc_deck", shown, name, pages)
 
 
 def _exported(kind: type, template: str, notebook: NotebookNode, name: str, pages: set[str]) -> str:
@@ -62,6 +64,18 @@ def linked(body: str, pages: set[str]) -> str:
         return f"{before}{stem}.html{after}" if f"{unescape(stem)}.ipynb" in pages else match[0]
 
     return re.sub(r'(href=")([^"?#]+)\.ipynb((?:#[^"]*)?")', rewritten, body)
+
+
+def without_saved(notebook: NotebookNode) -> NotebookNode:
+    """Drop what stands in a saved notebook for a lost panel: here the panels live."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if _text(o) != SENTENCE]
+    return notebook
+
+
+def _text(output: NotebookNode) -> str:
+    return output.get("data", {}).get("text/plain", "")
 
 
 def without_lost_buffers(notebook: NotebookNode) -> NotebookNode:

@@ -2,6 +2,7 @@ const asked = location.hash; // before reveal.js writes its own
 require({ waitSeconds: 15 }, ["./assets/reveal.js/dist/reveal.js"], (Reveal) => {
   const reveal = Reveal.initialize({
     controls: true,
+    controlsLayout: "edges", // in the margins of the slide, not over a panel
     progress: true,
     history: true,
     center: false,
@@ -15,6 +16,7 @@ require({ waitSeconds: 15 }, ["./assets/reveal.js/dist/reveal.js"], (Reveal) => 
   const slides = document.querySelector(".reveal .slides");
   const fit = () => {
     const scale = Math.min(innerWidth / width, innerHeight / height);
+    document.documentElement.style.setProperty("--posenc-scale", scale);
     slides.style.transform = `translate(-50%, -50%) scale(${scale})`;
   };
   addEventListener("resize", fit);
@@ -31,8 +33,28 @@ require({ waitSeconds: 15 }, ["./assets/reveal.js/dist/reveal.js"], (Reveal) => 
   addEventListener("hashchange", () => follow(location.hash));
   reveal.then(() => follow(asked));
 
+  // A panel has what the rest of its slide leaves. Only a slide that is shown can be measured.
+  // A finger turns a slide that fits in every direction; one that scrolls, only sideways.
+  const giveRoom = () => {
+    const slide = Reveal.getCurrentSlide();
+    share([...slide.querySelectorAll(".posenc-room")], slide);
+    const scrolls = slide.scrollHeight > slide.clientHeight;
+    slide.style.setProperty("--posenc-touch", scrolls ? "pan-y pinch-zoom" : "pinch-zoom");
+  };
+  const share = (rooms, slide) => {
+    if (!rooms.length) return;
+    const bottom = (part) => part.offsetTop + part.offsetHeight;
+    const most = Math.max(...[...slide.children].map(bottom));
+    const taken = most - rooms.reduce((sum, room) => sum + room.offsetHeight, 0);
+    const each = Math.max((height - 40 - taken) / rooms.length, 200);
+    for (const room of rooms) room.style.height = `${Math.floor(each)}px`;
+  };
+  Reveal.on("slidechanged", giveRoom);
+  reveal.then(giveRoom);
+
   // Formulas on slides that were not shown yet had no size to be measured in.
-  const typeset = () => window.MathJax?.Hub.Queue(["Rerender", MathJax.Hub, Reveal.getCurrentSlide()]);
+  const typeset = () =>
+    window.MathJax?.Hub.Queue(["Rerender", MathJax.Hub, Reveal.getCurrentSlide()], giveRoom);
   Reveal.on("slidechanged", typeset);
 
   // The arrow keys belong to a slider or a picture while it has the focus; Escape gives them back.
