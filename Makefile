@@ -135,6 +135,7 @@ readme-picture: $(TEST_TOOLS)  ## the moving picture of a panel for the README: 
 experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 25 min)
 	$(PY) -m posenc_lib.experiments --jobs $(JOBS) $(EXPERIMENTS)
 	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.lengths.stored_models)
+	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.time_series.stored_forecasts)
 
 parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the table
 	$(PY) -m tests.parity.table

@@ -19,19 +19,25 @@ from posenc_lib.plots.views import number
 class UpTo:
     """Where a slider ends, from another control of the panel: at `factor * its value + plus`.
 
-    A text counts its words. What the slider declares as its maximum stays an upper bound.
+    A text counts its words. `ends` has an end for every value of a `Choice` instead. What the
+    slider declares as its maximum stays an upper bound.
 
     >>> UpTo("heads", plus=-1).end({"heads": 2}), UpTo("sentence").end({"sentence": "to be or"})
     (1.0, 3.0)
+    >>> UpTo("series", ends={"long": 9, "short": 4}).end({"series": "short"})
+    4
     """
 
     name: str
     factor: float = 1.0
     plus: float = 0.0
+    ends: Mapping[Any, float] | None = None
 
     def end(self, settings: Mapping[str, Any]) -> float:
         """The end of the range with these settings of the other controls."""
         value = settings[self.name]
+        if self.ends is not None:
+            return self.ends[value]
         return self.factor * (len(value.split()) if isinstance(value, str) else value) + self.plus
 
 
@@ -111,6 +117,8 @@ class _Range(Control):
         more: dict[str, Any] = {}
         if self.upto:
             more["upto"] = [self.upto.name, self.upto.factor, self.upto.plus]
+            if self.upto.ends is not None:
+                more["upto"].append(dict(self.upto.ends))
         return super().declared() | limits | kinds | more
 
 

@@ -38,7 +38,8 @@ def learned_explorer(
 
     `table` is "random start" (N(0, 0.02), fixed seed), "trained MiniLM", "sinusoidal", or an
     array or tensor (length, dim) of your own: it joins the list as "your own", beside those of the
-    others that are as large. Controls: `table`, `length` (rows shown), `dim` (the first columns;
+    others that are as large. One of more than 262,144 numbers stays in the kernel, which then
+    computes the panel. Controls: `table`, `length` (rows shown), `dim` (the first columns;
     the sinusoid is made with this dim), `start` (first row shown), `reference` (the row that the
     curve compares with; a tap chooses it). `question` and `front` (the controls in sight) stand in
     the head of the panel instead of its own.

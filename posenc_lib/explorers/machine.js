@@ -347,10 +347,10 @@ function pythonText(text) {
 // Where a range ends as the other controls stand: controls.py, `end`.
 function endOf({ minimum, maximum, step, whole, upto }, settings) {
   if (!upto) return maximum;
-  const [name, factor, plus] = upto;
+  const [name, factor, plus, ends] = upto;
   const value = settings[name];
   const size = typeof value === "string" ? wordsOf(value).length : value;
-  let most = Math.min(maximum, factor * size + plus);
+  let most = Math.min(maximum, ends ? ends[value] : factor * size + plus);
   if (whole) most = minimum + Math.floor((most - minimum) / step) * step;
   return Math.max(most, minimum);
 }

@@ -81,13 +81,28 @@ function learnedViews(values, { length, dim, start, reference }) {
   ];
 }
 
-// As NumPy's quantile: a straight line between the two nearest.
+// As NumPy's quantile: a straight line between the two nearest. Only the numbers about that rank are
+// sorted: first all are counted into equal steps of size.
 function quantileOfSizes(values, share) {
-  const sizes = Float64Array.from(values, Math.abs).sort();
+  const sizes = Float64Array.from(values);
+  let most = 0;
+  for (let i = 0; i < sizes.length; i++) {
+    sizes[i] = Math.abs(sizes[i]);
+    if (sizes[i] > most) most = sizes[i];
+  }
+  if (!most) return 0;
+  const steps = 4096;
+  const stepOf = (size) => Math.min(Math.floor((size / most) * steps), steps - 1);
+  const counts = new Uint32Array(steps);
+  for (let i = 0; i < sizes.length; i++) counts[stepOf(sizes[i])] += 1;
   const at = share * (sizes.length - 1);
-  const low = Math.floor(at);
-  const high = Math.min(low + 1, sizes.length - 1);
-  return sizes[low] + (sizes[high] - sizes[low]) * (at - low);
+  const ranks = [Math.floor(at), Math.min(Math.floor(at) + 1, sizes.length - 1)];
+  const [low, high] = ranks.map((rank) => {
+    let [step, before] = [0, 0];
+    while (before + counts[step] <= rank) before += counts[step++];
+    return sizes.filter((size) => stepOf(size) === step).sort()[rank - before];
+  });
+  return low + (high - low) * (at - ranks[0]);
 }
 
 // Rows of length 1; a row of zeros has no direction: NaN.

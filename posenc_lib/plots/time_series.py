@@ -100,6 +100,7 @@ def training(history: History) -> TeachingFigure:
 def forecast_curves(
     rows: Windows, row: int, guesses: Mapping[str, NDArray[np.float64]], name: str, unit: str,
     step: str = "months", styles: Sequence[int] | None = None,
+    marks: Sequence[tuple[float, str]] = (),
 ) -> Curves:  # fmt: skip
     """One origin: what is known, what came, and forecasts (rows, horizon) that start from it.
 
@@ -119,7 +120,9 @@ def forecast_curves(
         lines[label] = np.concatenate([np.full(history - 1, np.nan), last, guess[row]])
     at = np.arange(1 - history, horizon + 1)
     ys = np.array(list(lines.values()))
-    return Curves(name, at, ys, list(lines), f"{step} from the origin", unit, styles=styles)
+    return Curves(
+        name, at, ys, list(lines), f"{step} from the origin", unit, styles=styles, marks=marks
+    )
 
 
 def forecasts(
