@@ -4,11 +4,9 @@
 settings, and every function that returns a figure among the calls.
 """
 
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
 from operator import attrgetter
-from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -24,7 +22,7 @@ from posenc_lib.experiments.text import word_order
 from posenc_lib.experiments.text.order_readers import ORDERS
 from posenc_lib.experiments.time_series import baselines
 from posenc_lib.experiments.time_series.forecast_steps import Forecast
-from posenc_lib.explorers import forecast, lengths
+from posenc_lib.explorers import lengths
 from posenc_lib.explorers.grid import FORMULAS, LEARNED
 
 HARDLY = Training(steps=1, rate=1e-9)  # trained numbers differ between machines, drawn ones do not
@@ -53,25 +51,10 @@ def short(encoding: str):
     return length_model(replace(lengths.SHORT, drawn=HARDLY), "sum", encoding, seed=0)
 
 
-@contextmanager
-def untrained():
-    """Panels that train models take untrained ones."""
-    caches = (forecast._model_of,)
-    with patch.object(forecast, "fit"):
-        for each in caches:
-            each.cache_clear()
-        try:
-            yield
-        finally:
-            for each in caches:
-                each.cache_clear()
-
-
 def moved(make, settings: dict):
-    """A panel that was moved to these settings, without training."""
-    with untrained():
-        panel = make()
-        panel.set(**settings)
+    """A panel that was moved to these settings."""
+    panel = make()
+    panel.set(**settings)
     return panel
 
 
@@ -139,10 +122,10 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
          "slope": 2.0 ** -(n + 1)} for n in range(8)
     ] + [{"length": 128, "query": 127}, {"query": 0}]),
     "forecast": (explorers.forecast_explorer, [
-        {"encoding": "none", "origin": 0, "gaps": True}, {"series": "sp500"},
+        {"encoding": "sinusoidal", "origin": 0, "gaps": True}, {"series": "sp500", "origin": 969},
         {"encoding": "calendar", "baseline": "ridge", "gaps": True},
         {"encoding": "sinusoidal, by time", "series": "co2", "baseline": "seasonal naive",
-         "origin": 100},
+         "origin": 56},
     ]),
     "own grid": (partial(explorers.grid_explorer, TABLE, shape=(3, 4), row=1), [
         *({"encoding": name, "row": 2 * (n % 2), "column": 3 * (n % 2), "base": (2.0, 1e5)[n % 2]}

@@ -10,7 +10,7 @@ from PIL import Image
 
 from posenc_lib import encodings, explorers, plots
 from tests import golden
-from tests.golden_cases import CASES, FIGURES, PANELS, drawn, moved, untrained
+from tests.golden_cases import CASES, FIGURES, PANELS, drawn, moved
 
 SNAPSHOTS = sorted((topic, name) for topic, cases in CASES.items() for name in cases)
 AGAIN = "If this is meant, run `python -m tests.golden` and read the diff of tests/golden/."
@@ -76,9 +76,8 @@ def test_a_panel_that_moved_about_and_back_shows_what_it_showed_at_first(topic):
     make, settings = PANELS[topic]
     first = moved(make, {})
     panel = moved(make, settings[0])
-    with untrained():
-        panel.set(**settings[-1])
-        panel.reset()
+    panel.set(**settings[-1])
+    panel.reset()
     assert panel.message == "" and not golden.differences(golden.shown(first), golden.shown(panel))
 
 

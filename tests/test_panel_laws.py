@@ -308,8 +308,10 @@ def test_the_panel_of_forecasts_shows_rows_baselines_and_one_model(series):
         "last value": baselines.last_value(test), "ridge": baselines.ridge(*parts.values()),
         "seasonal naive": baselines.seasonal_naive(test, season),
     }.items():  # fmt: skip
-        settings = {"series": series, "encoding": "none", "baseline": baseline, "origin": 100}
-        one, looks, errors, missed = moved(explorers.forecast_explorer, settings).views
+        settings = {"series": series, "encoding": "none", "baseline": baseline}
+        settings["origin"] = len(test) - 1
+        views = moved(explorers.forecast_explorer, settings).views
+        one, by_month, missed, distance, looks, errors = views
         history = test.past.shape[1]
         close(curve(one, baseline)[history:], guess[-1])
         close(curve(one, "what came")[history:], test.future[-1])
@@ -318,6 +320,15 @@ def test_the_panel_of_forecasts_shows_rows_baselines_and_one_model(series):
         close(curve(errors, baseline), np.sqrt(((guess - test.future) ** 2).mean(0)))
         close(curve(errors, "none"), np.sqrt((missed.values**2).mean(0)))
         close(looks.values.sum(1), 1, 1e-5)
+        close(
+            curve(distance, "none"),
+            np.sqrt(((missed.values + test.future - test.last) ** 2).mean(0)),
+        )
+        month = int(by_month.marks[0][0])
+        there = [by_month.marks[0][1][:3] in date for date in missed.row_ticks]
+        assert there[-1] and sum(there) < len(test)
+        close(curve(by_month, "none")[month - 1], np.sqrt((missed.values[there] ** 2).mean()))
+        assert by_month.picks[0][1][month - 1] == len(test) - 1
         here, there = (dict(zip(v.labels, v.styles, strict=True)) for v in (one, errors))
         assert all(here[name] == there[name] for name in ("none", baseline))  # one colour each
         assert not {here["past"], here["what came"]} & set(there.values())
@@ -326,15 +337,15 @@ def test_the_panel_of_forecasts_shows_rows_baselines_and_one_model(series):
 def test_missing_months_are_grey_and_origins_are_dated():
     settings = {"gaps": True, "encoding": "calendar", "origin": 0}
     panel = moved(explorers.forecast_explorer, settings)
-    known = ~np.isnan(panel.views[1].values[0])
+    known = ~np.isnan(panel.views[4].values[0])
     assert known.sum() == forecast_windows.KEPT and known[-1]
     past, test = curve(panel.views[0], "past")[:36], rows("el_nino")
     close(past[known], test.past[0][known])
     assert (past[~known] != test.past[0][~known]).any()
     last = test.past_times[0, -1]
-    assert panel.views[0].name == f"El Niño: origin {1950 + last // 12}-{last % 12 + 1:02}"
-    shares = np.arange(101) / 100 * (len(test) - 1)
-    assert len({round(share) for share in shares}) == len(test)  # every row can be reached
+    month = ("October", "November", "December")[last % 12 - 9]
+    assert panel.views[0].name == f"El Niño: origin {month} {1950 + last // 12}"
+    assert panel.canvas.declared["controls"][2]["upto"][3]["el_nino"] == len(test) - 1
 
 
 @pytest.mark.parametrize("encoding, up, left", [(TWO_AXES, 0, 0), (ONES, 0, 0), (AHEAD, 2, 3)])
