@@ -70,6 +70,7 @@ class Machine {
     this.computed = null;
     this.wanted = null;
     this.asked = null;
+    this.resting = null;
   }
 
   // The kernel's answer to a move of the hand is old news; what was set from code is not.

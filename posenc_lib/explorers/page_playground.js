@@ -51,7 +51,7 @@ IN_PAGE.playground = (settings, data) => {
     ),
     ...found.map(({ scores }, which) =>
       heatmap(
-        `scores: ${titles[which]}`, scores, [length, length], ["query", `key (${said})`, `score${word}`],
+        `scores: ${titles[which]}${together ? ", one scale" : ""}`, scores, [length, length], ["query", `key (${said})`, `score${word}`],
         { limits: maps, palette: "sequential", ticks: [ticks, ticks], square: true },
       ),
     ),

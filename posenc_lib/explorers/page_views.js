@@ -96,16 +96,27 @@ function heatmap(name, values, [rows, columns], labels, options = {}) {
   const down = (column) => texts.map((row) => row[column]).join(" ");
   const heads = named[1] ?? range(starts[1], columns);
   if (texts) alt += `. ${heads.map((head, i) => `${head}: ${down(i)}`).join("; ")}.`;
-  else if (!extremes) alt += ", every cell masked.";
   else {
-    alt += `, ${labels[2]} ${span(...extremes)}`;
-    alt += none ? `, ${number(none)} cells masked.` : ".";
+    alt += extremes ? `, ${labels[2]} ${span(...extremes)}` : ", every cell masked";
+    if (extremes && none) alt += `, ${number(none)} cells masked`;
+    alt += `${markedCells(marks, labels)}.`;
   }
   return {
     kind: "heatmap", name, alt, shape: [rows, columns], values, ...quantised(values, extremes),
     beyond: [under < limits[0] - noise, over > limits[1] + noise],
     limits, palette, labels, starts, ticks: named, square, numbers: written, texts, marks, picks,
   };
+}
+
+function markedCells(marks, labels) {
+  if (!marks.length) return "";
+  if (marks.length > 2) return `; ${marks.length} places marked`;
+  const said = marks.map(([row, column]) =>
+    [row === null ? [] : `${labels[0]} ${row}`, column === null ? [] : `${labels[1]} ${column}`]
+      .flat()
+      .join(" and "),
+  );
+  return `; marked: ${said.join(", ")}`;
 }
 
 // x: numbers; ys: one array of numbers for each curve; labels: [x, y]. The options have the names
@@ -128,6 +139,10 @@ function curves(name, x, ys, legend, labels, options = {}) {
   let alt = `Curves of ${name}: ${many} (${legend.join(", ")}) over ${labels[0]} `;
   alt += `${number(x[0])} to ${number(x[x.length - 1])}`;
   if (extremes) alt += `, ${labels[1]} ${span(...extremes)}`;
+  if (marks.length) {
+    const said = marks.map(([at, word]) => (word ? `${word} at ${number(at)}` : number(at)));
+    alt += `; marked: ${said.join(", ")}`;
+  }
   return {
     kind: "curves", name, alt: `${alt}.`, x: Float64Array.from(x), ys: Float32Array.from(all),
     legend, styles, limits: options.limits ?? fitted(), labels, logs, marks, picks, dots,

@@ -84,7 +84,7 @@ IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, 
   const beside = Math.abs(first - second) === 1 ? [[Math.min(first, second), "swapped"]] : [];
   return [
     heatmap(
-      `natural? ${first} and ${second} swapped${why}`,
+      `natural? places ${first} and ${second} swapped${why}`,
       Float64Array.from(found.flat()), [orders.length, names.length],
       ["order of the words", "encoding", "probability"],
       {

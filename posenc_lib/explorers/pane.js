@@ -155,9 +155,10 @@ class Pane {
     pinned.forEach(([text, style]) => add(several ? text : `${text} (pinned)`, style, true));
   }
 
-  // Two pictures with the same curves share one legend, below the first.
+  // Two pictures with the same many curves share one legend, below the first.
   shareLegend(before) {
-    const same = before.some((pane) => pane.legendKey === this.legendKey && this.view.legend);
+    const many = this.view.legend?.length > 4;
+    const same = many && before.some((pane) => pane.legendKey === this.legendKey);
     if (this.legend.hidden !== same) this.surface.stale.places = true;
     this.legend.hidden = same;
   }

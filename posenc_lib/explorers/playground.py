@@ -59,7 +59,14 @@ def playground_explorer(*, question: str | None = None, **settings: object) -> P
         controls=[
             Choice("first", "alibi", choices, label="first encoding"),
             Choice("second", "t5", choices, label="second encoding"),
-            Slider("distance", 10, 1, LENGTH - 1, label="distance marked (positions)"),
+            Slider(
+                "distance",
+                10,
+                1,
+                LENGTH - 1,
+                label="distance marked (positions)",
+                upto=UpTo("length", plus=-1),
+            ),
             Choice("mask", "none", MASKS),
             Toggle("one_scale", False, label="one scale for both"),
             Slider("length", 32, 2, LENGTH, label="length (tokens)"),
@@ -174,7 +181,7 @@ def _maps(
     masked = "" if bool(seen.all()) else " (grey: masked)"
     return [
         Heatmap(
-            f"scores: {title}", part, "query", f"key ({said})", f"score{masked}", limits,
+            f"scores: {title}{', one scale' * one_scale}", part, "query", f"key ({said})", f"score{masked}", limits,
             "sequential", row_ticks=ticks, column_ticks=ticks, square=True,
         )
         for title, part in zip(titles, shown, strict=True)

@@ -70,7 +70,7 @@ def rotary_explorer(
             LogSlider("base", 10_000.0, 2.0, 1_000_000.0),
             Slider("pair", 4, 0, WIDEST // 2 - 1, label="pair shown", upto=pairs),
             Choice("pair_layout", "interleaved", LAYOUTS, label="layout of the pairs"),
-            Choice("scaling", "none", SCALINGS),
+            Choice("scaling", "none", SCALINGS, label="scaling for longer texts"),
             Slider("factor", 4, 1, 32, label="factor s", needs=("scaling", SCALED)),
             Slider("trained", 2048, 16, 8192, step=16, label="trained length L"),
             Slider("position", 1, 0, 511, label="position of the query", upto=last),

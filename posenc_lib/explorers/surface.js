@@ -155,7 +155,7 @@ class Surface {
     root.dataset.place = best.place;
     root.style.setProperty("--posenc-side", `${best.side}px`);
     root.style.setProperty("--posenc-high", `${best.height}px`);
-    root.style.setProperty("--posenc-room", `${room - head}px`);
+    root.style.setProperty("--posenc-room", `${room - head - 10}px`);
     let first = 0;
     best.rows.forEach((inRow, row) => {
       const own = this.panes.slice(first, first + inRow);
@@ -296,7 +296,7 @@ class Surface {
       small: `${size * 0.9}px ${style.fontFamily}`,
       text: style.color,
       line: style.getPropertyValue("--posenc-line").trim() || "#bdbdbd",
-      ground: style.getPropertyValue("--posenc-ground").trim() || "#fff",
+      ground: getComputedStyle(this.messageLine).backgroundColor,
       bold: lecture ? 1.6 : 1,
       placed: this.root.isConnected, // before that no style applies
     };

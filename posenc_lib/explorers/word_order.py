@@ -93,7 +93,7 @@ def word_order_explorer(
         beside = [(min(first, second), "swapped")] if abs(first - second) == 1 else []
         return [
             Heatmap(
-                f"natural? {swapped}", found[:, :4].T,
+                f"natural? places {swapped}", found[:, :4].T,
                 "order of the words", "encoding", "probability", (0.0, 1.0),
                 row_ticks=ORDERS, column_ticks=list(titles.values()),
                 marks=[(place, list(readers).index(encoding))], picks=("shown", "encoding"),
@@ -119,7 +119,7 @@ def word_order_explorer(
 
     live = all(runs_in_page(model, PLACES) for model in given.values())
     return Panel(
-        title="A sentence in four orders, judged by trained readers",
+        title="A sentence in four orders, judged by small trained models",
         controls=[
             Text("sentence", SENTENCE, label=f"sentence (up to {SETTINGS.words} words)"),
             Slider("first", 0, 0, SETTINGS.words - 1, label="swap the word at place", upto=last),

@@ -159,10 +159,24 @@ class Heatmap:
             said = (f"{head}: {down}" for head, down in zip(heads, read, strict=True))
             return f"{text}. {'; '.join(said)}."
         if self.extremes is None:
-            return f"{text}, every cell masked."
+            return f"{text}, every cell masked{self._marked}."
         text += f", {self.value_label} {_span(*self.extremes)}"
         masked = np.count_nonzero(np.isnan(self.values))
-        return f"{text}, {masked:,} cells masked." if masked else f"{text}."
+        text += f", {masked:,} cells masked" if masked else ""
+        return f"{text}{self._marked}."
+
+    @property
+    def _marked(self) -> str:
+        if not self.marks:
+            return ""
+        if len(self.marks) > 2:
+            return f"; {len(self.marks)} places marked"
+        said = []
+        for row, column in self.marks:
+            down = [f"{self.row_label} {row}"] if row is not None else []
+            across = [f"{self.column_label} {column}"] if column is not None else []
+            said.append(" and ".join(down + across))
+        return f"; marked: {', '.join(said)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,6 +287,9 @@ class Curves:
         text += f"{number(self.x[0])} to {number(self.x[-1])}"
         if extremes:
             text += f", {self.y_label} {_span(*extremes)}"
+        if self.marks:
+            said = (f"{word} at {number(at)}" if word else number(at) for at, word in self.marks)
+            text += f"; marked: {', '.join(said)}"
         return f"{text}."
 
 
