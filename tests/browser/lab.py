@@ -261,13 +261,13 @@ class Visit:
         return [c for c in self.cells() if c["cell_type"] == "code" and not c["execution_count"]]
 
     def panel_cells(self) -> list[int]:
-        """The cells (from 0) that show a panel: among the widgets, those with a picture."""
+        """The cells (from 0) that show a panel."""
         found = []
         for index, cell in enumerate(self.cells()):
             if any(WIDGET_VIEW in output.get("data", {}) for output in cell.get("outputs", [])):
                 self.show_cell(index)
-                self.cell(index).locator(".jupyter-widgets").first.wait_for()
-                found += [index] * bool(self.cell(index).locator(".posenc-panel").count())
+                self.cell(index).locator(".posenc-panel").first.wait_for()
+                found.append(index)
         return found
 
     def cell(self, index: int) -> Locator:
