@@ -131,7 +131,9 @@
     for (const { name, kind } of controls) {
       const [here, there] = [shows[name], settings[name]];
       const agree = kind === "slider" ? Math.abs(here - there) <= 1e-11 * Math.abs(there) : here === there;
-      if (!agree && !(refused && kind === "text")) return `${name} shows ${here}, the kernel has ${there}`;
+      // a refused text may be mended
+      const told = refused && kind === "text" && (!here.trim() || here.length > 999 || now.message.includes(here));
+      if (!agree && !told) return `${name} shows ${here}, the kernel has ${there}`;
     }
     if (!before) return "";
     if (refused) {
