@@ -19,13 +19,13 @@ from tests.browser.mounted import mounting
 FULL = os.environ.get("POSENC_SWEEP") == "full"
 """`make test-panels` moves everything; `make test` one or two of a kind."""
 EXPLORERS = [name for name in explorers.__all__ if name.endswith("_explorer")]
-TRAIN = {"forecast_explorer", "length_explorer", "shuffle_explorer", "word_order_explorer"}
+SLOW = ("shuffle_explorer", "word_order_explorer")
 """Their models are trained when they are first shown."""
 
 
 def but_long(names, explorer_of=str):
-    """Parameters; those whose panels train models only in `make test-panels`."""
-    marks = {name: [pytest.mark.long] * (explorer_of(name) in TRAIN) for name in names}
+    """Parameters; those whose panels take seconds only in `make test-panels`."""
+    marks = {name: [pytest.mark.long] * (explorer_of(name) in SLOW) for name in names}
     return [pytest.param(name, marks=marks[name]) for name in names]
 
 
