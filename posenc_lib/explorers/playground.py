@@ -181,7 +181,8 @@ def _maps(
     masked = "" if bool(seen.all()) else " (grey: masked)"
     return [
         Heatmap(
-            f"scores: {title}{', one scale' * one_scale}", part, "query", f"key ({said})", f"score{masked}", limits,
+            f"scores: {title}{', one scale' * one_scale}", part, "query", f"key ({said})",
+            f"score{masked}", limits,
             "sequential", row_ticks=ticks, column_ticks=ticks, square=True,
         )
         for title, part in zip(titles, shown, strict=True)

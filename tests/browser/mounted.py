@@ -74,7 +74,7 @@ class Mounted(Reader):
         super().__init__(page, page.locator(".posenc-panel"), canvas.declared)
 
     def hear(self, said: dict[str, Any]) -> Any:
-        """What the page says reaches the panel; its answer, or its settings when it says nothing."""
+        """What the page says reaches the panel; its answer, or its settings if nothing is said."""
         if "state" in said:
             for name, value in said["state"].items():
                 setattr(self.panel.canvas, name, value)

@@ -121,7 +121,7 @@ def test_the_picture_is_told_in_words(panel):
 # --- by keyboard ------------------------------------------------------------------------------
 
 # What a hand can act on, as it stands in the page, and which of it has the focus.
-PARTS = """root => [...root.querySelectorAll("input, select, button, summary, canvas.posenc-canvas")]
+PARTS = """root => [...root.querySelectorAll("input, select, button, summary, .posenc-canvas")]
   .filter((part) => part.checkVisibility() && !part.disabled)"""
 FOCUS_BEFORE = """root => {
   window.before = document.createElement("button");
@@ -162,7 +162,8 @@ def test_everything_has_a_name(panel):
 
 # --- by touch ---------------------------------------------------------------------------------
 
-SMALL = """root => [...root.querySelectorAll("button, input, select, summary, .posenc-legend .posenc-chooses")]
+SMALL = """root => ["button, input, select, summary, .posenc-legend .posenc-chooses"]
+  .flatMap((parts) => [...root.querySelectorAll(parts)])
   .filter(part => part.checkVisibility())
   .filter(part => Math.min(...["width", "height"].map(s => part.getBoundingClientRect()[s])) < 24)
   .map(part => part.outerHTML)"""
@@ -179,7 +180,7 @@ def tap(panel, canvas, place):
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     panel.page.touchscreen.tap(
-        *(box[a] + s * box[b] for a, b, s in zip("xy", ("width", "height"), place))
+        *(box[a] + s * box[b] for a, b, s in zip("xy", ("width", "height"), place, strict=True))
     )
     return panel.look()
 
@@ -226,7 +227,10 @@ def resized(panel, width, height):
         panel.look()
 
 
-BOX = "e => { const { top, bottom, height } = e.getBoundingClientRect(); return [top, bottom, height]; }"
+BOX = """e => {
+  const { top, bottom, height } = e.getBoundingClientRect();
+  return [top, bottom, height];
+}"""
 
 
 @pytest.mark.parametrize("width", [1010, 1290])  # JupyterLab's notebook with its files and without
@@ -272,7 +276,8 @@ FAINT = r"""root => {
     }
     return [255, 255, 255];
   };
-  const texts = "label, button, input[type=text], select, summary, strong, figcaption, .posenc-legend, .posenc-readout";
+  const texts = "label, button, input[type=text], select, summary, strong, figcaption," +
+    " .posenc-legend, .posenc-readout";
   return [...root.querySelectorAll(texts)]
     .filter((part) => part.checkVisibility() && !part.disabled && !part.closest(".posenc-idle"))
     .map((part) => [part.outerHTML, light(rgb(getComputedStyle(part).color)) / light(ground(part))])

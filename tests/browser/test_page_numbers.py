@@ -30,15 +30,22 @@ PARTS = "IN_PAGE, Refused, number, shown, general, parsed, allowed, endOf, stops
 VIEWS = """([compute, settings]) => {
   const text = (bytes) => {
     let found = "";
-    for (let i = 0; i < bytes.length; i += 8192) found += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    for (let i = 0; i < bytes.length; i += 8192) {
+      found += String.fromCharCode(...bytes.subarray(i, i + 8192));
+    }
     return btoa(found);
   };
   const plain = (value) => ArrayBuffer.isView(value)
-    ? { kind: value.constructor.name, bytes: text(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)) }
+    ? {
+        kind: value.constructor.name,
+        bytes: text(new Uint8Array(value.buffer, value.byteOffset, value.byteLength)),
+      }
     : value;
   try {
     const views = page.IN_PAGE[compute](settings, page.data);
-    return views.map((view) => Object.fromEntries(Object.entries(view).map(([k, v]) => [k, plain(v)])));
+    return views.map((view) =>
+      Object.fromEntries(Object.entries(view).map(([name, value]) => [name, plain(value)])),
+    );
   } catch (error) {
     if (!(error instanceof page.Refused)) throw error;
     return error.message;
@@ -67,11 +74,11 @@ def drawn(draw, controls):
             if control["whole"]:
                 step = control["step"]
                 value = st.integers(0, int((most - low) // step)).map(
-                    lambda n, s=step, l=low: l + s * n
+                    lambda n, s=step, start=low: start + s * n
                 )
             elif control["log"]:
                 share = st.floats(0, 1)
-                value = share.map(lambda s, l=low, m=most: min(max(l * (m / l) ** s, l), m))
+                value = share.map(lambda s, a=low, b=most: min(max(a * (b / a) ** s, a), b))
             else:
                 value = st.floats(low, most)
         elif control["kind"] == "choice":
@@ -195,7 +202,8 @@ def test_a_slider_allows_the_same_here_and_there(page, explorer):
         declared = control.declared()
         if declared["kind"] != "slider":
             continue
-        read = "([c, s, v]) => [page.endOf(c, s), page.stopsOf(c, s), v.map(x => page.allowed(c, x, s))]"
+        read = """([c, s, v]) =>
+          [page.endOf(c, s), page.stopsOf(c, s), v.map(x => page.allowed(c, x, s))]"""
         low, most, step = control.minimum, control.end(panel.settings), control.step
         values = [low, most, low - 1, most + 1, low + step, low + 0.5, (low + most) / 2]
         end, stops, fine = page.evaluate(read, [declared, panel.settings, values])
