@@ -112,8 +112,9 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
          "sentence": "a_rather_long_token b"}, {"heads": 4},
     ]),
     "playground": (explorers.playground_explorer, [
-        {"first": "alibi", "second": "t5", "mask": "causal", "length": 6},
-        {"first": "fire", "second": "cope", "mask": "causal", "length": 6, "repeated": False},
+        {"first": "alibi", "second": "t5", "mask": "causal", "length": 6, "distance": 5},
+        {"first": "fire", "second": "cope", "mask": "causal", "length": 6, "distance": 5,
+         "repeated": False},
         {"first": "none", "second": "none", **WIDE, "distance": 127},
         {"length": 2, "dim": 32, "heads": 1, "distance": 1, "one_scale": True}, {"heads": 4},
     ]),

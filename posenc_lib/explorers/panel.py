@@ -120,7 +120,8 @@ class Panel(Tools):
                 "its explorer."
             )
         first = {name: control.value for name, control in declared.items()}
-        first = self._plain_values(first | dict(settings or {}), first)
+        given = dict(settings or {})
+        first = self._plain_values(first | given, first, free=declared.keys() - given.keys())
         views = self._views_of(first)
         self._first = dict(first)
         self._canvas = Canvas(
@@ -348,7 +349,7 @@ class Panel(Tools):
         return f"Panel {self._title!r}: it has no control {name!r}; it has {known}.{hint}"
 
     def _plain_values(
-        self, settings: Mapping[str, Any], present: Mapping[str, Any]
+        self, settings: Mapping[str, Any], present: Mapping[str, Any], free: Collection[str] = ()
     ) -> dict[str, Any]:
         """The present settings with these as plain values, or an exception that says which one is
         wrong and why."""
@@ -366,7 +367,11 @@ class Panel(Tools):
                 ) from None
         for name, control in self._declared.items():
             upto = control.upto if isinstance(control, Slider) else None
-            if isinstance(control, Slider) and upto and clean[name] > control.end(clean):
+            if not (isinstance(control, Slider) and upto and clean[name] > control.end(clean)):
+                continue
+            if name in free:  # nobody asked for it: it goes where its range ends
+                clean[name] = control.end(clean)
+            else:
                 raise ValueError(
                     f"Panel {self._title!r}: {name} = {clean[name]!r} is refused with "
                     f"{upto.name} = {clean[upto.name]!r}: it must be "
