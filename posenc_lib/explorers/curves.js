@@ -189,10 +189,10 @@ class CurvesView {
   upright(pen, at, first, last, theme) {
     if (at < first || at > last) return;
     const { box } = this;
-    const x = this.across(at);
+    const x = Math.round(this.across(at)) + 0.5; // on whole pixels: sharp
     pen.strokeStyle = theme.text;
     pen.setLineDash([3, 3]);
-    pen.lineWidth = 1.3 * theme.bold;
+    pen.lineWidth = theme.bold > 1 ? 2 : 1;
     pen.beginPath();
     pen.moveTo(x, box.top);
     pen.lineTo(x, box.bottom);

@@ -17,7 +17,7 @@ PANELS = {
 # Computed in the kernel: 200 x 128 cells of 2 bytes, 5 curves of 200 float32 and their 2 axes in
 # float64 are 58,400 bytes. The rest is labels, the descriptions and Jupyter's own messages.
 # Computed in the page: those only.
-BYTES_A_MOVE = {"kernel": 70_000, "page": 12_000}
+BYTES_A_MOVE = {"kernel": 100_000, "page": 12_000}
 UPDATES = 1000 if FULL else 300
 # One copy of every picture kept would be 30 MB in the kernel (the table) and 17 MB in the page,
 # with 300 updates.
@@ -57,7 +57,9 @@ def test_a_drag_ends_in_the_right_state(live):
     assert drag.right, "slider, kernel and picture differ"
     # One picture was under way and one is the newest; a third may stand between them.
     assert drag.after <= 3, "stale states were queued"
-    value, after = live.ask("panel.start"), live.pixels()
+    value = live.ask("panel.start")
+    live.at(f"panel.set(start={value})")  # without the light curves of where it came from
+    after = live.pixels()
     table, waves = range(2)  # the third picture does not depend on the first position
     assert after[table] != before[table] and after[waves] != before[waves]
     cell = "float(panel.views[0].values[0, 0])"

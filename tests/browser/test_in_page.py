@@ -66,6 +66,8 @@ def visit(opened):
 def first(visit):
     """The settings of the panels, which stand as they stood first."""
     visit.ask("(panel.reset(), kernel.reset())")
+    visit.page.wait_for_timeout(900)  # what the page said last may come after the reset
+    visit.wait_until_idle()
     return visit.ask("panel.settings")
 
 
