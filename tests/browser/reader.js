@@ -106,7 +106,7 @@
   // the old one where none is, or the old picture under a sentence that says why.
   // Returns what is seen then; `trouble` says what is wrong if that did not come in time.
   const settled = async (root, model, before, wanted, patience) => {
-    const deadline = performance.now() + patience;
+    const begun = performance.now();
     for (;;) {
       // the kernel answers after all that was sent to it before, and after its answers to that
       const settings = await (model ? ask("", `_settings(${JSON.stringify(model)})`) : posencKernel({}));
@@ -117,7 +117,10 @@
       now.misfits = misfits(root);
       now.refused = / is (refused|not drawn)/.test(now.message);
       now.trouble = trouble(root.declared.controls, now, before, wanted);
-      if (!now.trouble || performance.now() > deadline) return now;
+      // a mark may have gone where none is drawn
+      const waited = performance.now() - begun;
+      if (now.trouble === UNCHANGED && waited > 500) now.trouble = "";
+      if (!now.trouble || waited > patience) return now;
       await new Promise((done) => setTimeout(done, 30)); // the kernel may want the processor
     }
   };
@@ -125,6 +128,7 @@
   // Of curves the words: where they stood before a hand began to move stays in the picture.
   const kept = ({ pixels, words, label }) => [words, label, label?.startsWith("Heat map") && pixels];
 
+  const UNCHANGED = "the picture did not change";
   const trouble = (controls, now, before, wanted) => {
     const { settings, shows, refused, panes } = now;
     if (panes.some(({ pixels }) => pixels === "empty" || pixels === "blank")) return "a picture is blank";
@@ -141,7 +145,7 @@
       return same(now.kept, before.kept) ? "" : "the picture changed under a refusal";
     }
     if (wanted && shows[wanted[0]] !== wanted[1]) return `${wanted[0]} shows ${shows[wanted[0]]}, not ${wanted[1]}`;
-    if (!same(settings, before.settings)) return same(panes, before.panes) ? "the picture did not change" : "";
+    if (!same(settings, before.settings)) return same(panes, before.panes) ? UNCHANGED : "";
     return same(now.kept, before.kept) ? "" : "the picture changed, the settings did not";
   };
 
