@@ -143,7 +143,9 @@ class Machine {
   ask(wanted) {
     if (this.asked) return;
     this.asked = wanted;
-    this.model.send({ want: wanted, turn: ++this.turn });
+    // A page opened later counts on from what the kernel has answered already.
+    this.turn = Math.max(this.turn, this.model.get("answered")) + 1;
+    this.model.send({ want: wanted, turn: this.turn });
   }
 
   // The kernel has looked at a wish: it has drawn it, or said why not.
