@@ -301,7 +301,7 @@ def test_light_and_dark_can_both_be_read(panel):
     for dark in (True, False, True, False):  # a canvas that was read is drawn a little otherwise
         panel.page.evaluate("dark => document.body.classList.toggle('dark', dark)", dark)
         panel.page.wait_for_timeout(300)
-        seen.append(panel.look())
+        seen.append([pane["pixels"] for pane in panel.look()["panes"]])
         assert panel.root.evaluate(FAINT) == []
     assert seen[1] == seen[3] and not {*seen[2]} & {*seen[3]}
 
