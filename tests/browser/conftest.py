@@ -23,10 +23,11 @@ SLOW = ("shuffle_explorer", "word_order_explorer")
 """Their models are trained when they are first shown."""
 
 
-def but_long(names, explorer_of=str):
-    """Parameters; those whose panels take seconds only in `make test-panels`."""
-    marks = {name: [pytest.mark.long] * (explorer_of(name) in SLOW) for name in names}
-    return [pytest.param(name, marks=marks[name]) for name in names]
+def but_long(names, explorer_of=str, few=()):
+    """Parameters; those whose panels take seconds, or all but a few, only in `make test-panels`."""
+    explorers_of = {name: explorer_of(name) for name in names}
+    later = {n for n, e in explorers_of.items() if e in SLOW or (few and e not in few)}
+    return [pytest.param(n, marks=[pytest.mark.long] * (n in later)) for n in names]
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,8 @@ BAD = ("abc", "nan", "inf", "1e300", "-7", "1,2,3", "")
 ROLES = {"slider": "slider", "choice": "combobox", "toggle": "checkbox", "text": "textbox"}
 KINDS = tuple(ROLES)
 
-ALL = but_long(EXPLORERS)
+FEW = ("rotary_explorer", "attention_explorer", "grid_explorer")  # clocks, a text, a map to tap
+ALL = but_long(EXPLORERS, few=FEW)
 
 
 @pytest.fixture(scope="module", params=ALL)
