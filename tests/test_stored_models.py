@@ -28,7 +28,7 @@ def test_a_reader_that_looks_at_content_stays_in_the_kernel(name, page):
     panel = explorers.word_order_explorer(models={name: model}, **given)
     assert panel.canvas.declared["compute"] == page
     judged, words, *_ = panel.views
-    assert judged.name == "natural? 1 and 3 swapped: both unknown, read alike"
+    assert judged.name == "natural? places 1 and 3 swapped: both unknown, read alike"
     assert words.name == "in each order; left out: xx, yy and 1 more"
     swapped = [row[2] for row in words.texts]
     assert swapped == ["the", "(zyx)", "of", "(qwx)", "is", "an", "and", "in"]
