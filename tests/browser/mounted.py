@@ -32,17 +32,10 @@ READ = """function read(value) {
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, read(part)]));
 }"""
 MOUNT = Path(__file__).with_name("mount.js").read_text(encoding="utf-8").replace("READ", READ)
-STATE = [
-    "declared",
-    "palettes",
-    "settings",
-    "picture",
-    "pinned",
-    "heatmaps",
-    "lecture",
-    "message",
+STATE = (
+    "declared", "palettes", "settings", "picture", "pinned", "heatmaps", "lecture", "message",
     "answered",
-]
+)  # fmt: skip
 
 
 def plain(value: Any) -> Any:

@@ -201,7 +201,7 @@ class Hand:
         if self.kind == "toggle":
             return [not self.value]
         if self.kind == "text":
-            words = self.value.split()
+            words = self.reader.settings[self.name].split()  # the field may keep what was refused
             return [
                 " ".join(some) for some in (["now", *words[1:]], words[::-1], ["so", *words[2:]])
             ]
