@@ -136,5 +136,6 @@ from .lessons.memory import largest_tensor as largest_tensor
 from .lessons.toy_relative import toy_relative as toy_relative
 from .lessons.source import show_source as show_source
 from .lessons.answer import answer as answer
+from .lessons.reader import trained_reader as trained_reader
 
 __version__: str

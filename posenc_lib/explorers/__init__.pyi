@@ -8,6 +8,7 @@ from .panel import (
     Text as Text,
     Toggle as Toggle,
 )
+from .who import who_explorer as who_explorer
 from .sinusoidal import sinusoidal_explorer as sinusoidal_explorer
 from .learned import learned_explorer as learned_explorer
 from .relative import relative_explorer as relative_explorer

@@ -204,7 +204,7 @@ class Machine {
       if (option) this.move({ [name]: option[1] });
       return;
     }
-    const value = nearestOf(control, at, this.shown);
+    const value = control.kind === "text" ? at : nearestOf(control, at, this.shown);
     if (value !== this.shown[name]) this.move({ [name]: value });
   }
 

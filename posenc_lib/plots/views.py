@@ -32,7 +32,7 @@ LARGEST_HEATMAP = 4_194_304
 MOST_CURVES = 16
 """Curves in one view: more cannot be told apart."""
 
-Pick = str | tuple[str, Sequence[float | None]] | None
+Pick = str | tuple[str, Sequence[float | str | None]] | None
 """What a tap sets: a control, to the number tapped; or a control with the setting that each row,
 column, point or curve stands for, None where it stands for none; or nothing."""
 
