@@ -6,15 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
+from matplotlib.axes import Axes
 
 from posenc_lib.base import validation
 from posenc_lib.embeddings.sinusoidal import (
     frequencies,
-    sinusoidal_at,
     sinusoidal_table,
     wavelengths,
 )
-from posenc_lib.plots.teaching_figure import CYCLE, TeachingFigure, draw_heatmap, teaching_style
+from posenc_lib.plots.teaching_figure import (
+    CYCLE,
+    DASHES,
+    MARKERS,
+    TeachingFigure,
+    colour_map,
+    draw_heatmap,
+    teaching_style,
+)
 from posenc_lib.plots.views import Heatmap
 
 
@@ -62,13 +70,13 @@ def binary_counter(bits: int = 4) -> TeachingFigure:
             alt=f"Two panels of {2**bits} positions. Left: binary digits, the lowest flips at "
             f"every position, the highest once. Right: sines of wavelength 2 to {2**bits}; the "
             "sign of each is the digit beside it.",
-            size=(9, 0.28 * 2**bits + 1.2),
+            size=(9, 0.24 * 2**bits + 1.2),
         )
         left, right = figure.subplots(1, 2)
         left.imshow(digits, cmap="Greys", aspect="auto", vmin=0, vmax=1.6)
         for (row, column), digit in np.ndenumerate(digits):
             left.text(column, row, digit, ha="center", va="center")
-        shown = right.imshow(sines, cmap="RdBu_r", aspect="auto", vmin=-1, vmax=1)
+        shown = right.imshow(sines, cmap=colour_map("diverging"), aspect="auto", vmin=-1, vmax=1)
         left.set(xlabel="bit (lowest first)", ylabel="position", xticks=range(bits))
         right.set(
             xlabel="wavelength (positions)",
@@ -104,34 +112,60 @@ def hands(
 ) -> TeachingFigure:
     """Each pair as a clock: one hand a position, its tip at (cos, sin).
 
+    Ticks stand every 30 degrees, the triangle where position 0 stands. With two positions or
+    more an arrow leads from the first hand to the last, the way it turned.
+
     >>> hands([0, 5], 8, [0, 1]).alt[:24]
     'Clock faces of pairs 0, '
     """
-    tips = sinusoidal_at(list(positions), dim, base=base)
-    turned = np.degrees(np.outer(positions, frequencies(dim, base=base)[list(pairs)])) % 360
-    angles = "; ".join(
+    angles = np.outer(positions, frequencies(dim, base=base)[list(pairs)])  # (positions, pairs)
+    turns = wavelengths(dim, base=base)[list(pairs)]
+    said = "; ".join(
         f"position {p}: " + ", ".join(f"{a:.0f}" for a in row)
-        for p, row in zip(positions, turned, strict=True)
+        for p, row in zip(positions, np.degrees(angles) % 360, strict=True)
     )
     names = ", ".join(str(pair) for pair in pairs)
     with teaching_style():
         figure = TeachingFigure(
-            alt=f"Clock faces of pairs {names} at dim {dim}. Angles in degrees: {angles}.",
-            size=(2.6 * len(pairs), 3.2),
+            alt=f"Clock faces of pairs {names} at dim {dim}, counted anticlockwise from three "
+            f"o'clock. Angles in degrees: {said}.",
+            size=(2.6 * len(pairs), 3.7),
         )
         faces = figure.subplots(1, len(pairs), squeeze=False)[0]
-        for face, pair in zip(faces, pairs, strict=True):
-            around = np.linspace(0, 2 * np.pi, 200)
-            face.plot(np.cos(around), np.sin(around), color="grey", linewidth=1)
-            for colour, position, row in zip(CYCLE, positions, tips, strict=False):
-                end = row[2 * pair + 1], row[2 * pair]
-                face.plot(*zip((0, 0), end, strict=True), color=colour, linewidth=3,
+        for face, pair, turn, turned in zip(faces, pairs, turns, angles.T, strict=True):
+            _dial(face)
+            if len(positions) > 1:
+                _arrow(face, turned[0], turned[-1])
+            styles = zip(CYCLE, DASHES, positions, turned, strict=False)
+            for colour, dashes, position, angle in styles:
+                end = np.cos(angle), np.sin(angle)
+                face.plot(*zip((0, 0), end, strict=True), color=colour, linewidth=3, ls=dashes,
                           label=f"position {position}")  # fmt: skip
-                face.plot(*end, "o", color=colour)
-            face.set(aspect="equal", xticks=[], yticks=[], xlabel="cos", ylabel="sin")
-            face.set_title(f"pair {pair}")
-        figure.legend(*faces[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+                face.plot(*end, "o", color=colour, ms=8)
+            face.set(aspect="equal", xticks=[], yticks=[], xlabel="cosine", ylabel="sine")
+            face.spines[:].set_visible(False)
+            face.set_title(f"pair {pair}\n{turn:.3g} positions a turn", fontsize=12)
+        figure.legend(*faces[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
+
+
+def _dial(face: Axes) -> None:
+    """A round dial with twelve ticks, and a triangle where the hands start."""
+    around = np.linspace(0, 2 * np.pi, 200)
+    face.plot(np.cos(around), np.sin(around), color="grey", linewidth=1)
+    for tick in np.arange(12) * np.pi / 6:
+        ends = np.array([0.88 if round(tick / np.pi * 6) % 3 == 0 else 0.94, 1])
+        face.plot(ends * np.cos(tick), ends * np.sin(tick), color="grey", linewidth=1)
+    face.plot(1.13, 0, "<", color="black", ms=7, label="position 0", ls="none")
+
+
+def _arrow(face: Axes, first: float, last: float) -> None:
+    """From one angle to another, the way the hand turns; a little wider with each turn."""
+    arc = np.linspace(first, last, 200)
+    radius = 0.42 + 0.09 * (arc - first) / (2 * np.pi)
+    x, y = radius * np.cos(arc), radius * np.sin(arc)
+    face.plot(x, y, color="black", linewidth=1)
+    face.annotate("", (x[-1], y[-1]), (x[-8], y[-8]), arrowprops={"arrowstyle": "-|>", "fc": "k"})
 
 
 def similarity(offsets: int, dim: int, *, base: float = 10000.0) -> Float[np.ndarray, " points"]:
@@ -145,42 +179,52 @@ def similarity(offsets: int, dim: int, *, base: float = 10000.0) -> Float[np.nda
 
 
 def similarity_curves(
-    dims: Sequence[int], *, offsets: int = 60, base: float = 10000.0
+    dims: Sequence[int], *, offsets: int = 60, base: float = 10000.0, seen: float = 0.01
 ) -> TeachingFigure:
-    """Dot product of PE(p) and PE(p + k) against k, 1 at k = 0; a ring where it first turns up.
+    """Dot product of PE(p) and PE(p + k) against k, 1 at k = 0.
 
-    >>> similarity_curves([64]).alt[-32:]
-    'Turns up again: dim 64 at k = 5.'
+    A ring stands in the first dip out of which a curve climbs by `seen` or more; smaller rises
+    nobody sees.
+
+    >>> similarity_curves([64]).alt[-47:]
+    'First dip of 0.01 or more: dim 64 at offset 16.'
     """
-    parts = []
+    parts: list[str] = []
+    rings: list[tuple[int, float]] = []
     with teaching_style():
         figure = TeachingFigure(alt="Dot product against offset.", size=(9, 4))
         axes = figure.subplots()
         k = np.arange(-offsets, offsets + 1)
-        for dim, colour in zip(dims, CYCLE, strict=False):
+        for dim, colour, marker in zip(dims, CYCLE, MARKERS, strict=False):
             curve = similarity(offsets, dim, base=base)
-            rise = first_upturn(curve[offsets:])
-            axes.plot(k, curve, ".-", color=colour, label=f"dim {dim}")
-            if rise is not None:
-                axes.plot(rise, curve[offsets + rise], "o", ms=12, mfc="none", color=colour)
-                parts.append(f"dim {dim} at k = {rise}")
+            dip = first_dip(curve[offsets:], seen)
+            axes.plot(k, curve, "-", marker=marker, ms=3.5, color=colour, label=f"dim {dim}")
+            parts.append(f"dim {dim} " + (f"at offset {dip}" if dip else "nowhere shown"))
+            if dip is not None:
+                rings.append((dip, curve[offsets + dip]))
+        if rings:
+            axes.plot(
+                *zip(*rings, strict=True), "o", ms=13, mfc="none", mew=2, color="black",
+                label=f"first dip of {seen:g} or more",
+            )  # fmt: skip
         axes.set(xlabel="offset k (positions)", ylabel="dot product (1 at k = 0)")
         axes.legend()
     figure.alt = (
         "Dot product of PE(p) and PE(p + k) against k: symmetric, largest at 0, falling in waves. "
-        f"Turns up again: {'; '.join(parts) or 'none shown'}."
+        f"First dip of {seen:g} or more: {'; '.join(parts)}."
     )
     return figure
 
 
-def first_upturn(curve: Float[np.ndarray, " points"] | Sequence[float]) -> int | None:
-    """The first index after which a curve is higher than before, or None.
+def first_dip(curve: Float[np.ndarray, " points"] | Sequence[float], depth: float) -> int | None:
+    """The index of the first low point out of which a curve climbs by `depth`, or None.
 
-    >>> first_upturn([3.0, 2.0, 2.5])
-    1
+    >>> first_dip([3.0, 2.0, 2.1, 1.0, 1.5], 0.4), first_dip([3.0, 2.0, 2.1], 0.4)
+    (3, None)
     """
-    up = np.flatnonzero(np.diff(curve) > 1e-9)
-    return int(up[0]) if up.size else None
+    lowest = np.minimum.accumulate(curve)
+    climbed = np.flatnonzero(np.asarray(curve) - lowest >= depth)
+    return int(np.argmin(np.asarray(curve)[: climbed[0]])) if climbed.size else None
 
 
 def angle_errors(positions: Sequence[int], dim: int) -> dict[str, Float[np.ndarray, " positions"]]:
