@@ -137,5 +137,6 @@ from .lessons.toy_relative import toy_relative as toy_relative
 from .lessons.source import show_source as show_source
 from .lessons.answer import answer as answer
 from .lessons.reader import trained_reader as trained_reader
+from .lessons.scoreboard import scoreboard as scoreboard
 
 __version__: str

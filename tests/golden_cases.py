@@ -118,6 +118,11 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
         {"first": "none", "second": "none", **WIDE, "distance": 127},
         {"length": 2, "dim": 32, "heads": 1, "distance": 1, "one_scale": True}, {"heads": 4},
     ]),
+    "who": (explorers.who_explorer, [
+        {"sentence": "the old dog bites the man", "head": 1}, {"sentence": "man bites"},
+        *({"position": True, "encoding": name} for name in ("learned", "alibi", "t5", "rope")),
+        {"position": True, "sentence": "A small bird sees the young big cat"},
+    ]),
     "museum": (explorers.museum_explorer, [
         {"mask": ("none", "causal", "window")[n % 3], "length": (2, 128, 9, 64)[n % 4], "query": 1,
          "slope": 2.0 ** -(n + 1)} for n in range(8)

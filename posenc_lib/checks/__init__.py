@@ -1,7 +1,8 @@
 """Checkers for the exercises: `checks.sinusoidal.table(my_table)` returns a verdict.
 
-One module a notebook. Every checker is an `Exercise`; the tests give each the right answer, the
-untouched stub and all its known mistakes.
+One module a notebook, `exercise` for what they share, and `questions` for the recap of each
+notebook, whose data are in `recap/`. Every checker is an `Exercise`; the tests give each the right
+answer, the untouched stub and all its known mistakes.
 """
 
 from __future__ import annotations

@@ -15,3 +15,9 @@ from . import (
     museum as museum,
 )
 from .exercise import Exercise as Exercise, Mistake as Mistake, Verdict as Verdict
+from .questions import (
+    RecapChoice as RecapChoice,
+    RecapQuestion as RecapQuestion,
+    recap as recap,
+    recap_questions as recap_questions,
+)

@@ -6,6 +6,7 @@
 - `text`: `text_order` and `order_budget`, whether and how soon a reader learns word order
 - `pictures`: `digits`, with one coordinate, with two, with none
 - `time_series`: `series`, forecasts beside simple rules
+- `score_rows`: the rows of the scoreboard, measured; for your own encoding too
 - `shipped_results`: reads the full results in `results/`; `python -m posenc_lib.experiments`
   trains them again
 

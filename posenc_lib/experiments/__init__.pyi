@@ -28,6 +28,8 @@ from .pictures.digit_models import DigitsSettings as DigitsSettings, digits as d
 from .time_series.forecasting import SeriesSettings as SeriesSettings, forecast as forecast
 from .time_series.comparison import series as series
 
+from .score_rows import score_row as score_row
+
 from .shipped_results import (
     FULL as FULL,
     full_results as full_results,

@@ -3,5 +3,6 @@
 - `source`: the real code in a cell; `memory`: the largest tensor that a function makes
 - `position_probe`, `similarity`, `spectrum`: what a table of positions holds
 - `answer`: what a cell finds, folded until the reader asks
+- `reader`: a trained Transformer that says who does it, in NumPy; `scoreboard`: what each can do
 - `toy_relative`: a matrix that tutorials show, and what is wrong with it
 """

@@ -63,7 +63,7 @@ def page(browser):
 
 
 @st.composite
-def drawn(draw, controls):
+def drawn(draw, controls, strange=("7", "Ω", "don't"), most=14):
     """Settings that each control allows; together they may be refused."""
     found = {}
     for control in sorted(controls, key=lambda control: "upto" in control):
@@ -86,8 +86,8 @@ def drawn(draw, controls):
         elif control["kind"] == "toggle":
             value = st.booleans()
         else:
-            words = st.sampled_from([*control["value"].split(), "the", "a", "7", "Ω", "don't"])
-            value = st.lists(words, min_size=1, max_size=14).map(" ".join)
+            words = st.sampled_from([*control["value"].split(), "the", "a", *strange])
+            value = st.lists(words, min_size=1, max_size=most).map(" ".join)
             value = value.filter(lambda text, most=control["maximum"]: len(text) <= most)
         found[control["name"]] = draw(value)
     return {control["name"]: found[control["name"]] for control in controls}
@@ -148,7 +148,7 @@ def test_the_page_computes_what_the_library_computes(page, compute):
 
     @settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
               suppress_health_check=list(HealthCheck))  # fmt: skip
-    @given(drawn(controls))
+    @given(drawn(controls, **({"strange": ["old"], "most": 9} if compute == "who" else {})))
     def at(chosen):
         made = page.evaluate(VIEWS, [compute, chosen])
         try:

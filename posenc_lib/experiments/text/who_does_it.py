@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 import random
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,7 +44,7 @@ from posenc_lib.scores.table_relative import TableRelative
 
 SHORTEST, LONGEST, BOLDER_FIRST = 3, 8, 0.8
 TRAINING = Training(steps=600, batch=64, rate=5e-3, bias_rate_factor=10.0)
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "learned": {"std": 1.0}, "shaw": {"max_distance": 8}, "nezha": {"max_distance": 8},
  "t5": {"buckets": 16, "max_distance": 16},
 }  # fmt: skip
