@@ -15,6 +15,7 @@ from posenc_lib import (
     sinusoidal_textbook,
     wavelengths,
 )
+from posenc_lib.plots.sinusoidal import first_dip, hands, similarity
 from tests.reference import sinusoidal_loop, usual_float32_table
 
 lengths = st.integers(1, 40)
@@ -128,6 +129,40 @@ def test_shift_rotations_are_orthogonal_and_compose(dim, base, a, b):
     np.testing.assert_allclose(shift_rotation(-a, dim, base=base), turn_a.T, rtol=0, atol=1e-15)
 
 
+def best_miss(table, k=5):
+    matrix = np.linalg.lstsq(table[:-k], table[k:], rcond=None)[0]
+    return np.abs(table[:-k] @ matrix - table[k:]).max()
+
+
+@pytest.mark.parametrize("dim", [8, 64, 512])
+def test_without_its_cosine_no_sine_can_be_moved(dim):
+    table = sinusoidal_table(1005, dim).astype(float)
+    assert best_miss(table) < 1e-5
+    assert best_miss(table[:, 0::2]) > 0.5
+    assert not table[0, 0::2].any()  # and no matrix makes anything out of zeros
+
+
+@pytest.mark.parametrize("offset", [-3, -1, 1, 2])
+def test_a_turned_query_prefers_the_key_in_its_direction(offset):
+    table = sinusoidal_table(50, 64).astype(float)
+    scores = table @ shift_rotation(offset, 64).T @ table.T
+    expected = np.arange(50) + offset
+    inside = (expected >= 0) & (expected < 50)
+    np.testing.assert_array_equal(scores.argmax(1)[inside], expected[inside])
+
+
+def test_an_odd_dim_has_no_law_of_distance():
+    for dim, keeps in ((64, True), (5, False), (63, False)):
+        table = sinusoidal_table(1000, dim).astype(float)
+        dots = [table[p] @ table[p + 7] for p in (0, 100, 900)]
+        assert bool(np.ptp(dots) < 1e-5) == keeps
+
+
+def test_up_to_26_columns_each_hand_is_more_than_twice_as_slow_as_the_one_before():
+    steps = {dim: wavelengths(dim)[1] / wavelengths(dim)[0] for dim in range(4, 65, 2)}
+    assert [dim for dim, step in steps.items() if step > 2] == list(range(4, 27, 2))
+
+
 # Dot products: symmetric, by distance only, not monotone
 
 
@@ -147,6 +182,26 @@ def test_the_dot_product_does_not_fall_for_ever(dim, rises_after):
     similarity = table @ table[0]
     rises = np.diff(similarity) > 0  # rises[k]: more similar at k + 1 than at k
     assert np.flatnonzero(rises)[0] == rises_after
+
+
+@pytest.mark.parametrize(("dim", "dip"), [(64, 16), (512, None)])
+def test_the_ring_marks_a_dip_that_can_be_seen(dim, dip):
+    curve = similarity(60, dim)[60:]
+    assert first_dip(curve, 0.01) == dip
+    if dip is not None:
+        assert curve[dip] < curve[:dip].min()
+        assert curve[dip : dip + 3].max() >= curve[dip] + 0.01
+
+
+def test_the_arrow_of_a_clock_leads_the_way_that_its_hand_turns():
+    face = hands([3, 8], 64, [4]).axes[0]
+    arcs = [
+        line for line in face.lines if line.get_color() == "black" and len(line.get_xdata()) > 1
+    ]
+    angle = np.unwrap(np.arctan2(arcs[0].get_ydata(), arcs[0].get_xdata()))
+    w = frequencies(64)[4]
+    assert (np.diff(angle) > 0).all()  # anticlockwise
+    np.testing.assert_allclose(angle[[0, -1]], [3 * w, 8 * w])
 
 
 def test_positions_stay_apart_past_two_pi_times_the_base():
