@@ -30,7 +30,7 @@ IN_PAGE.who = ({ sentence, position, encoding, head }, data) => {
   return [
     heatmap(
       `who does it? The reader ${named}`, Float64Array.from([...likely[0], ...likely[0]]), [2, count],
-      ["", "place", "probability"],
+      ["row", "place", "probability"],
       {
         ...scale, ticks: [["word", "does it"], null], texts: [words, likely[0].map(share)],
         picks: [null, ["sentence", swaps.map((order) => order.join(" "))]],
@@ -38,7 +38,7 @@ IN_PAGE.who = ({ sentence, position, encoding, head }, data) => {
     ),
     heatmap(
       "and in other orders", Float64Array.from(likely.flat()), [orders.length, count],
-      ["", "place", "probability"],
+      ["order", "place", "probability"],
       {
         ...scale,
         ticks: [

@@ -74,13 +74,13 @@ def _compute(sentence: str, position: bool, encoding: str, head: int) -> list[Vi
     named = f"with {title} position" if position else "without position"
     return [
         Heatmap(
-            f"who does it? The reader {named}", np.stack([likely[0]] * 2), "", "place",
+            f"who does it? The reader {named}", np.stack([likely[0]] * 2), "row", "place",
             "probability", (0.0, 1.0), "sequential",
             row_ticks=("word", "does it"), texts=(words, [f"{p:.0%}" for p in likely[0]]),
             picks=(None, ("sentence", [" ".join(_swapped(words, k)) for k in range(len(words))])),
         ),
         Heatmap(
-            "and in other orders", likely, "", "place", "probability", (0.0, 1.0), "sequential",
+            "and in other orders", likely, "order", "place", "probability", (0.0, 1.0), "sequential",
             row_ticks=names(len(words)),
             texts=[[f"{w} {p:.0%}" for w, p in zip(order, row, strict=True)]
                    for order, row in zip(orders, likely, strict=True)],

@@ -22,7 +22,7 @@ START = "00_start_here.ipynb"
 
 # Budgets. The start page is a map, so it may be short.
 CELLS = (25, 45)
-START_CELLS = (4, 25)
+START_CELLS = (4, 30)
 MIDDLE_CODE_LINES = 4
 MOST_CODE_LINES = 15
 MOST_WORDS = 2000
