@@ -197,7 +197,7 @@ def test_yarn_magnitude_worked_by_hand():
     assert yarn_magnitude(math.exp(2), slope=0.05) == pytest.approx(1.1)
 
 
-# Llama 3
+# Llama 3.1
 
 
 @given(pairs, factors, lengths, bases, st.floats(0.1, 8.0), st.floats(1.5, 64.0))

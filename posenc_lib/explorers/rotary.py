@@ -24,7 +24,7 @@ from posenc_lib.rotary.yarn import YarnRotary
 WIDEST, DRAWS = 128, 256
 PLAIN = "plain RoPE"
 SCALED = ("pi", "ntk", "yarn", "llama3")
-SCALINGS = {"none": "none", "PI": "pi", "NTK": "ntk", "YaRN": "yarn", "Llama 3": "llama3"}
+SCALINGS = {"none": "none", "PI": "pi", "NTK": "ntk", "YaRN": "yarn", "Llama 3.1": "llama3"}
 QUESTION = (
     "Play the position: query and key turn, and the angle between them stands still. "
     "Which of the other controls change that angle?"
@@ -47,7 +47,7 @@ def rotary_explorer(
 
     Controls: `head_dim`, `length`, `start` (first position), `base`, `pair` (shown), `pair_layout`
     ("interleaved", "half"), `scaling` ("none", "pi", "ntk", "yarn", "llama3"), `factor`, `trained`
-    (trained length, for YaRN and Llama 3), `position` (of the query, counted from the first),
+    (trained length, for YaRN and Llama 3.1), `position` (of the query, counted from the first),
     `distance` (key minus query). q and k are N(0, 1) from a fixed seed. `question` and `front`
     (the controls in sight) stand in the head of the panel instead of its own.
 

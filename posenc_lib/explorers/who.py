@@ -80,7 +80,8 @@ def _compute(sentence: str, position: bool, encoding: str, head: int) -> list[Vi
             picks=(None, ("sentence", [" ".join(_swapped(words, k)) for k in range(len(words))])),
         ),
         Heatmap(
-            "and in other orders", likely, "order", "place", "probability", (0.0, 1.0), "sequential",
+            "and in other orders", likely, "order", "place", "probability", (0.0, 1.0),
+            "sequential",
             row_ticks=names(len(words)),
             texts=[[f"{w} {p:.0%}" for w, p in zip(order, row, strict=True)]
                    for order, row in zip(orders, likely, strict=True)],

@@ -163,7 +163,7 @@ def wavelength_curves(
         "PI": InterpolatedRotary(head_dim, factor),
         "NTK": NtkRotary(head_dim, factor),
         "YaRN": YarnRotary(head_dim, factor, trained_length=trained_length),
-        "Llama 3": Llama3Rotary(head_dim, factor, trained_length=trained_length, base=10000.0),
+        "Llama 3.1": Llama3Rotary(head_dim, factor, trained_length=trained_length, base=10000.0),
     }
     return {name: (2 * math.pi / rope.frequencies()).numpy() for name, rope in made.items()}
 
@@ -189,7 +189,7 @@ def wavelengths(
         ),
         Curves(
             "times longer than plain", pairs, np.array(list(ratios.values())), list(ratios),
-            "pair", "ratio of wavelengths",
+            "pair", "ratio of wavelengths", styles=range(1, 1 + len(ratios)),
         ),
     ]  # fmt: skip
     words = (

@@ -118,7 +118,7 @@ class Llama3Rotary(RotaryEncoding):
 ENTRIES = [
     RegistryEntry(
         name="rope_llama3",
-        title="RoPE, Llama 3",
+        title="RoPE, Llama 3.1",
         cls=Llama3Rotary,
         sizes=("head_dim", "trained_length"),
         defaults={"factor": 4.0},

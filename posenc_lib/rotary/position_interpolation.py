@@ -11,7 +11,7 @@ Source: Chen et al. 2023, "Extending Context Window of Large Language Models via
 Interpolation", section 2.3, equation 4.
 
 The trap: neighbours come closer too. The fastest pair turned by 1 radian a token in training
-and turns by 1 / s now, so a model has to be tuned again. NTK, YaRN and Llama 3 keep the fast
+and turns by 1 / s now, so a model has to be tuned again. NTK, YaRN and Llama 3.1 keep the fast
 pairs as they were.
 """
 

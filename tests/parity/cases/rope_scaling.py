@@ -304,7 +304,7 @@ def yarn_paper():
             )
 
 
-# Llama 3
+# Llama 3.1
 
 
 @parity(
