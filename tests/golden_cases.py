@@ -199,6 +199,9 @@ FIGURES = {name: lambda name=name: attrgetter(name)(plots)() for name in PLAIN.s
     "relative.memory": lambda: plots.relative.memory(longest=512, measured_to=64),
     "relative.invariance": lambda: plots.relative.invariance(layers(), x(), [0, 5, 40]),
     "attention.weight_maps": lambda: plots.attention.weight_maps(MAPS, "xyz", twins=(0, 2)),
+    "attention.two_orders": lambda: plots.attention.two_orders(
+        {"a": (MAPS["a"], MAPS["b"])}, "xyz", "zyx"
+    ),
     "biases.slopes": lambda: plots.biases.slopes([8, 12]),
     "biases.reversal": lambda: plots.biases.reversal(layers(), x()),
     "rotary.same_angle": lambda: plots.rotary.same_angle([(0, 2), (5, 7), (5, 3)]),

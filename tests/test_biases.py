@@ -86,7 +86,19 @@ def test_a_bucket_that_never_occurs_gets_no_gradient():
     assert touched == [0, 1, 2, 3, 4, 17, 18, 19, 20]
 
 
+@pytest.mark.parametrize(("bidirectional", "unused"), [(True, {16}), (False, set())])
+def test_one_bucket_of_both_directions_is_never_used(bidirectional, unused):
+    """The future would begin with it at 0 steps ahead, but those count as the past."""
+    used = t5_bucket(torch.arange(-3000, 3000), bidirectional=bidirectional).unique().tolist()
+    assert set(range(32)) - set(used) == unused
+
+
 # ALiBi
+
+
+def test_extra_slopes_begin_above_the_old_ones_and_order_is_not_kept():
+    old, extra = alibi_slopes(12)[:8], alibi_slopes(12)[8:]
+    assert torch.equal(old, alibi_slopes(8)) and extra[0] > old.max() and extra[-1] > old.min()
 
 
 @pytest.mark.parametrize(

@@ -474,6 +474,11 @@ REFUSED = [
     (MINE, {"encodings": {"mine": lambda *_: 3}, "encoding": "mine"}, TypeError, "returned int"),
     (plots.attention.weight_maps, {"maps": {}, "tokens": "xy"}, ValueError, "maps is empty"),
     (plots.attention.weight_maps, {"maps": {"a": [1.0]}, "tokens": "x"}, ValueError, r"\(1, 1\)"),
+    (plots.attention.two_orders, {"maps": {}, "words": "xy", "other": "yx"}, ValueError, "empty"),
+    (plots.attention.two_orders, {"maps": {"a": ([], [])}, "words": "xx", "other": "xx"},
+     ValueError, "each once"),
+    (plots.attention.two_orders, {"maps": {"a": ([], [])}, "words": "xy", "other": "xz"},
+     ValueError, "the same words"),
     *((plots.doors.three_doors, {"highlight": door}, ValueError, "1, 2, 3 or None")
       for door in (0, True, "2", lib.Door.NONE)),
 ]  # fmt: skip

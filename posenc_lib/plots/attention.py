@@ -1,4 +1,4 @@
-"""Weight maps: who attends to whom, one matrix beside the other."""
+"""Weight maps: who attends to whom, one matrix beside the other, or one order above another."""
 
 from __future__ import annotations
 
@@ -53,11 +53,64 @@ def weight_maps(
         grid = figure.add_gridspec(rows, columns + 1, width_ratios=[1] * columns + [0.05])
         for index, (name, weights) in enumerate(arrays.items()):
             axes = figure.add_subplot(grid[divmod(index, columns)])
-            image = _draw(axes, weights, tokens, highest, letters=50 // columns)
+            image = _draw(axes, weights, tokens, highest, letters=45 // columns)
             axes.set_title(f"{name}\n{apart[name]}".strip())
             for row in twins or ():
                 axes.add_patch(Rectangle((-0.5, row - 0.5), len(tokens), 1, **FRAME))
         figure.colorbar(image, cax=figure.add_subplot(grid[:, columns]), label="weight")
+    return figure
+
+
+def two_orders(
+    maps: Mapping[str, tuple[ArrayLike, ArrayLike]], words: Sequence[str], other: Sequence[str]
+) -> TeachingFigure:
+    """Attention weights of a sentence (top) and of the same words in another order (bottom).
+
+    Each name has both, (query, key) in the order in which the words were read. Below, the words
+    are drawn in the order of `words` again: what does not know the order is the same twice. Each
+    title below says by how much a weight of the map above has changed at most.
+
+    Raises ValueError for words that stand twice, for others in `other`, and for maps that do not
+    fit.
+
+    >>> even = [[0.6, 0.4], [0.4, 0.6]]
+    >>> two_orders({"even": (even, even)}, ["dog", "bites"], ["bites", "dog"]).alt[-30:]
+    'even: changes by 0.00 at most.'
+    """
+    words, other = list(words), list(other)
+    if not maps:
+        raise ValueError("two_orders: maps is empty. Pass at least one name and its two maps.")
+    if len(set(words)) < len(words) or sorted(words) != sorted(other):
+        raise ValueError(
+            f"two_orders: words = {words} and other = {other} must hold the same words, each once."
+        )
+    order = [other.index(word) for word in words]
+    pairs = {
+        name: (_array(name, one, len(words)), _array(name, two, len(words))[np.ix_(order, order)])
+        for name, (one, two) in maps.items()
+    }
+    changes = {name: float(np.abs(one - two).max()) for name, (one, two) in pairs.items()}
+    highest = max(float(array.max()) for pair in pairs.values() for array in pair)
+    said = "; ".join(f"{name}: changes by {change:.2f} at most" for name, change in changes.items())
+    texts = [" ".join(words), " ".join(other)]
+    with teaching_style():
+        figure = TeachingFigure(
+            f"Weights of '{texts[0]}' and of '{texts[1]}', word by word. {said}.",
+            (2.1 * len(pairs) + 1.8, 6.0),
+        )
+        grid = figure.add_gridspec(2, len(pairs) + 1, width_ratios=[1] * len(pairs) + [0.06])
+        for column, (name, pair) in enumerate(pairs.items()):
+            for row, (weights, text) in enumerate(zip(pair, texts, strict=True)):
+                axes = figure.add_subplot(grid[row, column])
+                image = _draw(axes, weights, words, highest, letters=50 // len(pairs))
+                axes.set_title(f"changes by {changes[name]:.2f}" if row else name)
+                if column:
+                    axes.set(ylabel="", yticks=[])
+                else:
+                    axes.set_ylabel(f"{text}\nquery")
+                if not row:
+                    axes.set_xlabel("")
+        figure.colorbar(image, cax=figure.add_subplot(grid[:, -1]), label="weight")
     return figure
 
 

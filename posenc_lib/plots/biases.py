@@ -13,18 +13,19 @@ from torch import Tensor, nn
 
 from posenc_lib.plots.teaching_figure import (
     CYCLE,
+    DASHES,
     TeachingFigure,
     settled,
     teaching_style,
-    views_figure,
 )
-from posenc_lib.plots.views import Curves, number
+from posenc_lib.plots.views import number
 from posenc_lib.scores.alibi import alibi_slopes
 from posenc_lib.scores.kerple import kerple_log, kerple_power
 from posenc_lib.scores.t5 import T5Bias, t5_bucket
 
 DISTANCE = "key minus query (positions)"
 ROUNDING = 1e-6
+UNTRAINED = "T5, untrained"
 
 
 def penalty_curves(
@@ -44,7 +45,7 @@ def penalty_curves(
         "ALiBi": slope * distance.double(),
         "KERPLE, log": kerple_log(distance, r1 * one, rate * one)[0],
         "KERPLE, power": kerple_power(distance, r1 * one, exponent * one)[0],
-        "T5, untrained": t5.by_distance(distance)[0].detach().double(),
+        UNTRAINED: t5.by_distance(distance)[0].detach().double(),
     }
     return {name: curve.numpy() for name, curve in drawn.items()}
 
@@ -65,50 +66,85 @@ def penalties(
     options = {"slope": slope, "r1": r1, "rate": rate, "exponent": exponent}
     curves = penalty_curves(farthest, **options)
     x = np.arange(-farthest, 1)
-    falling = {name: np.exp(curve) for name, curve in curves.items() if name != "T5, untrained"}
     at_end = ", ".join(f"{name} {curve[0]:.2f}" for name, curve in curves.items())
-    left = ", ".join(f"{name} {curve[0]:.2g}" for name, curve in falling.items())
-    views = [
-        Curves("bias", x, np.array(list(c.values())), list(c), DISTANCE, label)
-        for c, label in ((curves, "added to the score"), (falling, "exp(bias)"))
-    ]
-    views[1] = Curves(
-        "what is left of a weight",
-        x,
-        views[1].ys,
-        views[1].labels,
-        DISTANCE,
-        "exp(bias)",
-        (0, 1.05),
-    )
-    words = (
+    left = ", ".join(f"{n} {np.exp(c[0]):.2g}" for n, c in curves.items() if n != UNTRAINED)
+    figure = TeachingFigure(
         f"Bias against distance, -{farthest} to 0: ALiBi a straight line, KERPLE curves that "
         f"flatten, T5 steps of any height. At -{farthest}: {at_end}. Right, exp(bias) falls from 1 "
-        f"at distance 0; at -{farthest}: {left}."
+        f"at distance 0; at -{farthest}: {left}.",
+        (10.0, 4.6),
     )
-    return settled(views_figure(views, words))
+    set_to = {
+        "ALiBi": f"m = {_fraction(slope)}",
+        "KERPLE, log": f"r1 = {_fraction(r1)}, r2 = {_fraction(rate)}",
+        "KERPLE, power": f"r1 = {_fraction(r1)}, r2 = {_fraction(exponent)}",
+        UNTRAINED: "random numbers",
+    }
+    with teaching_style():
+        added, factor = figure.subplots(1, 2)
+        for style, (name, curve) in enumerate(curves.items()):
+            line: dict[str, Any] = {
+                "color": CYCLE[style], "linestyle": DASHES[style],
+                "label": f"{name}: {set_to[name]}",
+            }  # fmt: skip
+            if name == UNTRAINED:  # a number for each bucket: nothing lies between two distances
+                line |= {"drawstyle": "steps-mid", "linestyle": "-", "linewidth": 1.2}
+            else:
+                factor.plot(x, np.exp(curve), **line)
+            added.plot(x, curve, **line)
+        added.set(title="added to the score", ylabel="bias")
+        factor.set(title="factor on the weight", ylabel="exp(bias)", ylim=(0, 1.05))
+        for axes in (added, factor):
+            axes.set_xlabel(DISTANCE)
+            axes.grid(alpha=0.3)
+        figure.legend(*added.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return settled(figure)
+
+
+def _fraction(value: float) -> str:
+    """1/8 for 0.125, and the number itself where it is none.
+
+    >>> _fraction(0.125), _fraction(2.0)
+    ('1/8', '2')
+    """
+    whole = 0 < value < 1 and (1 / value).is_integer()
+    return f"1/{1 / value:.0f}" if whole else number(value)
 
 
 def staircase(farthest: int = 130, *, buckets: int = 32, max_distance: int = 128) -> TeachingFigure:
-    """T5's bucket of each distance, causal and in both directions.
+    """T5's bucket of each distance, causal and in both directions, as the steps that they are.
 
     >>> staircase(20).alt[:24]
     'T5 bucket against distan'
     """
     x = torch.arange(-farthest, farthest + 1)
     options: dict[str, Any] = {"buckets": buckets, "max_distance": max_distance}
-    both = t5_bucket(x, **options).double()
-    causal = t5_bucket(x, bidirectional=False, **options).double()
-    causal[x > 0] = torch.nan
-    labels = ["causal", "both directions"]
-    view = Curves(f"{buckets} buckets", x, torch.stack([causal, both]), labels, DISTANCE, "bucket")
-    words = (
+    both = t5_bucket(x, **options).numpy()
+    causal = t5_bucket(x, bidirectional=False, **options).numpy()
+    past = x.numpy() <= 0
+    half = buckets // 2
+    figure = TeachingFigure(
         f"T5 bucket against distance, -{farthest} to {farthest}: steps of width 1 near 0, wider "
-        f"and wider farther out. Causal: bucket 0 at distance 0 to {causal.nan_to_num().max():.0f} "
-        f"in the past. Both directions: 0 to {both[x <= 0].max():.0f} in the past, "
-        f"{both[x > 0].min():.0f} to {both.max():.0f} in the future."
+        f"and wider farther out. Causal: bucket 0 at distance 0 to {causal.max()} in the past. "
+        f"Both directions: 0 to {both[past].max()} in the past, {both[~past].min()} to "
+        f"{both.max()} in the future, so that bucket {half} is never used.",
+        (10.0, 4.2),
     )
-    return settled(views_figure([view], words))
+    with teaching_style():
+        axes = figure.subplots()
+        for style, (seen, bucket, label) in enumerate(
+            [(past, causal, "causal"), (past, both, "both directions"), (~past, both, None)]
+        ):
+            axes.plot(
+                x.numpy()[seen], bucket[seen], drawstyle="steps-mid", label=label,
+                color=CYCLE[min(style, 1)], linestyle=DASHES[min(style, 1)],
+            )  # fmt: skip
+        axes.axhline(half, xmin=0.51, color="black", linewidth=1, linestyle=":")
+        axes.text(farthest, half - 0.4, f"bucket {half}: nothing", ha="right", va="top")
+        axes.set(xlabel=DISTANCE, ylabel="bucket", title=f"{buckets} buckets")
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower right")
+    return settled(figure)
 
 
 def slopes(counts: Sequence[int]) -> TeachingFigure:
@@ -137,7 +173,9 @@ def slopes(counts: Sequence[int]) -> TeachingFigure:
         for colour, marker, count in zip(CYCLE, "os^D", counts, strict=False):
             slopes = alibi_slopes(count).numpy()
             heads = np.arange(1, count + 1)
-            axes.semilogy(heads, slopes, color=colour, linewidth=0.8, alpha=0.5)
+            lower = 2 ** (count.bit_length() - 1)
+            for own in (slice(0, lower), slice(lower, count)):  # the extra heads start anew
+                axes.semilogy(heads[own], slopes[own], color=colour, linewidth=0.8, alpha=0.5)
             axes.plot(
                 heads, slopes, marker, markersize=8 if marker == "o" else 6, color=colour,
                 fillstyle="none" if marker == "o" else "full", label=f"{count} heads",
