@@ -206,6 +206,7 @@ FIGURES = {name: lambda name=name: attrgetter(name)(plots)() for name in PLAIN.s
     "biases.reversal": lambda: plots.biases.reversal(layers(), x()),
     "rotary.same_angle": lambda: plots.rotary.same_angle([(0, 2), (5, 7), (5, 3)]),
     "rotary.layouts": lambda: plots.rotary.layouts(8),
+    "rotary.ceiling": lambda: plots.rotary.ceiling([4.0, 0.5, 2.0], [40.0, 30.0, 20.0]),
     "lengths.by_place": lambda: plots.lengths.by_place(
         {"rope": torch.rand(2, 256), "t5": 9 * torch.rand(2, 40)}
     ),

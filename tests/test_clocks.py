@@ -15,7 +15,7 @@ def test_hands_turn_with_the_position_and_the_angle_between_them_with_the_distan
     after = panel.views[1]
     np.testing.assert_allclose(after.angles - before.angles, np.outer(before.rates, [17, 17]))
     np.testing.assert_allclose(np.diff(after.angles)[:, 0], 2 * after.rates)
-    assert "Dashed behind them, pinned: Clocks of query at position 3" in panel.alt
+    assert "Dashed behind them, pinned: Clocks of query at 3" in panel.alt
     assert panel.picture().startswith(b"\x89PNG")
 
 

@@ -74,7 +74,7 @@ function turningClocks({ head_dim: width, first, here, distance, pair }) {
   const rates = pairs.map((i) => first.w[i]);
   const key = here + distance;
   return clocks(
-    `query at position ${number(here)}, key at ${number(key)} (pair, wavelength)`,
+    `query at ${number(here)}, key at ${number(key)} (wavelength)`,
     rates.map((rate) => [here * rate, key * rate]),
     pairs.map((i) => `pair ${i} (${general(TURN / first.w[i], 4, true)})`), rates, "position",
     { hands: ["query", "key"], marks: [pairs.indexOf(pair)], picks: ["position"] },

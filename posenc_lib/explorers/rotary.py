@@ -151,7 +151,7 @@ def _clocks(shown: dict[str, RotaryEncoding], here: int, distance: int, pair: in
     turn = 2 * math.pi / speed
     key = here + distance
     return Clocks(
-        f"query at position {number(here)}, key at {number(key)} (pair, wavelength)",
+        f"query at {number(here)}, key at {number(key)} (wavelength)",
         torch.stack([here * speed, key * speed], 1),
         [f"pair {i} ({wave:,.4g})" for i, wave in zip(pairs, turn.tolist(), strict=True)],
         speed, "position", hands=("query", "key"), marks=[pairs.index(pair)], picks=("position",),

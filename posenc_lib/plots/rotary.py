@@ -1,4 +1,4 @@
-"""Figures of notebook 06: a pair that turns, the two layouts, decay, and scaled wavelengths."""
+"""Figures of notebook 06: a pair that turns, the two layouts, decay and its bound, wavelengths."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from posenc_lib.plots.teaching_figure import (
     CYCLE,
@@ -106,7 +106,7 @@ def layouts(head_dim: int, *, position: int = 1) -> TeachingFigure:
 
 
 def decay_curves(head_dim: int, longest: int, *, draws: int = 256) -> dict[str, NDArray]:
-    """Scores q . k / sqrt(head_dim) at distances 0 .. longest - 1: ones, one draw, RMS of many.
+    """Scores q . k / sqrt(head_dim) at distances 0 .. longest - 1: ones, two draws, RMS of many.
 
     >>> decay_curves(4, 1)["q = k, all ones"]
     array([2.])
@@ -125,7 +125,8 @@ def decay_curves(head_dim: int, longest: int, *, draws: int = 256) -> dict[str, 
     random = scores(q, k)
     made = {
         "q = k, all ones": scores(ones, ones)[0],
-        "one random q, k": random[0],
+        "random q, k": random[0],
+        "another random q, k": random[1],
         f"RMS of {draws} random q, k": random.square().mean(0).sqrt(),
     }
     return {name: curve.numpy() for name, curve in made.items()}
@@ -145,7 +146,34 @@ def decay(head_dim: int = 64, longest: int = 512) -> TeachingFigure:
     )  # fmt: skip
     words = (
         f"Score against distance 0 to {longest - 1} at head_dim {head_dim}, first and last "
-        f"value: {ends}. Only the curve of constant vectors falls, in waves."
+        f"value: {ends}. The curve of constant vectors falls, in waves; the RMS does not."
+    )
+    return settled(views_figure([view], words))
+
+
+def ceiling(scores: ArrayLike, bounds: ArrayLike) -> TeachingFigure:
+    """The size |q . k| of one score at distances 0, 1, 2, ... and the bound above it.
+
+    Raises ValueError for rows of different lengths, or a score or bound that is not above 0.
+
+    >>> ceiling([1.0, 0.5], [8.0, 4.0]).alt[-38:]
+    'goes from 8 to 4. Median gap: 8 times.'
+    """
+    score, bound = np.asarray(scores, float), np.asarray(bounds, float)
+    if score.ndim != 1 or score.shape != bound.shape:
+        raise ValueError(
+            f"ceiling: scores has shape {score.shape} and bounds {bound.shape}. Pass two rows of "
+            "the same length, one number for each distance."
+        )
+    view = Curves(
+        "one score and its bound", np.arange(len(score)), np.array([score, bound]),
+        ["|q · k|, random q, k", "upper bound"], "distance of query and key (positions)",
+        "size of q · k", log_y=True, styles=(1, 5),
+    )  # fmt: skip
+    words = (
+        f"Size of a score at distance 0 to {len(score) - 1}, and its upper bound, which goes from "
+        f"{number(bound[0])} to {number(bound[-1])}. Median gap: "
+        f"{np.median(bound / score):.0f} times."
     )
     return settled(views_figure([view], words))
 

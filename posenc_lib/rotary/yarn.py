@@ -10,8 +10,9 @@ at every angle and tells near distances: it stays (gamma = 1). A pair that turns
 within L has angles that were never seen: it is slowed by s, as in PI (gamma = 0).
 
 Source: Peng et al. 2023, "YaRN: Efficient Context Window Extension of Large Language Models",
-sections 3.2 (definition 2, "NTK-by-parts") and 3.4 (the magnitude). The authors' code and
-`transformers` differ from it: form="code" below.
+sections 3.2 (definition 2, "NTK-by-parts") and 3.4 (the magnitude), counted as in version 2 on
+arXiv; version 3 numbers them anew. The authors' code and `transformers` differ from it:
+form="code" below.
 
 The traps: the ramp the wrong way round, which slows the fast pairs. And the two forms, which are
 not the same numbers: the code's ramp is a line over the pair index i, the paper's is a line over
