@@ -161,10 +161,10 @@ def test_the_rotary_map_is_made_of_cosines_and_sines_of_the_wavelengths_drawn(sc
     close(panel.views[0].values[:, second], top * np.sin(angle))
     pair = panel.views[4]
     close(pair.ys[:2, :: pair.dots], panel.views[0].values[:, [first[2], second[2]]].T)
-    close(curve(panel.views[2], "constant q = k"), top**2 * 2 / math.sqrt(8) * np.cos(
+    close(curve(panel.views[2], "q = k, all ones"), top**2 * 2 / math.sqrt(8) * np.cos(
         np.outer(np.arange(6), 2 * math.pi / waves)).sum(1))  # fmt: skip
     panel.set(factor=1, length=99)
-    assert abs(curve(panel.views[2], "Gaussian, RMS") - 1).max() < 0.15  # no decay
+    assert abs(curve(panel.views[2], "many random, RMS") - 1).max() < 0.15  # no decay
     plain = 2 * math.pi * 1e4 ** (np.arange(4) / 4)
     close(curve(panel.views[3], title if scaling != "none" else "plain RoPE") / plain, 1)
 

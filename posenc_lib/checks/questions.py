@@ -127,4 +127,7 @@ class recap:
                 f"<details{opened}><summary>{letter}) {html.escape(choice.says)}</summary>"
                 f"<p>{verdict} {html.escape(choice.believes)}</p></details>"
             )
-        return f"<p><b>{number + 1}.</b> {html.escape(question.asks)}</p>" + "".join(lines)
+        return (
+            f"<p style='margin-top: 1em'><b>{number + 1}.</b> {html.escape(question.asks)}</p>"
+            + "".join(lines)
+        )

@@ -18,7 +18,7 @@ from posenc_lib.scores.alibi import alibi_slopes
 FAULT = biases.shortcut_both_ways
 SLOPES = {f"1/{1 / slope:g}": slope for slope in alibi_slopes(8).tolist()}
 MASKS = {"none": "none", "causal": "causal", f"window ({WINDOW} on each side)": "window"}
-LABELS = ("shortcut (wrong)", "penalty (right)")
+LABELS = ("adds m·j (wrong)", "takes off m·|i - j| (right)")
 QUESTION = (
     "Move the length from 4 to 64. What becomes of the mean weight at distance 0, and which mask "
     "makes the fault invisible?"

@@ -2,7 +2,7 @@
 
 IN_PAGE.museum = ({ length, mask, slope, query }, { window }) => {
   const seen = seenBy(mask, length, window);
-  const labels = ["shortcut (wrong)", "penalty (right)"];
+  const labels = ["adds m·j (wrong)", "takes off m·|i - j| (right)"];
   const added = [(i, j) => slope * j, (i, j) => -slope * Math.abs(i - j)].map((bias) => {
     const made = new Float64Array(length * length).fill(NaN);
     for (let i = 0; i < length; i++) {

@@ -130,10 +130,10 @@ function rotaryScores({ head_dim: width, length, first, plain, distance, trained
     plainly.push(plainOnes / Math.sqrt(width));
   }
   const ys = [constant, one, rms];
-  const legend = ["constant q = k", "Gaussian q, k", "Gaussian, RMS"];
+  const legend = ["q = k, all ones", "one random q, k", "many random, RMS"];
   if (first !== plain) {
     ys.push(plainly);
-    legend.push("plain, constant");
+    legend.push("plain, all ones");
   }
   const ends = trained < length ? [[trained, TRAINED_END]] : [];
   return curves(

@@ -189,12 +189,12 @@ def _scores(shown: dict[str, RotaryEncoding], length: int, distance: int, traine
     gaussian = _by_distance(rope, *_gaussian_products(rope.head_dim // 2), far)
     ones = torch.full((1, rope.head_dim // 2), 2.0), torch.zeros(1, rope.head_dim // 2)
     curves = {
-        "constant q = k": _by_distance(rope, *ones, far)[0],
-        "Gaussian q, k": gaussian[0],
-        "Gaussian, RMS": gaussian.square().mean(0).sqrt(),
+        "q = k, all ones": _by_distance(rope, *ones, far)[0],
+        "one random q, k": gaussian[0],
+        "many random, RMS": gaussian.square().mean(0).sqrt(),
     }
     if rope is not plain:
-        curves["plain, constant"] = _by_distance(plain, *ones, far)[0]
+        curves["plain, all ones"] = _by_distance(plain, *ones, far)[0]
     ends = [(trained, TRAINED_END)] if trained < length else []
     return Curves(
         "score by distance", far, torch.stack(list(curves.values())), list(curves),

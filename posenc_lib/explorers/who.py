@@ -43,7 +43,7 @@ def who_explorer(
     ('20%', '0%', '80%')
     """
     return Panel(
-        title="Who does it?",
+        title="Who does it",
         controls=[
             Text("sentence", SENTENCE, label=f"sentence (up to {MOST} words)"),
             Toggle("position", False, label="position"),

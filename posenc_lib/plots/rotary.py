@@ -108,7 +108,7 @@ def layouts(head_dim: int, *, position: int = 1) -> TeachingFigure:
 def decay_curves(head_dim: int, longest: int, *, draws: int = 256) -> dict[str, NDArray]:
     """Scores q . k / sqrt(head_dim) at distances 0 .. longest - 1: ones, one draw, RMS of many.
 
-    >>> decay_curves(4, 1)["constant q = k"]
+    >>> decay_curves(4, 1)["q = k, all ones"]
     array([2.])
     """
     rope = RotaryEncoding(head_dim)
@@ -124,9 +124,9 @@ def decay_curves(head_dim: int, longest: int, *, draws: int = 256) -> dict[str, 
     ones = torch.ones(1, head_dim, dtype=torch.float64)
     random = scores(q, k)
     made = {
-        "constant q = k": scores(ones, ones)[0],
-        "one Gaussian q, k": random[0],
-        f"RMS of {draws} Gaussian q, k": random.square().mean(0).sqrt(),
+        "q = k, all ones": scores(ones, ones)[0],
+        "one random q, k": random[0],
+        f"RMS of {draws} random q, k": random.square().mean(0).sqrt(),
     }
     return {name: curve.numpy() for name, curve in made.items()}
 
