@@ -152,6 +152,22 @@ def test_kerple_starts_where_it_is_told_and_stays_in_range(kind):
     assert torch.isfinite(found).all() and (found <= 0).all()
 
 
+@pytest.mark.parametrize(
+    ("bias", "is_kernel"),
+    [
+        (lambda d, one: kerple_log(d, one, one), True),
+        (lambda d, one: kerple_power(d, one, 1.5 * one), True),
+        (lambda d, one: -(d.abs() ** 3)[None], False),  # beyond r2 = 2: the test can fail
+    ],
+    ids=["log", "power 1.5", "power 3"],
+)
+def test_kerple_is_a_kernel_up_to_a_constant(bias, is_kernel):
+    """sum c_i c_j b_ij >= 0 for all c with sum 0: no negative eigenvalue without the mean."""
+    centre = torch.eye(20, dtype=torch.float64) - 1 / 20
+    found = bias(relative_positions(20, 20).double(), torch.ones(1, dtype=torch.float64))[0]
+    assert bool(torch.linalg.eigvalsh(centre @ found @ centre).min() > -1e-9) is is_kernel
+
+
 # Sandwich
 
 

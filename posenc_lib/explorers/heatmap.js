@@ -1,5 +1,7 @@
 // A matrix as coloured cells: its axes, its colour scale, the numbers in the cells, the readout.
 
+const MARKED_CELLS = 2_500;
+
 class HeatmapView {
   constructor(sent) {
     this.sent = sent;
@@ -154,7 +156,36 @@ class HeatmapView {
     );
     this.drawScale(pen, pane, theme, scale, bar);
     if (this.numbers) this.writeCells(pen, pane, theme);
+    if (this.resting) this.markChanges(pen, pane, theme);
     for (const mark of this.marks ?? []) this.outline(pen, mark, theme);
+  }
+
+  // A corner on every cell that is another one than before the hand began to move.
+  markChanges(pen, pane, theme) {
+    const [wide, high] = this.cell;
+    const side = Math.min(0.22 * Math.min(wide, high), 0.5 * theme.size);
+    if (side < 2) return;
+    const dark = pane.surface.dark(this.palette);
+    for (let i = 0; i < this.rows * this.columns; i++) {
+      const [row, column] = [Math.floor(i / this.columns), i % this.columns];
+      if (!this.changed(row, column)) continue;
+      const [x, y] = [this.box.left + (column + 1) * wide, this.box.top + row * high];
+      pen.fillStyle = dark[this.shade(this.value(row, column))] ? "#fff" : "#000";
+      pen.globalAlpha = 0.6;
+      pen.beginPath();
+      pen.moveTo(x, y);
+      pen.lineTo(x - side, y);
+      pen.lineTo(x, y + side);
+      pen.fill();
+    }
+    pen.globalAlpha = 1;
+  }
+
+  // By more than the eye sees: a fiftieth of the scale, or from or to no value.
+  changed(row, column) {
+    const [old, now] = [this.resting.value(row, column), this.value(row, column)];
+    if (Number.isNaN(old) || Number.isNaN(now)) return Number.isNaN(old) !== Number.isNaN(now);
+    return Math.abs(now - old) > 0.02 * (this.limits[1] - this.limits[0]);
   }
 
   // A chosen cell, row or column (the other one is null), by its numbers on the axes.
@@ -339,7 +370,10 @@ class HeatmapView {
     const [rowLabel, columnLabel, valueLabel] = this.labels;
     const text = this.texts ? ` '${this.texts[row][column]}',` : "";
     const at = `${rowLabel} ${down}, ${columnLabel} ${across}:${text} ${valueLabel}`;
-    if (!this.pinned) return `${at} ${said(cell)}`;
+    if (!this.pinned) {
+      const before = this.resting && this.changed(row, column);
+      return `${at} ${said(cell)}${before ? ` (before ${said(this.resting.value(row, column))})` : ""}`;
+    }
     const { pinned, live = this } = this;
     const [oldRow, oldColumn] = [this.rowStart - pinned.rowStart, this.columnStart - pinned.columnStart];
     const old = said(pinned.within(row + oldRow, column + oldColumn), "none");

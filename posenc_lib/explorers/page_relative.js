@@ -140,9 +140,11 @@ function penalties(asked) {
     squareOf(title, matrix, asked, "bias", { limits: [lowest, 0], palette: "sequential" }),
     curves(
       "what is left of a weight", shown, all.map((bias) => bias.map(Math.exp)), legend,
-      [BY_DISTANCE, "exp(bias)"], { limits: [0, 1.05], ...chosen },
+      [BY_DISTANCE, "factor, exp(bias)"], { limits: [0, 1.05], ...chosen },
     ),
-    curves("bias of every head (slope)", shown, all, legend, [BY_DISTANCE, "bias"], chosen),
+    curves(
+      "bias of every head (slope)", shown, all, legend, [BY_DISTANCE, "added to the score"], chosen,
+    ),
   ];
 }
 

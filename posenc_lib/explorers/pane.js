@@ -118,7 +118,7 @@ class Pane {
       this.caption.textContent = name + note;
     }
     const behind = this.view.kind === "heatmap" ? null : this.view.pinned;
-    if (this.view.kind === "curves" && !pinned) this.view.resting = restingOf(this.view, resting);
+    if (!pinned) this.view.resting = restingOf(this.view, resting);
     this.canvas.setAttribute("aria-label", behind ? `${alt} Dashed, pinned: ${behind.alt}` : alt);
     this.canvas.classList.toggle("posenc-chooses", Boolean(this.chooses));
     const grey = this.view.kind === "heatmap" && this.view.hasNone ? this.view.greyWord : "";
@@ -212,9 +212,14 @@ class Pane {
 // What a legend shows of a view: the name and the style of each curve.
 const entries = (view) => (view?.legend ?? []).map((text, i) => [text, view.styles?.[i] ?? i]);
 
-// The curves as they stood before the hand began to move, if they show the same quantity.
+// The view as it stood before the hand began to move, if it shows the same quantity: as many curves,
+// or as many cells, few enough to be marked one by one.
 function restingOf(view, sent) {
-  if (sent?.kind !== "curves") return null;
+  if (!sent || sent.kind !== view.kind || sent.kind === "clocks") return null;
+  if (sent.kind === "heatmap" && (view.rows * view.columns > MARKED_CELLS || `${sent.shape}` !== `${view.shape}`)) {
+    return null;
+  }
   const old = viewOf(sent);
-  return quantity(old) === quantity(view) && old.legend.length === view.legend.length ? old : null;
+  if (quantity(old) !== quantity(view)) return null;
+  return view.kind === "heatmap" || old.legend.length === view.legend.length ? old : null;
 }

@@ -142,10 +142,11 @@ def _alibi(causal: bool, head: int, relative: Tensor, distance: Tensor, cell: Ce
         ),
         Curves(
             "what is left of a weight", distance, curves.exp(), labels, DISTANCE,
-            "exp(bias)", (0.0, 1.05), **chosen,
+            "factor, exp(bias)", (0.0, 1.05), **chosen,
         ),
         Curves(
-            "bias of every head (slope)", distance, curves, labels, DISTANCE, "bias", **chosen
+            "bias of every head (slope)", distance, curves, labels, DISTANCE,
+            "added to the score", **chosen
         ),
     ]  # fmt: skip
 
