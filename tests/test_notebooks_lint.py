@@ -122,7 +122,7 @@ BAD = [
     (rules.budgets, lambda cells: cells.extend(map(v4.new_markdown_cell, "x" * 21)), "46 cells"),
     (rules.budgets, source(4, "a = 1\n" * 16), "16 lines in the longest"),
     (rules.budgets, lambda cells: [source(n, "a = 1\n" * 5)(cells) for n in (4, 6)], "5 lines"),
-    (rules.budgets, append(" word" * 2000), "words"),
+    (rules.budgets, append(" word" * 2400), "words"),
     (rules.budgets, append("x" * 500_000), "bytes"),
     (rules.opening, source(0, "Sample"), "starts with the title"),
     (rules.opening, drop(0, "**Question.**"), "Question"),

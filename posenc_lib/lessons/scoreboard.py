@@ -15,10 +15,10 @@ from posenc_lib.base import validation
 
 FILE = "scoreboard.json"
 COLUMNS = {
-    "order": "knows order?",
-    "direction": "knows direction?",
+    "order": "knows order? (no mask)",
+    "direction": "knows direction? (no mask)",
     "any_place": "same at any place?",
-    "longer": "longer than trained",
+    "longer": "longer than trained: loss at 32 and 256 tokens",
     "trained": "numbers to train",
     "memory": "memory for n tokens",
 }
