@@ -1,0 +1,260 @@
+"""What happened to the right answer on the way to the learner's?
+
+Looked for in this order: number of results, one plain value everywhere, a change of the right
+answer, a missing step, the right answer to changed arguments, a constant, a part that is right,
+cases that are right. A finding has to explain every case that ran, and it says what is true of
+the numbers: it is the learner who finds out why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from posenc_lib.checks.arguments import changed_arguments
+from posenc_lib.checks.changes import Change, missing_steps, of_the_whole, on_every_number
+from posenc_lib.checks.compare import all_close, close
+from posenc_lib.checks.fits import Pairs, constant
+from posenc_lib.checks.regions import inside, which_cases, wrong_region
+from posenc_lib.checks.running import run
+
+Results = tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The cases that ran, with the results that were given and those that were wanted."""
+
+    cases: Sequence[tuple]
+    given: Sequence[Results]
+    wanted: Sequence[Results]
+    solution: Callable[..., Any]
+    names: list[str]
+    tolerance: float
+
+    def right(self) -> list[bool]:
+        together = zip(self.given, self.wanted, strict=True)
+        return [all_close(g, w, self.tolerance) for g, w in together]
+
+
+def diagnose(evidence: Evidence) -> str | None:
+    """One sentence about what was found, or None."""
+    counts = _count_of_results(evidence)
+    if counts:
+        return counts
+    number, tolerance = len(evidence.wanted[0]), evidence.tolerance
+    if number == 1:  # of two ways to say it, the change of the answer is the plainer one
+        for _, pairs in _wrong_parts(evidence, number):
+            found = _plain_value(pairs) or _changed(pairs, tolerance)
+            if found:
+                return found
+    found = _whole_answer(evidence)
+    if found:
+        return found
+    for prefix, pairs in _wrong_parts(evidence, number):
+        found = _plain_value(pairs) or _explained(evidence, pairs)
+        if found:
+            return prefix + found
+    for prefix, pairs in _wrong_parts(evidence, number):
+        found = _in_a_part(evidence, pairs)
+        if found:
+            return prefix + found
+    return _on_some_cases(evidence)
+
+
+def _wrong_parts(evidence: Evidence, number: int) -> Iterator[tuple[str, Pairs]]:
+    for n in range(number):
+        pairs = [(g[n], w[n]) for g, w in zip(evidence.given, evidence.wanted, strict=True)]
+        if not all(close(g, w, evidence.tolerance) for g, w in pairs):
+            yield (f"in result {n + 1} of {number}, " if number > 1 else ""), pairs
+
+
+def _count_of_results(evidence: Evidence) -> str | None:
+    number = len(evidence.wanted[0])
+    counts = {len(given) for given in evidence.given}
+    if counts == {number}:
+        if number == 1:
+            return None
+        together = list(zip(evidence.given, evidence.wanted, strict=True))
+        order = [
+            next(
+                (m for m in range(number)
+                 if all(close(g[n], w[m], evidence.tolerance) for g, w in together)), None,
+            )
+            for n in range(number)
+        ]  # fmt: skip
+        if sorted(map(str, order)) == [str(n) for n in range(number)] and order != sorted(order):  # type: ignore[type-var]
+            return (
+                "the results are right and stand in another order: read the task for which comes "
+                "first."
+            )
+        return None
+    if len(counts) != 1:
+        return None
+    (got,) = counts
+    which = [
+        n for n in range(number)
+        if all(
+            any(close(part, w[n], evidence.tolerance) for part in g)
+            for g, w in zip(evidence.given, evidence.wanted, strict=True)
+        )
+    ]  # fmt: skip
+    said = f"number of results returned: {got}, expected {number}"
+    if which and got < number:
+        return f"{said}. Right so far: result {' and '.join(str(n + 1) for n in which)}."
+    return f"{said}." + (" Give back the right one alone." if which else "")
+
+
+def _plain_value(pairs: Pairs) -> str | None:
+    wrong = [(g, w) for g, w in pairs if g.size and g.dtype.kind in "biuf"]
+    if not wrong or len(wrong) < len(pairs):
+        return None
+    if any(np.isnan(g.astype(float)).any() and not np.isnan(w.astype(float)).any() for g, w in wrong):
+        return (
+            "there are NaNs in it (not a number). They come from 0 / 0, from a root or logarithm "
+            "of a negative number, or from infinity minus infinity. Where can that happen?"
+        )
+    if any(np.isinf(g.astype(float)).any() for g, _ in wrong):
+        return "there are infinities in it: a division by 0, or the logarithm of 0. Where?"
+    if all(w.size == 1 or np.ptp(w.astype(float)) == 0 for _, w in wrong):
+        return None
+    same = [np.ptp(g.astype(float)) == 0 and g.size > 1 for g, _ in wrong]
+    if all(same) and all(g.shape == w.shape for g, w in wrong):
+        values = {float(g.ravel()[0]) for g, _ in wrong}
+        if len(values) == 1:
+            what = f"every number of yours is {values.pop():.4g}"
+            if wrong[0][0].dtype.kind == "b":
+                what = f"every entry of yours is {bool(wrong[0][0].ravel()[0])}"
+            return f"{what}, in every case. What should make one entry differ from another?"
+    return None
+
+
+def _holds(change: Change, pairs: Pairs, tolerance: float, missing: bool = False) -> bool:
+    """Does the change explain all pairs, and is it needed for one of them?"""
+    needed = False
+    for given, wanted in pairs:
+        start, end = (given, wanted) if missing else (wanted, given)
+        try:
+            with np.errstate(all="ignore"):
+                made = np.asarray(change.apply(start))
+        except Exception:
+            return False
+        if made.dtype.kind in "Oc" or not close(end, made, tolerance, relative=1e-5):
+            return False
+        needed |= not close(start, end, tolerance)
+    return needed
+
+
+def _changed(pairs: Pairs, tolerance: float) -> str | None:
+    given, wanted = pairs[0]
+    if any(g.dtype.kind not in "biuf" for g, _ in pairs):
+        return None
+    whole = list(of_the_whole(wanted.ndim, wanted.dtype.kind))
+    for change in (*on_every_number(wanted.dtype.kind), *whole):
+        if _holds(change, pairs, tolerance):
+            return change.says
+    if all(close(g.ravel(), w.ravel(), tolerance) for g, w in pairs):
+        return _another_shape(pairs)
+    return None
+
+
+def _explained(evidence: Evidence, pairs: Pairs) -> str | None:
+    given, tolerance = pairs[0][0], evidence.tolerance
+    found = _changed(pairs, tolerance)
+    if found or given.dtype.kind not in "biuf":
+        return found
+    for change in missing_steps(given.ndim, given.dtype.kind):
+        if _holds(change, pairs, tolerance, missing=True):
+            return change.says
+    return constant(pairs, evidence.names, evidence.cases, tolerance) or _clip(pairs, tolerance)
+
+
+def _another_shape(pairs: Pairs) -> str:
+    given, wanted = next((g, w) for g, w in pairs if g.shape != w.shape)
+    what = f"the numbers are right, their shape is not: {given.shape}, expected {wanted.shape}."
+    if given.ndim > wanted.ndim and all(g.squeeze().shape == w.squeeze().shape for g, w in pairs):
+        return f"{what} There is an axis of size 1 too many: a [None], or keepdim, to leave out?"
+    if given.ndim < wanted.ndim and all(g.squeeze().shape == w.squeeze().shape for g, w in pairs):
+        return f"{what} An axis of size 1 is lost: keep it with [:, None] or keepdim=True."
+    if given.ndim < wanted.ndim:
+        return f"{what} Axes were flattened that should stay: reshape them back."
+    return f"{what} Flatten or reshape the axes in the end."
+
+
+def _clip(pairs: Pairs, tolerance: float) -> str | None:
+    if any(g.shape != w.shape or w.dtype.kind == "b" or not w.size for g, w in pairs):
+        return None
+    for says, start in (
+        ("yours goes beyond the largest of the right numbers, and is right below: a clip or a "
+         "minimum is missing at the upper end.", lambda g, w: np.minimum(g, w.max())),
+        ("yours goes below the smallest of the right numbers, and is right above: a clip or a "
+         "maximum is missing at the lower end.", lambda g, w: np.maximum(g, w.min())),
+        ("yours goes beyond the right numbers at both ends and is right between them: the clip is "
+         "missing.", lambda g, w: np.clip(g, w.min(), w.max())),
+    ):  # fmt: skip
+        if all(close(start(g, w), w, tolerance) and np.ptp(w) > 0 for g, w in pairs):
+            return says
+    for says, stop in (
+        ("yours stops too early: up to its largest number it is right, and it stays there. What "
+         "cuts the rest off?", lambda g, w: np.minimum(w, g.max())),
+        ("yours never goes as low as it should: above its smallest number it is right. What cuts "
+         "the rest off?", lambda g, w: np.maximum(w, g.min())),
+    ):  # fmt: skip
+        if all(close(stop(g, w), g, tolerance) and (np.ptp(g) > 0 or g.size == 1) for g, w in pairs):
+            return says
+    return None
+
+
+def _whole_answer(evidence: Evidence) -> str | None:
+    """The right answer to changed arguments explains all results at once."""
+    number = len(evidence.wanted[0])
+    for says, change in changed_arguments(evidence.names, evidence.cases):
+        needed = False
+        for case, given, wanted in zip(evidence.cases, evidence.given, evidence.wanted, strict=True):
+            try:
+                made = run(evidence.solution, change(case), number)
+            except Exception:
+                break
+            if made.error or not all_close(given, made.parts, evidence.tolerance, relative=1e-5):
+                break
+            needed |= not all_close(made.parts, wanted, evidence.tolerance)
+        else:
+            if needed:
+                return says
+    return None
+
+
+def _in_a_part(evidence: Evidence, pairs: Pairs) -> str | None:
+    if any(g.dtype.kind not in "biuf" for g, _ in pairs):
+        return None
+    region = wrong_region(pairs, evidence.tolerance)
+    if region is None:
+        return None
+    says = f"right everywhere except in {region}."
+    small = [(g, w) for g, w in inside(pairs, region) if g.size]
+    for change in on_every_number(pairs[0][1].dtype.kind):
+        if small and _holds(change, small, evidence.tolerance):
+            return f"{says} There, {change.says}"
+    fit = constant(small, [], [()] * len(small), evidence.tolerance) if small else ""
+    return f"{says} There, {fit}" if fit else f"{says} What is different there?"
+
+
+def _on_some_cases(evidence: Evidence) -> str | None:
+    right = evidence.right()
+    condition = which_cases(evidence.names, evidence.cases, right)
+    if condition is None:
+        return None
+    wrong = [n for n, fine in enumerate(right) if not fine]
+    says = f"right in the other cases, wrong where {condition}."
+    part = replace(
+        evidence, cases=[evidence.cases[n] for n in wrong],
+        given=[evidence.given[n] for n in wrong], wanted=[evidence.wanted[n] for n in wrong],
+    )  # fmt: skip
+    for prefix, pairs in _wrong_parts(part, len(part.wanted[0])):
+        found = _explained(part, pairs) if len(pairs[0][0].shape) else None
+        if found:
+            return f"{says} There, {prefix}{found}"
+    return f"{says} Take the smallest such case by hand."
