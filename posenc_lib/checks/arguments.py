@@ -60,8 +60,9 @@ def _instead(n: int, m: int) -> Arguments:
 
 def _of_a_number(name: str, whole: bool) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     for value in (0, 1):
-        yield f"yours is the answer for {name} = {value}: is {name} used everywhere?", (
-            lambda x, v=value: type(x)(v)
+        yield (
+            f"yours is the answer for {name} = {value}: is {name} used everywhere?",
+            (lambda x, v=value: type(x)(v)),
         )
     yield (
         f"yours is the right answer with the sign of {name} turned. Is it added where it should be "

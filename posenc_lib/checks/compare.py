@@ -28,7 +28,9 @@ def dtype_problem(given: np.ndarray, wanted: np.ndarray, exact: str = "") -> str
     """Why the dtype will not do, or nothing: a mask is boolean, a row number a whole number."""
     got, want = given.dtype.kind, wanted.dtype.kind
     if want == "b" and got != "b":
-        return f"yours are numbers of dtype {given.dtype}, expected True and False. Compare (<=, ==)"
+        return (
+            f"yours are numbers of dtype {given.dtype}, expected True and False. Compare (<=, ==)"
+        )
     if want in "iu" and got == "b":
         return "yours are True and False, expected whole numbers 0 and 1. Add .long()"
     if want in "iu" and got not in "iu":

@@ -112,7 +112,9 @@ def _plain_value(pairs: Pairs) -> str | None:
     wrong = [(g, w) for g, w in pairs if g.size and g.dtype.kind in "biuf"]
     if not wrong or len(wrong) < len(pairs):
         return None
-    if any(np.isnan(g.astype(float)).any() and not np.isnan(w.astype(float)).any() for g, w in wrong):
+    if any(
+        np.isnan(g.astype(float)).any() and not np.isnan(w.astype(float)).any() for g, w in wrong
+    ):
         return (
             "there are NaNs in it (not a number). They come from 0 / 0, from a root or logarithm "
             "of a negative number, or from infinity minus infinity. Where can that happen?"
@@ -203,7 +205,9 @@ def _clip(pairs: Pairs, tolerance: float) -> str | None:
         ("yours never goes as low as it should: above its smallest number it is right. What cuts "
          "the rest off?", lambda g, w: np.maximum(w, g.min())),
     ):  # fmt: skip
-        if all(close(stop(g, w), g, tolerance) and (np.ptp(g) > 0 or g.size == 1) for g, w in pairs):
+        if all(
+            close(stop(g, w), g, tolerance) and (np.ptp(g) > 0 or g.size == 1) for g, w in pairs
+        ):
             return says
     return None
 
@@ -213,7 +217,9 @@ def _whole_answer(evidence: Evidence) -> str | None:
     number = len(evidence.wanted[0])
     for says, change in changed_arguments(evidence.names, evidence.cases):
         needed = False
-        for case, given, wanted in zip(evidence.cases, evidence.given, evidence.wanted, strict=True):
+        for case, given, wanted in zip(
+            evidence.cases, evidence.given, evidence.wanted, strict=True
+        ):
             try:
                 made = run(evidence.solution, change(case), number)
             except Exception:

@@ -109,10 +109,9 @@ class Exercise:
         evidence = judged.evidence()
         if evidence is None or all(evidence.right()):
             return judged.broken_case()
-        return (
-            _sentence(diagnose(evidence) or judged.two_mistakes() or "") + judged.also_broken()
-            or judged.first_difference(n)
-        )
+        return _sentence(
+            diagnose(evidence) or judged.two_mistakes() or ""
+        ) + judged.also_broken() or judged.first_difference(n)
 
 
 class _Judged:
@@ -249,9 +248,8 @@ class _Judged:
         error = self.given[n].error
         assert error is not None
         return (
-            ("Right on the other cases, but " if self.ran else "")
-            + f"{self.call(n)} {broken(error, self.answer)}"
-        )
+            "Right on the other cases, but " if self.ran else ""
+        ) + f"{self.call(n)} {broken(error, self.answer)}"
 
     def also_broken(self) -> str:
         return "" if self.all_ran() else f" (And then: {self.broken_case()})".replace(

@@ -76,7 +76,9 @@ def _offset(pairs: Pairs, names: list[str], cases: Sequence[tuple], tolerance: f
         return ""
     if np.allclose(offsets, offsets[0]):
         many = f"{abs(offsets[0]):.4g} too {'large' if offsets[0] > 0 else 'small'}"
-        count = " Off by one: does your count start at 0?" if abs(abs(offsets[0]) - 1) < 1e-4 else ""
+        count = (
+            " Off by one: does your count start at 0?" if abs(abs(offsets[0]) - 1) < 1e-4 else ""
+        )
         return f"every number of yours is {many}.{count}"
     for name, value in _quantities(names, cases):
         for says, power in _powers(name):
@@ -112,9 +114,10 @@ def _quantities(names: list[str], cases: Sequence[tuple]) -> Iterator[tuple[str,
         if all(hasattr(value, "shape") for value in values):
             for axis, what in ((-1, "last"), (0, "first"), (-2, "second last")):
                 if all(len(value.shape) >= abs(axis + (axis >= 0)) for value in values):
-                    yield f"the length of the {what} axis of {name}", [
-                        float(value.shape[axis]) for value in values
-                    ]
+                    yield (
+                        f"the length of the {what} axis of {name}",
+                        [float(value.shape[axis]) for value in values],
+                    )
 
 
 def _powers(name: str) -> Iterator[tuple[str, Any]]:
@@ -133,7 +136,8 @@ def _powers(name: str) -> Iterator[tuple[str, Any]]:
     yield f"{name} / ({name} - 1)", lambda n: n / (n - 1) if n != 1 else np.inf
     yield f"({name} - 1) / {name}", lambda n: (n - 1) / n if n else np.inf
     yield f"{name} / ({name} + 1)", lambda n: n / (n + 1) if n != -1 else np.inf
-    yield f"the square root of {name} / ({name} - 1)", (
-        lambda n: sqrt(n / (n - 1)) if n > 1 else np.inf
+    yield (
+        f"the square root of {name} / ({name} - 1)",
+        (lambda n: sqrt(n / (n - 1)) if n > 1 else np.inf),
     )
     yield f"the square root of ({name} - 1) / {name}", lambda n: sqrt((n - 1) / n) if n > 1 else 0.0

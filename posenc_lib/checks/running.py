@@ -84,9 +84,7 @@ def names_of(function: Callable[..., Any], count: int) -> list[str]:
         names = list(inspect.signature(function).parameters)[:count]
     except (TypeError, ValueError):
         names = []
-    return [f"`{name}`" for name in names] + [
-        f"argument {n + 1}" for n in range(len(names), count)
-    ]
+    return [f"`{name}`" for name in names] + [f"argument {n + 1}" for n in range(len(names), count)]
 
 
 _WHY = {
