@@ -103,7 +103,7 @@ class Exercise:
         mistakes = [m for m in self.mistakes if judged.alike(m)]
         if mistakes and (judged.all_ran() or len({m.hint for m in mistakes}) == 1):
             return mistakes[0].hint + judged.also_broken()
-        exact = [m for m in mistakes if judged.breaks_alike(m)]
+        exact = [m for m in self.mistakes if not judged.all_ran() and judged.breaks_alike(m)]
         if exact:
             return exact[0].hint
         evidence = judged.evidence()
