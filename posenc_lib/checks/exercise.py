@@ -80,7 +80,7 @@ class Exercise:
     def __call__(self, answer: Callable[..., Any]) -> Verdict:
         if not callable(answer):
             return Verdict(False, f"{self.name}: pass the function itself, without calling it.")
-        judged = _Judged(self, answer)
+        judged = Judged(self, answer)
         if judged.not_attempted():
             attempted = "not attempted yet. Replace the dots and run the cell again."
             return Verdict(False, f"{self.name}: {attempted}")
@@ -95,7 +95,7 @@ class Exercise:
             judged.given[n].error or judged.given[n].raw, judged.wanted[n].raw,
         )  # fmt: skip
 
-    def explain(self, judged: _Judged, n: int) -> str:
+    def explain(self, judged: Judged, n: int) -> str:
         """What to say about a wrong answer; n is its smallest failing case."""
         found = judged.nothing_returned() or judged.wrong_kind()
         if found:
@@ -114,7 +114,7 @@ class Exercise:
         ) + judged.also_broken() or judged.first_difference(n)
 
 
-class _Judged:
+class Judged:
     """The outcomes of one answer on all cases, and what can be said about them."""
 
     def __init__(self, exercise: Exercise, answer: Callable[..., Any]) -> None:
