@@ -58,7 +58,7 @@ def _instead(n: int, m: int) -> Arguments:
     return lambda case: (*case[:n], case[m], *case[n + 1 :])
 
 
-def _of_a_number(name: str, whole: bool) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+def _of_a_number(name: str, whole: bool) -> Iterator[tuple[str, Callable[..., Any]]]:
     for value in (0, 1):
         yield (
             f"yours is the answer for {name} = {value}: is {name} used everywhere?",
@@ -82,7 +82,7 @@ def _of_a_number(name: str, whole: bool) -> Iterator[tuple[str, Callable[[Any], 
         yield f"yours is the answer for 1 / {name}: is it upside down?", lambda x: 1 / x
 
 
-def _of_an_array(name: str) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+def _of_an_array(name: str) -> Iterator[tuple[str, Callable[..., Any]]]:
     yield f"yours is the right answer for {name} all 0: is {name} used?", lambda x: 0 * x
     yield f"yours is the right answer for {name} all 1: is {name} used?", lambda x: 0 * x + 1
     yield (

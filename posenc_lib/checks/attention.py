@@ -304,7 +304,7 @@ _ALIGNED = (
 causal = Exercise(
     name="my_causal_mask",
     solution=causal_mask,
-    cases=lambda: [(4, 4), (2, 5), (1, 3), (3, 4)],
+    cases=lambda: [(4, 4), (2, 5), (1, 3), (3, 4), (2, 2)],
     mistakes=(
         Mistake(
             "starts aligned", lambda n, m: _distance(n, m, 0) <= 0,

@@ -109,7 +109,8 @@ bucket = Exercise(
         Mistake(
             "one bucket too many", lambda n, buckets, far: _formula(n, buckets, far).clamp(
                 max=buckets),
-            "Your last bucket is number `buckets`. They count from 0, so the last is buckets - 1: limit "
+            "Your last bucket is number `buckets`. They count from 0, so the last is buckets - "
+            "1: limit "
             "the bucket to that (limiting the distance to max_distance is not enough).",
         ),
         Mistake(
@@ -209,7 +210,8 @@ bucket = Exercise(
             "E = buckets // 2.",
         ),
         Mistake(
-            "a quarter exact", lambda n, buckets, far: _limited(n, buckets, far, exact=buckets // 4),
+            "a quarter exact", lambda n, buckets, far: _limited(
+                n, buckets, far, exact=buckets // 4),
             "Your exact half is a quarter: that is the layer that looks both ways. For a causal "
             "layer E = buckets // 2.",
         ),

@@ -18,7 +18,7 @@ Array = np.ndarray
 @dataclass(frozen=True)
 class Change:
     says: str
-    apply: Callable[[Array], Array]
+    apply: Callable[..., Array]
 
 
 def softmax(x: Array, axis: int) -> Array:

@@ -18,7 +18,7 @@ from posenc_lib.checks.arguments import changed_arguments
 from posenc_lib.checks.changes import Change, missing_steps, of_the_whole, on_every_number
 from posenc_lib.checks.compare import all_close, close
 from posenc_lib.checks.fits import Pairs, constant
-from posenc_lib.checks.regions import inside, which_cases, wrong_region
+from posenc_lib.checks.regions import inside, telling, which_cases, wrong_region
 from posenc_lib.checks.running import run
 
 Results = tuple[np.ndarray, ...]
@@ -112,18 +112,20 @@ def _plain_value(pairs: Pairs) -> str | None:
     wrong = [(g, w) for g, w in pairs if g.size and g.dtype.kind in "biuf"]
     if not wrong or len(wrong) < len(pairs):
         return None
+    if any(w.dtype.kind == "b" and g.dtype.kind != "b" for g, w in wrong):
+        return _numbers_for_a_mask(wrong)
     if any(
         np.isnan(g.astype(float)).any() and not np.isnan(w.astype(float)).any() for g, w in wrong
     ):
         return (
-            "there are NaNs in it (not a number). They come from 0 / 0, from a root or logarithm "
-            "of a negative number, or from infinity minus infinity. Where can that happen?"
+            "there are NaNs in it (not a number). Is something divided by 0, or is it the root or "
+            "logarithm of a negative number, or an entry that was never found or filled?"
         )
     if any(np.isinf(g.astype(float)).any() for g, _ in wrong):
-        return "there are infinities in it: a division by 0, or the logarithm of 0. Where?"
-    if all(w.size == 1 or np.ptp(w.astype(float)) == 0 for _, w in wrong):
+        return "there are infinities in it: is something divided by 0, or the logarithm of 0?"
+    if len({float(n) for _, w in wrong for n in w.ravel()}) == 1:
         return None
-    same = [np.ptp(g.astype(float)) == 0 and g.size > 1 for g, _ in wrong]
+    same = [np.ptp(g.astype(float)) == 0 for g, _ in wrong]
     if all(same) and all(g.shape == w.shape for g, w in wrong):
         values = {float(g.ravel()[0]) for g, _ in wrong}
         if len(values) == 1:
@@ -132,6 +134,13 @@ def _plain_value(pairs: Pairs) -> str | None:
                 what = f"every entry of yours is {bool(wrong[0][0].ravel()[0])}"
             return f"{what}, in every case. What should make one entry differ from another?"
     return None
+
+
+def _numbers_for_a_mask(pairs: Pairs) -> str:
+    says = "numbers, expected True and False. Compare with <=, < or ==, then it is a mask."
+    if any(np.isneginf(g.astype(float)).any() for g, _ in pairs):
+        return f"{says} (0 and minus infinity is what is added to scores.)"
+    return says
 
 
 def _holds(change: Change, pairs: Pairs, tolerance: float, missing: bool = False) -> bool:
@@ -151,11 +160,11 @@ def _holds(change: Change, pairs: Pairs, tolerance: float, missing: bool = False
 
 
 def _changed(pairs: Pairs, tolerance: float) -> str | None:
-    given, wanted = pairs[0]
+    wanted = pairs[0][1]
     if any(g.dtype.kind not in "biuf" for g, _ in pairs):
         return None
     whole = list(of_the_whole(wanted.ndim, wanted.dtype.kind))
-    for change in (*on_every_number(wanted.dtype.kind), *whole):
+    for change in (*_single(pairs), *whole):
         if _holds(change, pairs, tolerance):
             return change.says
     if all(close(g.ravel(), w.ravel(), tolerance) for g, w in pairs):
@@ -163,12 +172,22 @@ def _changed(pairs: Pairs, tolerance: float) -> str | None:
     return None
 
 
+def _single(pairs: Pairs) -> list[Change]:
+    """Changes of single numbers. Two values tell no square from a power: the linear ones only."""
+    changes = list(on_every_number(pairs[0][1].dtype.kind))
+    few = len({float(number) for _, w in pairs for number in w.ravel()}) < 3
+    return changes[:3] if few else changes
+
+
 def _explained(evidence: Evidence, pairs: Pairs) -> str | None:
     given, tolerance = pairs[0][0], evidence.tolerance
     found = _changed(pairs, tolerance)
     if found or given.dtype.kind not in "biuf":
         return found
+    few = len({float(number) for _, w in pairs for number in w.ravel()}) < 3
     for change in missing_steps(given.ndim, given.dtype.kind):
+        if few and given.shape == pairs[0][1].shape:
+            break  # nearly any step makes two values of others
         if _holds(change, pairs, tolerance, missing=True):
             return change.says
     return constant(pairs, evidence.names, evidence.cases, tolerance) or _clip(pairs, tolerance)
@@ -187,7 +206,11 @@ def _another_shape(pairs: Pairs) -> str:
 
 
 def _clip(pairs: Pairs, tolerance: float) -> str | None:
-    if any(g.shape != w.shape or w.dtype.kind == "b" or not w.size for g, w in pairs):
+    if min(w.size for _, w in pairs) < 4:
+        return None  # of two numbers one is always the larger
+    if any(
+        g.shape != w.shape or "b" in (g.dtype.kind, w.dtype.kind) or not w.size for g, w in pairs
+    ):
         return None
     for says, start in (
         ("yours goes beyond the largest of the right numbers, and is right below: a clip or a "
@@ -241,11 +264,13 @@ def _in_a_part(evidence: Evidence, pairs: Pairs) -> str | None:
         return None
     says = f"right everywhere except in {region}."
     small = [(g, w) for g, w in inside(pairs, region) if g.size]
-    for change in on_every_number(pairs[0][1].dtype.kind):
-        if small and _holds(change, small, evidence.tolerance):
+    for change in _single(small) if small else ():
+        if _holds(change, small, evidence.tolerance):
             return f"{says} There, {change.says}"
     fit = constant(small, [], [()] * len(small), evidence.tolerance) if small else ""
-    return f"{says} There, {fit}" if fit else f"{says} What is different there?"
+    if fit:
+        return f"{says} There, {fit}"
+    return f"{says} What is different there?" if telling(region) else None
 
 
 def _on_some_cases(evidence: Evidence) -> str | None:

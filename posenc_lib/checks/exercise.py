@@ -9,6 +9,7 @@ is reached.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -109,9 +110,14 @@ class Exercise:
         evidence = judged.evidence()
         if evidence is None or all(evidence.right()):
             return judged.broken_case()
-        return _sentence(
-            diagnose(evidence) or judged.two_mistakes() or ""
-        ) + judged.also_broken() or judged.first_difference(n)
+        said: str | None = None
+        with contextlib.suppress(
+            Exception
+        ):  # whatever the answer holds, the learner gets a verdict
+            said = diagnose(evidence) or judged.two_mistakes()
+        if said:
+            return _sentence(said) + judged.also_broken()
+        return judged.first_difference(n) if judged.all_ran() else judged.broken_case()
 
 
 class Judged:
@@ -210,6 +216,9 @@ class Judged:
                 return False
         return True
 
+    def right_so_far(self) -> bool:
+        return all(self.close(n) for n in self.ran)
+
     def zipped(self) -> list[tuple[tuple, Outcome]]:
         return list(zip(self.cases, self.wanted, strict=True))
 
@@ -256,15 +265,18 @@ class Judged:
             "Right on the other cases, but ", "")  # fmt: skip
 
     def first_difference(self, n: int) -> str:
-        for got, want in zip(self.given[n].parts, self.wanted[n].parts, strict=False):
+        number = len(self.wanted[n].parts)
+        together = zip(self.given[n].parts, self.wanted[n].parts, strict=False)
+        for at, (got, want) in enumerate(together, start=1):
             if not close(got, want, self.exercise.tolerance):
-                place = difference(got, want)
+                place = (f"result {at} of {number}: " if number > 1 else "") + difference(got, want)
                 changed = self.side_effect() and (
                     f" And it changes {self.names[self.given[n].changed[0]]} in place: does a "
                     "later line read what an earlier one has overwritten?"
                     if self.given[n].changed else ""
                 )  # fmt: skip
-                return f"{self.call(n)}: {place}{changed}"
+                look = " Keep the verdict: its .case, .yours and .expected hold this example."
+                return f"{self.call(n)}: {place}{changed}{look}"
         return f"{self.call(n)}: {self.kind_problem(n)}."
 
 

@@ -11,13 +11,27 @@ import numpy as np
 Pairs = Sequence[tuple[np.ndarray, np.ndarray]]  # of yours and the right one
 
 _CONSTANTS = {
-    "3.14 / pi (take np.pi, not 3.14)": 3.14 / pi, "180 / pi: degrees, where radians are meant":
-    180 / pi, "pi / 180: radians, where degrees are meant": pi / 180, "log 2": log(2),
-    "1 / log 2: base 2, where e is meant": 1 / log(2), "log 10": log(10),
-    "1 / log 10: base 10, where e is meant": 1 / log(10), "pi": pi, "2 pi": 2 * pi, "1 / pi": 1 / pi,
-    "1 / (2 pi)": 1 / (2 * pi), "pi / 2": pi / 2, "2 / pi": 2 / pi, "sqrt(2)": sqrt(2), "1 / sqrt(2)":
-    1 / sqrt(2), "e": e, "1 / e": 1 / e, "one half": 0.5, "one third": 1 / 3, "one quarter": 0.25,
-}  # fmt: skip
+    "3.14 / pi (take np.pi, not 3.14)": 3.14 / pi,
+    "180 / pi: degrees, where radians are meant": 180 / pi,
+    "pi / 180: radians, where degrees are meant": pi / 180,
+    "log 2": log(2),
+    "1 / log 2: base 2, where e is meant": 1 / log(2),
+    "log 10": log(10),
+    "1 / log 10: base 10, where e is meant": 1 / log(10),
+    "pi": pi,
+    "2 pi": 2 * pi,
+    "1 / pi": 1 / pi,
+    "1 / (2 pi)": 1 / (2 * pi),
+    "pi / 2": pi / 2,
+    "2 / pi": 2 / pi,
+    "sqrt(2)": sqrt(2),
+    "1 / sqrt(2)": 1 / sqrt(2),
+    "e": e,
+    "1 / e": 1 / e,
+    "one half": 0.5,
+    "one third": 1 / 3,
+    "one quarter": 0.25,
+}
 
 
 def constant(pairs: Pairs, names: list[str], cases: Sequence[tuple], tolerance: float) -> str:
@@ -58,6 +72,8 @@ def _factor(pairs: Pairs, names: list[str], cases: Sequence[tuple], tolerance: f
                     f"every number of yours is the right one times {says}. Look for a factor that "
                     "is missing, there twice, or upside down."
                 )
+    if min(w.size for _, w in pairs) < 3:
+        return ""  # any number is some multiple of another
     return (
         f"every number of yours is the right one times a constant ({known[0]:.4g} in one case, "
         f"{next(f for f in known if not np.isclose(f, known[0], rtol=1e-4)):.4g} in another). "
@@ -88,6 +104,8 @@ def _offset(pairs: Pairs, names: list[str], cases: Sequence[tuple], tolerance: f
                         f"every number of yours is too {word} by {says}. Should that be added, "
                         "taken off, or be left out?"
                     )
+    if min(w.size for _, w in pairs) < 3:
+        return ""
     return (
         f"every number of yours is off by a constant ({offsets[0]:.4g} in one case, "
         f"{next(o for o in offsets if not np.isclose(o, offsets[0])):.4g} in another). "

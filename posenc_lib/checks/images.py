@@ -322,7 +322,8 @@ grid = Exercise(
         ),
         Mistake(
             "down first, column first", lambda r, c, dim: _two(_coordinates(c, r).T, dim),
-            "You divide the number by the rows, so your tokens run down the columns and the column's "
+            "You divide the number by the rows, so your tokens run down the columns and the "
+            "column's "
             "half stands first. Row = number // columns, column = number % columns.",
         ),
         Mistake(

@@ -391,7 +391,8 @@ extended = Exercise(
         Mistake(
             "nearest, by the lengths",
             lambda table, length: table[torch.arange(length) * len(table) // length],
-            "You repeated old rows, each several times (so does F.interpolate without mode='linear' "
+            "You repeated old rows, each several times (so does F.interpolate without "
+            "mode='linear' "
             "and align_corners=True). Between them the new rows are mixed: (1 - part) * table[low] "
             "+ part * table[low + 1], at p (old - 1) / (new - 1).",
         ),

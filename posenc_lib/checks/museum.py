@@ -265,7 +265,8 @@ distance_law = LawExercise(
         ),
         Mistake(
             "differs only", _differs,
-            "Your law asks that something changes with the position, and not that the same distance "
+            "Your law asks that something changes with the position, and not that the same "
+            "distance "
             "elsewhere gives the same score. Move query and key together.",
         ),
         Mistake(

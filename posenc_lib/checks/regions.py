@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -65,6 +64,11 @@ def wrong_region(pairs: Sequence[tuple[np.ndarray, np.ndarray]], tolerance: floa
     return best[1] if best else None
 
 
+def telling(region: str) -> bool:
+    """Does the region alone say where to look?"""
+    return not region.startswith(("all ", "the places"))
+
+
 def inside(
     pairs: Sequence[tuple[np.ndarray, np.ndarray]], region: str
 ) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -78,23 +82,14 @@ def inside(
 def _conditions() -> list[tuple[str, Callable[[Any], bool]]]:
     return [
         ("{} is odd", lambda x: isinstance(x, int) and x % 2 == 1),
-        ("{} is even", lambda x: isinstance(x, int) and x % 2 == 0),
         ("{} is 0", lambda x: isinstance(x, int | float) and x == 0),
         ("{} is not 0", lambda x: isinstance(x, int | float) and x != 0),
-        ("{} is 1", lambda x: isinstance(x, int | float) and x == 1),
-        ("{} is more than 1", lambda x: isinstance(x, int | float) and x > 1),
         ("{} is negative", lambda x: isinstance(x, int | float) and x < 0),
-        ("{} is positive", lambda x: isinstance(x, int | float) and x > 0),
         ("{} is not tiny", lambda x: isinstance(x, float) and x > 1e-3),
-        ("{} is a power of two", lambda x: isinstance(x, int) and x > 0 and x & (x - 1) == 0),
         ("{} is no power of two", lambda x: isinstance(x, int) and x > 0 and x & (x - 1) != 0),
-        ("{} is no square number", lambda x: isinstance(x, int) and isqrt(abs(x)) ** 2 != x),
-        ("{} is square", lambda x: _rank(x) == 2 and x.shape[0] == x.shape[1]),
         ("{} is not square", lambda x: _rank(x) == 2 and x.shape[0] != x.shape[1]),
         ("{} has more than two axes", lambda x: _rank(x) > 2),
-        ("{} has more than one axis", lambda x: _rank(x) > 1),
-        ("{} has one row", lambda x: _rank(x) > 0 and x.shape[0] == 1),
-    ]  # fmt: skip
+    ]
 
 
 def _rank(x: Any) -> int:
@@ -103,7 +98,7 @@ def _rank(x: Any) -> int:
 
 def which_cases(names: list[str], cases: Sequence[tuple], right: Sequence[bool]) -> str | None:
     """What the wrong cases have in common and the right ones have not."""
-    if all(right) or not any(right):
+    if all(right) or sum(right) < 2:  # a single right case may be right by chance
         return None
     wrong = [not r for r in right]
     for n, one in enumerate(names):

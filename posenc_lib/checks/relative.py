@@ -239,7 +239,8 @@ rows = Exercise(
         ),
         Mistake(
             "one row too few", lambda relative, K: relative.clamp(-K, K - 1) + K,
-            "You clip one too early at the upper end (K - 1, or 2K - 1 after the shift), so the last "
+            "You clip one too early at the upper end (K - 1, or 2K - 1 after the shift), so the "
+            "last "
             "row, 2K, is never used. Distances run from -K to K, both included.",
         ),
         Mistake(
@@ -483,7 +484,8 @@ values = SmallExercise(
         ),
         Mistake(
             "absolute, shifted", _by_rows(lambda relative, K: relative.abs().clamp(max=K) + K),
-            "abs() throws the direction away, so the whole past reads rows of the future. The row is "
+            "abs() throws the direction away, so the whole past reads rows of the future. The "
+            "row is "
             "clip(j - i, -K, K) + K.",
         ),
         Mistake(

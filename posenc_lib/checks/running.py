@@ -78,7 +78,9 @@ def untouched(function: Callable[..., Any]) -> bool:
     if code is None:
         return False
     steps = list(dis.get_instructions(code))
-    empty = all(s.argval in (None, ...) for s in steps if s.opname in ("LOAD_CONST", "RETURN_CONST"))
+    empty = all(
+        s.argval in (None, ...) for s in steps if s.opname in ("LOAD_CONST", "RETURN_CONST")
+    )
     return empty and {step.opname for step in steps} <= _IDLE
 
 
@@ -104,8 +106,8 @@ def broken(error: Exception, function: Callable[..., Any]) -> str:
     """The error in a sentence, with the learner's own line where there is one."""
     text = f"raised {type(error).__name__}: {str(error).strip()}"
     code = getattr(inspect.unwrap(function), "__code__", None)
-    frames = [f for f in traceback.walk_tb(error.__traceback__) if code is not None]
-    own = [(f, line) for f, line in frames if f.f_code.co_filename == code.co_filename]
+    frames = list(traceback.walk_tb(error.__traceback__)) if code is not None else []
+    own = [(f, line) for f, line in frames if code and f.f_code.co_filename == code.co_filename]
     if code is not None and own:
         frame, line = own[-1]
         number = line - frame.f_code.co_firstlineno + 1

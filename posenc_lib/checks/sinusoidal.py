@@ -111,7 +111,8 @@ table = Exercise(
         ),
         Mistake(
             "missing two", _waves(lambda i, dim: i / dim),
-            "Every pair turns too fast. Is the 2 of the exponent -2i / dim there, or is your base 100 "
+            "Every pair turns too fast. Is the 2 of the exponent -2i / dim there, or is your "
+            "base 100 "
             "in place of 10,000?",
         ),
         Mistake(
@@ -173,7 +174,8 @@ table = Exercise(
         ),
         Mistake(
             "whole division", _waves(lambda i, dim: 2 * i // dim),
-            "All your pairs turn at the same speed. Is there a // that rounds 2i / dim down to 0, or "
+            "All your pairs turn at the same speed. Is there a // that rounds 2i / dim down to "
+            "0, or "
             "does the exponent forget i? Pair i has the frequency 10000 ** (-2i / dim).",
         ),
         Mistake(
@@ -264,7 +266,7 @@ def _other_way(encoding: np.ndarray, offset: int) -> np.ndarray:
     return shift_rotation(-offset, len(encoding)) @ encoding
 
 
-def _by(angle: Callable[[int, int], np.ndarray]) -> Callable[[np.ndarray, int], np.ndarray]:
+def _by(angle: Callable[..., np.ndarray]) -> Callable[[np.ndarray, int], np.ndarray]:
     """Turned by another angle, a function of offset and dim."""
     return lambda encoding, offset: _turn(
         encoding, np.broadcast_to(angle(offset, len(encoding)), len(encoding) // 2)
@@ -470,12 +472,14 @@ shift = Exercise(
         ),
         Mistake(
             "missing two", _by(lambda k, dim: k * frequencies(dim) ** 0.5),
-            "Your pairs turn too fast. Is the 2 of the exponent -2i / dim there, or is your base 100 "
+            "Your pairs turn too fast. Is the 2 of the exponent -2i / dim there, or is your base "
+            "100 "
             "in place of 10,000?",
         ),
         Mistake(
             "columns", _by(lambda k, dim: k * frequencies(dim) ** 2),
-            "Your i counts columns: the exponent grows twice as fast as it should. It counts pairs.",
+            "Your i counts columns: the exponent grows twice as fast as it should. It counts "
+            "pairs.",
         ),
         Mistake(
             "half of dim", _by(lambda k, dim: k * frequencies(dim // 2)[

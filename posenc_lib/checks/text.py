@@ -297,7 +297,8 @@ blindness = Exercise(
     mistakes=(
         Mistake(
             "no absolute value", lambda m, x, o: _changes(m, x, o).max(),
-            "A logit that falls is a change too: take the absolute value before the maximum, not after.",
+            "A logit that falls is a change too: take the absolute value before the maximum, not "
+            "after.",
         ),
         Mistake(
             "mean", lambda m, x, o: _changes(m, x, o).abs().mean(),

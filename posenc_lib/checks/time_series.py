@@ -48,7 +48,8 @@ def _scale_of_values(values, end, history, horizon):
 
 
 def _scaled(rule):
-    """Past and future right, and another scale: a function of past, future and the training part."""
+    """Past and future right, and another scale: a function of past, future and the training "
+    "part."""
 
     def answer(values, end, history, horizon):
         past, future, _ = _training_rows(values, end, history, horizon)
