@@ -37,6 +37,33 @@ def changed_arguments(names: list[str], cases: Sequence[tuple]) -> Iterator[tupl
                 )
 
 
+_WRITTEN = (2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32, 64, 100, 128, 256, 512, 1000, 10000, 1e-5, 1e-6)
+
+
+def less_likely_arguments(
+    names: list[str], cases: Sequence[tuple]
+) -> Iterator[tuple[str, Arguments]]:
+    """To be tried when nothing plainer explains the answer."""
+    for n, name in enumerate(names):
+        values: Any = [case[n] for case in cases]
+        if all(isinstance(value, int | float) for value in values):
+            whole = all(isinstance(value, int) for value in values)
+            for number in dict.fromkeys((*values, *_WRITTEN)):
+                if not whole or isinstance(number, int):
+                    yield (
+                        f"yours is the answer for {name} = {number} in every case. Is a number "
+                        f"written into the code where {name} is meant?", _at(n, _always(number)),
+                    )  # fmt: skip
+            yield f"yours is the answer for twice {name}.", _at(n, lambda x: 2 * x)
+        elif all(hasattr(value, "dtype") for value in values):
+            yield f"yours is the answer for twice {name}: it enters twice.", _at(n, lambda x: x + x)
+            yield f"yours is the answer for half of {name}.", _at(n, lambda x: x / 2)
+
+
+def _always(number: float) -> Callable[[Any], Any]:
+    return lambda x: type(x)(number)
+
+
 def _alike(cases: Sequence[tuple], n: int, m: int) -> bool:
     return all(type(case[n]) is type(case[m]) and not callable(case[n]) for case in cases)
 
@@ -74,7 +101,6 @@ def _of_a_number(name: str, whole: bool) -> Iterator[tuple[str, Callable[..., An
             f"yours is the answer for {name} {word} by one (off by one). Does a count start at 0 "
             "or at 1?", lambda x, by=by: x + by,
         )  # fmt: skip
-    yield f"yours is the answer for twice {name}.", lambda x: 2 * x
     yield f"yours is the answer for half of {name}.", lambda x: x // 2 if whole else x / 2
     if not whole:
         yield f"yours is the answer for the square root of {name}.", lambda x: x**0.5

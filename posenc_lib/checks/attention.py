@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from posenc_lib.base.masks import causal_mask
 from posenc_lib.checks.exercise import Exercise, Mistake
@@ -75,6 +76,10 @@ def _of_scores(query, key, value, bias):
 def _plain_t(query, key, value, bias):
     """key.T turns all axes round."""
     return _weighted(query @ key.T / query.shape[-1] ** 0.5 + bias, value)
+
+
+def _hidden(bias: Tensor, shift: int) -> Tensor:
+    return _distance(bias.shape[0], bias.shape[1], shift) > 0
 
 
 def _weighted_after(query, key, value, bias):
@@ -200,6 +205,35 @@ dot_product = Exercise(
             "bias on top of the output", lambda q, k, v, b: (
                 _attention(q, k, v, b)[0], _attention(q, k, v, 0 * b)[1]),
             "Your output is right, and the weights you return are those without the bias.",
+        ),
+        Mistake(
+            "by 8", _scaled_by(lambda q, k, v: 8),
+            "You divide by 8, the root of 64. The root is that of the head_dim you get: "
+            "query.shape[-1] ** 0.5.",
+        ),
+        Mistake(
+            "cosine", lambda q, k, v, b: _weighted(
+                F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).mT + b, v),
+            "You divide by the lengths of query and key (a cosine). Divide the product by "
+            "sqrt(head_dim) only.",
+        ),
+        Mistake(
+            "bias scaled up", lambda q, k, v, b: _attention(q, k, v, b * q.shape[-1] ** 0.5),
+            "You multiply the bias by sqrt(head_dim). Add it as it is, after the scaling.",
+        ),
+        Mistake(
+            "causal as well", lambda q, k, v, b: _attention(
+                q, k, v, b.masked_fill(_hidden(b, 0), -1e9)),
+            "You hide the future as well. No mask is asked for: the bias alone is added.",
+        ),
+        Mistake(
+            "causal at the ends as well", lambda q, k, v, b: _attention(
+                q, k, v, b.masked_fill(_hidden(b, b.shape[1] - b.shape[0]), -1e9)),
+            "You hide the future as well. No mask is asked for: just add the bias.",
+        ),
+        Mistake(
+            "query and key swapped", lambda q, k, v, b: _weighted(_scores(k, q) + b, v),
+            "Query and key are swapped: rows of the scores are queries, query @ key.mT.",
         ),
         Mistake(
             "no softmax", _made(lambda scores: scores),

@@ -193,6 +193,29 @@ bucket = Exercise(
             "logarithm of n / E.",
         ),
         Mistake(
+            "by the root of both", lambda n, buckets, far: _shaped(
+                lambda n, e, m: (n / e).sqrt() / (m / e) ** 0.5)(n, buckets, far),
+            "You took square roots where the formula has logarithms.",
+        ),
+        Mistake(
+            "base 2 of the steps", lambda n, buckets, far: n.clamp(min=1).double().log2().long(),
+            "You took the logarithm to base 2 of the steps. Up to E each step has a bucket of its "
+            "own, and then the formula with n / E begins.",
+        ),
+        Mistake(
+            "log of M alone, cut at E", lambda n, buckets, far: torch.where(
+                n < buckets // 2, n, buckets // 2 + (buckets - buckets // 2) * (
+                    n.clamp(min=1).double() / (buckets // 2)).log().div(
+                        torch.tensor(float(far)).log()).clamp(max=1).floor().long()),
+            "Your floor comes before the product: round down at the very end, buckets - E times "
+            "the quotient.",
+        ),
+        Mistake(
+            "steps up to E in bucket 0", lambda n, buckets, far: torch.where(
+                n <= buckets // 2, 0, _bucket(n, buckets, far)),
+            "The steps up to E are all in bucket 0. Each has a bucket of its own: bucket n.",
+        ),
+        Mistake(
             "by the root", lambda n, buckets, far: _shaped(
                 lambda n, e, m: (n / m).sqrt())(n, buckets, far),
             "You took a root where the formula has a logarithm.",
@@ -385,6 +408,28 @@ slopes = Exercise(
         Mistake(
             "1 over h", lambda heads: 1 / torch.arange(1, heads + 1, dtype=torch.float64),
             "You took 1 / h. The slopes are powers: 2 ** (-8 h / heads).",
+        ),
+        Mistake(
+            "base e, one formula", lambda heads: torch.exp(
+                -8 * torch.arange(1, heads + 1).double() / heads),
+            "Two things: your base is e in place of 2, and for heads that are no power of two the "
+            "extra slopes come from twice the next lower power.",
+        ),
+        Mistake(
+            "heads missing", lambda heads: 2.0 ** (-8 * torch.arange(1, heads + 1).double()),
+            "You do not divide by the number of heads: the exponent is -8 h / heads.",
+        ),
+        Mistake(
+            "8 over h", lambda heads: 2.0 ** (-8 / torch.arange(1, heads + 1).double()),
+            "You divide 8 by h. The exponent is -8 h / heads.",
+        ),
+        Mistake(
+            "heads over 8", lambda heads: 2.0 ** (-heads * torch.arange(1, heads + 1).double() / 8),
+            "The fraction is upside down: -8 h / heads, not -heads h / 8.",
+        ),
+        Mistake(
+            "one slope", lambda heads: torch.full((heads,), 2.0 ** (-8 / heads)).double(),
+            "All your slopes are alike: h is missing in the exponent, -8 h / heads.",
         ),
         Mistake(
             "exponents", lambda heads: -8 * torch.arange(1, heads + 1).double() / heads,

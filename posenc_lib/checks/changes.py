@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -101,11 +102,11 @@ def on_every_number(kind: str) -> Iterator[Change]:
             "your numbers are right to three digits only: half precision (float16). Calculate in "
             "float32 or float64.", lambda x: x.astype(np.float16),
         )  # fmt: skip
-        yield Change(
-            "your numbers are right to seven digits only: somewhere on the way they are float32. "
-            "Make the first array of the calculation float64.",
-            lambda x: x.astype(np.float32),
-        )
+        for decimals in (1, 2, 3, 4):
+            yield Change(
+                f"your numbers are the right ones rounded to {decimals} decimals. Round nothing "
+                "before the end, and then only to print.", partial(np.round, decimals=decimals),
+            )  # fmt: skip
 
 
 def _as_float(function: Callable) -> Callable[[Array], Array]:
@@ -185,6 +186,12 @@ def _of_the_shape(rank: int, kind: str) -> Iterator[Change]:
                 f"that is the {which} {one} alone, right as it is; the task wants them all.",
                 lambda x, a=axis, p=place: np.take(x, [p], a),
             )
+        for step in (2, 3):
+            yield Change(
+                f"only every {('second', 'third')[step - 2]} of the {name.removeprefix('the ')} is "
+                "there. Is the step of a range or slice too large?",
+                lambda x, a=axis, s=step: x[(slice(None),) * a + (slice(None, None, s),)],
+            )  # fmt: skip
         yield Change(
             f"one {one} is missing: the last. Does your range stop one too early?",
             lambda x, a=axis: np.delete(x, -1, a),
@@ -201,17 +208,49 @@ def _of_the_shape(rank: int, kind: str) -> Iterator[Change]:
                     f"yours is the {word} of the right answer along axis {axis}: one step too "
                     "many.", lambda x, a=axis, r=reduce, k=keep: r(x, axis=a, keepdims=k),
                 )  # fmt: skip
-        for flavour, function in (("softmax", softmax), ("softmax twice", _twice)):
+        for flavour, function in (
+            ("a softmax", softmax), ("two softmaxes", _twice), ("the mean taken off", _centred),
+            ("length 1 made", _unit), ("mean 0 and spread 1 made", _standard),
+        ):  # fmt: skip
             yield Change(
-                f"yours is the right answer with a {flavour} over axis {axis} on top.",
+                f"yours is the right answer with {flavour} along axis {axis} on top.",
                 lambda x, a=axis, f=function: f(x, a),
             )
+    if rank == 2:
+        yield Change(
+            "your two halves lie one below the other, and they belong side by side: concatenate "
+            "along the last axis (hstack).", _below,
+        )  # fmt: skip
+        yield Change(
+            "your two halves lie side by side, and they belong one below the other: concatenate "
+            "along axis 0 (vstack).", _beside,
+        )  # fmt: skip
     if rank > 1 and kind != "b":
         for word, reduce in (("mean", np.mean), ("sum", np.sum), ("maximum", np.max)):
             yield Change(
                 f"yours is one number, the {word} of the whole right answer. Keep the axes.",
                 lambda x, r=reduce: np.asarray(r(x)),
             )
+
+
+def _centred(x: Array, axis: int) -> Array:
+    return x - x.mean(axis, keepdims=True)
+
+
+def _unit(x: Array, axis: int) -> Array:
+    return x / np.linalg.norm(x, axis=axis, keepdims=True)
+
+
+def _standard(x: Array, axis: int) -> Array:
+    return _centred(x, axis) / x.std(axis, keepdims=True)
+
+
+def _below(x: Array) -> Array:
+    return np.concatenate(np.split(x, 2, axis=-1), axis=0)
+
+
+def _beside(x: Array) -> Array:
+    return np.concatenate(np.split(x, 2, axis=0), axis=-1)
 
 
 def _twice(x: Array, axis: int) -> Array:

@@ -48,7 +48,7 @@ def dtype_problem(given: np.ndarray, wanted: np.ndarray, exact: str = "") -> str
 def difference(given: np.ndarray, wanted: np.ndarray) -> str:
     """The largest difference, in a sentence, when nothing better is known."""
     if given.shape != wanted.shape:
-        return f"shape {given.shape}, expected {wanted.shape}."
+        return f"shape {given.shape}, expected {wanted.shape}{_shapes(given, wanted)}."
     if given.dtype == object:
         return f"results of type {type(given.flat[0]).__name__}, expected {_kind(wanted)}."
     if given.dtype.kind == "c":
@@ -58,6 +58,18 @@ def difference(given: np.ndarray, wanted: np.ndarray) -> str:
     at = np.unravel_index(int(apart.argmax()), apart.shape)
     place = f" at {[int(i) for i in at]}" if at else ""
     return f"largest difference{place}: yours {given[at]:.6g}, expected {wanted[at]:.6g}."
+
+
+def _shapes(given: np.ndarray, wanted: np.ndarray) -> str:
+    if given.ndim != wanted.ndim:
+        number = abs(given.ndim - wanted.ndim)
+        axes = "one axis" if number == 1 else f"{number} axes"
+        return f": {axes} too {'many' if given.ndim > wanted.ndim else 'few'}"
+    axis = next(n for n in range(given.ndim) if given.shape[n] != wanted.shape[n])
+    got, want = given.shape[axis], wanted.shape[axis]
+    if want and got and got % want == 0:
+        return f": {got // want} times as many along axis {axis}"
+    return f": {abs(got - want)} too {'many' if got > want else 'few'} along axis {axis}"
 
 
 def _kind(wanted: np.ndarray) -> str:

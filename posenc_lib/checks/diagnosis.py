@@ -8,13 +8,13 @@ the numbers: it is the learner who finds out why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from posenc_lib.checks.arguments import changed_arguments
+from posenc_lib.checks.arguments import Arguments, changed_arguments, less_likely_arguments
 from posenc_lib.checks.changes import Change, missing_steps, of_the_whole, on_every_number
 from posenc_lib.checks.compare import all_close, close
 from posenc_lib.checks.fits import Pairs, constant
@@ -34,6 +34,7 @@ class Evidence:
     solution: Callable[..., Any]
     names: list[str]
     tolerance: float
+    complete: bool  # no case raised
 
     def right(self) -> list[bool]:
         together = zip(self.given, self.wanted, strict=True)
@@ -51,7 +52,7 @@ def diagnose(evidence: Evidence) -> str | None:
             found = _plain_value(pairs) or _changed(pairs, tolerance)
             if found:
                 return found
-    found = _whole_answer(evidence)
+    found = _whole_answer(evidence, changed_arguments(evidence.names, evidence.cases))
     if found:
         return found
     for prefix, pairs in _wrong_parts(evidence, number):
@@ -62,7 +63,9 @@ def diagnose(evidence: Evidence) -> str | None:
         found = _in_a_part(evidence, pairs)
         if found:
             return prefix + found
-    return _on_some_cases(evidence)
+    return _whole_answer(
+        evidence, less_likely_arguments(evidence.names, evidence.cases)
+    ) or _on_some_cases(evidence)
 
 
 def _wrong_parts(evidence: Evidence, number: int) -> Iterator[tuple[str, Pairs]]:
@@ -114,6 +117,13 @@ def _plain_value(pairs: Pairs) -> str | None:
         return None
     if any(w.dtype.kind == "b" and g.dtype.kind != "b" for g, w in wrong):
         return _numbers_for_a_mask(wrong)
+    if all(g.dtype.kind == "b" and w.dtype.kind != "b" for g, w in wrong):
+        return "yours are True and False, expected numbers. A comparison too many?"
+    if all(close(g, w, 1e-6, relative=1e-5) for g, w in pairs):
+        return (
+            "your numbers are right to seven digits only: somewhere on the way they are float32. "
+            "Make the first array of the calculation float64."
+        )
     if any(
         np.isnan(g.astype(float)).any() and not np.isnan(w.astype(float)).any() for g, w in wrong
     ):
@@ -155,7 +165,7 @@ def _holds(change: Change, pairs: Pairs, tolerance: float, missing: bool = False
             return False
         if made.dtype.kind in "Oc" or not close(end, made, tolerance, relative=1e-5):
             return False
-        needed |= not close(start, end, tolerance)
+        needed |= not close(start, end, tolerance, relative=1e-5)
     return needed
 
 
@@ -235,10 +245,10 @@ def _clip(pairs: Pairs, tolerance: float) -> str | None:
     return None
 
 
-def _whole_answer(evidence: Evidence) -> str | None:
+def _whole_answer(evidence: Evidence, changes: Iterable[tuple[str, Arguments]]) -> str | None:
     """The right answer to changed arguments explains all results at once."""
     number = len(evidence.wanted[0])
-    for says, change in changed_arguments(evidence.names, evidence.cases):
+    for says, change in changes:
         needed = False
         for case, given, wanted in zip(
             evidence.cases, evidence.given, evidence.wanted, strict=True
@@ -274,6 +284,8 @@ def _in_a_part(evidence: Evidence, pairs: Pairs) -> str | None:
 
 
 def _on_some_cases(evidence: Evidence) -> str | None:
+    if not evidence.complete:
+        return None  # of the cases left over, the wrong ones have something in common by chance
     right = evidence.right()
     condition = which_cases(evidence.names, evidence.cases, right)
     if condition is None:

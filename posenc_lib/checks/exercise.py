@@ -228,7 +228,7 @@ class Judged:
         return Evidence(
             [self.cases[n] for n in self.ran], [self.given[n].parts for n in self.ran],
             [self.wanted[n].parts for n in self.ran], self.exercise.solution, self.names,
-            self.exercise.tolerance,
+            self.exercise.tolerance, self.all_ran(),
         )  # fmt: skip
 
     def two_mistakes(self) -> str | None:

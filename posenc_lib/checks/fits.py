@@ -39,7 +39,26 @@ def constant(pairs: Pairs, names: list[str], cases: Sequence[tuple], tolerance: 
     if any(g.shape != w.shape or w.dtype.kind == "b" or not w.size for g, w in pairs):
         return ""
     pairs = [(g.astype(float), w.astype(float)) for g, w in pairs]
-    return _factor(pairs, names, cases, tolerance) or _offset(pairs, names, cases, tolerance)
+    return (
+        _factor(pairs, names, cases, tolerance)
+        or _offset(pairs, names, cases, tolerance)
+        or _line(pairs, tolerance)
+    )
+
+
+def _line(pairs: Pairs, tolerance: float) -> str:
+    """The same factor and the same offset for every case."""
+    given = np.concatenate([g.ravel() for g, _ in pairs])
+    wanted = np.concatenate([w.ravel() for _, w in pairs])
+    if len(np.unique(wanted.round(6))) < 4 or not np.isfinite(given).all():
+        return ""
+    factor, offset = np.polyfit(wanted, given, 1)
+    if abs(factor) < 1e-6 or not np.allclose(given, factor * wanted + offset, atol=10 * tolerance):
+        return ""
+    return (
+        f"every number of yours is the right one times {_name(float(factor))}, "
+        f"{'plus' if offset > 0 else 'minus'} {_name(abs(float(offset)))}."
+    )
 
 
 def _factor(pairs: Pairs, names: list[str], cases: Sequence[tuple], tolerance: float) -> str:
@@ -91,7 +110,7 @@ def _offset(pairs: Pairs, names: list[str], cases: Sequence[tuple], tolerance: f
     if sum(w.size for _, w in pairs) < 3 or max(map(abs, offsets)) <= 10 * tolerance:
         return ""
     if np.allclose(offsets, offsets[0]):
-        many = f"{abs(offsets[0]):.4g} too {'large' if offsets[0] > 0 else 'small'}"
+        many = f"{_name(abs(offsets[0]))} too {'large' if offsets[0] > 0 else 'small'}"
         count = (
             " Off by one: does your count start at 0?" if abs(abs(offsets[0]) - 1) < 1e-4 else ""
         )
@@ -114,6 +133,11 @@ def _offset(pairs: Pairs, names: list[str], cases: Sequence[tuple], tolerance: f
 
 
 def _name(factor: float) -> str:
+    """What a number may be: 3.1416 is pi."""
+    if abs(factor) < 1e-12:
+        return "0"
+    if abs(factor - round(factor)) < 1e-5:
+        return f"{round(factor)}"
     for sign, word in ((1, ""), (-1, "minus ")):
         for name, value in _CONSTANTS.items():
             if np.isclose(sign * factor, value, rtol=2e-5):

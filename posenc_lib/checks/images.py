@@ -44,12 +44,21 @@ def _stripes(image: Tensor, side: int) -> Tensor:
     return image.T.reshape(-1, side * side)
 
 
+def _all_but_last(image: Tensor, side: int) -> Tensor:
+    found = [
+        image[r : r + side, c : c + side].flatten()
+        for r in range(0, image.shape[0] - side, side)
+        for c in range(0, image.shape[1] - side, side)
+    ]
+    return torch.stack(found)
+
+
 def _every_start(image: Tensor, side: int) -> Tensor:
     return image.unfold(0, side, 1).unfold(1, side, 1).flatten(2).flatten(0, 1)
 
 
 def _images() -> list[tuple]:
-    shapes = [(4, 6, 2), (4, 4, 2), (6, 3, 3), (3, 6, 3)]
+    shapes = [(4, 6, 2), (4, 4, 2), (6, 3, 3), (4, 8, 4)]
     return [(torch.arange(float(r * c)).view(r, c), side) for r, c, side in shapes]
 
 
@@ -182,6 +191,11 @@ patches = Exercise(
                 for i in range(min(image.shape) // side)]),
             "Those are the patches on the diagonal only. Each row of patches has all columns: two "
             "loops, one inside the other.",
+        ),
+        Mistake(
+            "last row and column missing", _all_but_last,
+            "The last row and the last column of patches are missing: does your range stop at "
+            "rows - side? It ends before rows.",
         ),
         Mistake(
             "last row missing", lambda image, side: _squares(image, side)[:-1].flatten(
@@ -344,6 +358,19 @@ grid = Exercise(
         Mistake(
             "places from one", _places(lambda row, col, r, c: (row + 1, col + 1)),
             "Rows and columns count from 1 in yours. They count from 0.",
+        ),
+        Mistake(
+            "number from one", _places(lambda row, col, r, c: (
+                torch.arange(1, r * c + 1) // c, torch.arange(1, r * c + 1) % c)),
+            "Your token numbers count from 1. Token 0 is the first.",
+        ),
+        Mistake(
+            "number for the column", _places(lambda row, col, r, c: (row, row * c + col)),
+            "The row is right; the column is number % columns, not the number itself.",
+        ),
+        Mistake(
+            "number for the row", _places(lambda row, col, r, c: (row * c + col, col)),
+            "The column is right; the row is number // columns, not the number itself.",
         ),
         Mistake(
             "row with decimals", _places(lambda row, col, r, c: (

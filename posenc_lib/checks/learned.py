@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import product
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -44,6 +48,49 @@ def _embedding_cases() -> list[tuple]:
     cases = [(*torch.randn(3, n, d, generator=draw), eps) for n, d, eps in sizes]
     flat = torch.zeros(2, 4)  # every feature the same: a variance of zero
     return [*cases, (flat + 1, flat + 2, flat, 1e-12)]
+
+
+_FAULTS: dict[str, dict[str, Any]] = {
+    "axis": {
+        "": -1,
+        "The mean and variance run over the positions (axis 0), so the tokens mix: take the last "
+        "axis.": 0,
+        "One mean is taken for the whole sentence: every token has its own, so name the last "
+        "axis.": (0, 1),
+    },
+    "correction": {"": 0, "tensor.var and tensor.std divide by n - 1: pass correction=0.": 1},
+    "divisor": {
+        "": lambda var, eps: torch.sqrt(var + eps),
+        "The eps is added outside the root: it belongs to the variance.": (
+            lambda var, eps: torch.sqrt(var) + eps
+        ),
+        "The eps is missing: add it to the variance.": lambda var, eps: torch.sqrt(var),
+        "The root is missing: you divide by the variance.": lambda var, eps: var + eps,
+    },
+    "sum": {
+        "": lambda w, p, t: w + p + t,
+        "The token type is missing.": lambda w, p, t: w + p,
+    },
+}
+
+
+def _several_faults() -> list[Mistake]:
+    """Two or three of the usual faults at once."""
+    found = []
+    for faults in product(*(options.items() for options in _FAULTS.values())):
+        says = [text for text, _ in faults if text]
+        if len(says) in (2, 3):
+            answer = partial(_faulty, *(choice for _, choice in faults))
+            number = "Two" if len(says) == 2 else "Three"
+            name = f"{number} faults: {', '.join(text.split(':')[0] for text in says)}"
+            found.append(Mistake(name, answer, f"{number} things. {' '.join(says)}"))
+    return found
+
+
+def _faulty(axis, correction, divisor, summed, word, position, token_type, eps) -> Tensor:
+    total = summed(word, position, token_type)
+    variance = total.var(axis, correction=correction, keepdim=True)
+    return (total - total.mean(axis, keepdim=True)) / divisor(variance, eps)
 
 
 embeddings = Exercise(
@@ -178,23 +225,6 @@ embeddings = Exercise(
             "Your eps has a root of its own. Add it to the variance, then take one root of both.",
         ),
         Mistake(
-            "unbiased, eps outside", _normed(
-                lambda x, c, eps: c / (x.std(-1, keepdim=True) + eps)),
-            "Two things: tensor.std divides by n - 1 unless told otherwise (correction=0), and "
-            "eps belongs under the root, to the variance.",
-        ),
-        Mistake(
-            "unbiased, no eps", _normed(lambda x, c, eps: c / x.std(-1, keepdim=True)),
-            "Two things: tensor.std divides by n - 1 unless told otherwise (correction=0), and "
-            "eps is missing: it is added to the variance, under the root.",
-        ),
-        Mistake(
-            "unbiased variance, no root", _normed(
-                lambda x, c, eps: c / (x.var(-1, keepdim=True) + eps)),
-            "Two things: you divide by the variance, so the root is missing, and tensor.var "
-            "divides by n - 1 unless told otherwise (correction=0).",
-        ),
-        Mistake(
             "mean and variance of different axes", lambda w, p, t, eps: (
                 w + p + t - (w + p + t).mean(-1, keepdim=True))
             / torch.sqrt(_var(w + p + t, 0) + eps),
@@ -255,6 +285,31 @@ embeddings = Exercise(
             "token type after", lambda w, p, t, eps: _layer_norm(w + p, eps) + t,
             "You add the token type after the LayerNorm. BERT adds all three first.",
         ),
+        Mistake(
+            "median", _normed(lambda x, c, eps: (
+                x - x.median(-1, True).values) / torch.sqrt(_var(x) + eps)),
+            "You take off the median. LayerNorm takes off the mean.",
+        ),
+        Mistake(
+            "unit length, centred", _normed(lambda x, c, eps: F.normalize(c, dim=-1)),
+            "You made each centred vector one long. The spread is the root of a mean of squares, "
+            "not of a sum: divide by sqrt(variance + eps).",
+        ),
+        Mistake(
+            "below each other", lambda w, p, t, eps: _layer_norm(torch.cat([w, p, t]), eps),
+            "You put the three below each other, so there are three times as many tokens. BERT "
+            "adds them.",
+        ),
+        Mistake(
+            "tanh", lambda w, p, t, eps: torch.tanh(w + p + t),
+            "You took tanh of the sum. LayerNorm takes off the mean and divides by the spread.",
+        ),
+        Mistake(
+            "statistics of the word", lambda w, p, t, eps: (
+                w + p + t - w.mean(-1, True)) / torch.sqrt(_var(w) + eps),
+            "Mean and variance come from the word alone. Take them from the sum of all three.",
+        ),
+        *_several_faults(),
         Mistake(
             "normalised first",
             lambda w, p, t, eps: sum(_layer_norm(part, eps) for part in (w, p, t)),
@@ -341,6 +396,17 @@ extended = Exercise(
     solution=_stretched,
     cases=_extended_cases,
     mistakes=(
+        Mistake(
+            "first to last", lambda table, length: torch.lerp(
+                table[:1], table[-1:], torch.linspace(0, 1, length)[:, None]),
+            "You drew one straight line from the first row to the last. The rows between count "
+            "too: between two neighbours each, there is a line.",
+        ),
+        Mistake(
+            "places from 0 to 1", lambda table, length: _read_at(
+                table, torch.linspace(0, 1, length)),
+            "Your places run from 0 to 1. In the old table they run from 0 to old length - 1.",
+        ),
         Mistake(
             "corners off", _half_pixel,
             "Both ends of your table sit still for a while. F.interpolate lines up the middles of "

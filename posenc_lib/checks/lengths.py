@@ -196,6 +196,27 @@ by_position = Exercise(
             "You took the median of the rows. The task asks for the mean.",
         ),
         Mistake(
+            "upper median", lambda z, y: -(-_of_each(z, y)).median(0).values,
+            "You took a median of the rows. The task asks for their mean.",
+        ),
+        Mistake(
+            "middle of two", lambda z, y: _of_each(z, y).quantile(0.5, 0),
+            "You took the median of the rows, the middle one. The task asks for the mean.",
+        ),
+        Mistake(
+            "mean perplexity", lambda z, y: _of_each(z, y).exp().mean(0),
+            "You averaged e to the loss (the perplexity of each token). Leave out the exp.",
+        ),
+        Mistake(
+            "sum over the length", lambda z, y: _of_each(z, y).sum(0) / y.shape[1],
+            "You add up the rows and divide by the length. Divide by the number of rows: mean(0).",
+        ),
+        Mistake(
+            "over the classes", lambda z, y: _of_each(z, y).sum(0) / z.shape[-1],
+            "You add up the rows and divide by the number of classes. Divide by that of the rows: "
+            "mean(0).",
+        ),
+        Mistake(
             "worst row", lambda z, y: _of_each(z, y).max(0).values,
             "You took the worst row. The task asks for the mean over the rows.",
         ),
@@ -350,6 +371,23 @@ starts = Exercise(
             "second half of whole windows", lambda length, n: (
                 (_places(length) // (n // 2) - 1) * n).clamp(min=0),
             "You multiply by n. Windows start every n / 2 tokens.",
+        ),
+        Mistake(
+            "rounded up", lambda length, n: (
+                (-(-_places(length) // (n // 2)) - 1) * (n // 2)).clamp(min=0),
+            "You rounded i / (n / 2) up. Token i lies in half-window i // (n / 2), rounded down.",
+        ),
+        Mistake(
+            "half back, after the first", lambda length, n: torch.where(
+                _places(length) < n, 0, _places(length) - n // 2),
+            "After window 0 you start a window for each token, half a window back. Windows start "
+            "at multiples of n / 2 only: round down to one.",
+        ),
+        Mistake(
+            "newest after the first", lambda length, n: torch.where(
+                _places(length) < n, 0, _places(length) // (n // 2) * (n // 2)),
+            "After window 0 you take the newest window, where the token stands in the first half. "
+            "Take the one before.",
         ),
         Mistake(
             "all from the start", lambda length, n: _places(length) * 0,

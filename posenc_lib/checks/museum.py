@@ -142,8 +142,8 @@ order_law = LawExercise(
     mistakes=(
         Mistake(
             "shape only", lambda encode: _on_zeros(encode).shape == (3, 10, 32),
-            "Your law lets every fault through: all of them return the right shape. Look at what "
-            "was added.",
+            "Your law lets every fault through, as a test of the shape would. Look at what was "
+            "added: batch rows must be alike, and all positions of a row must differ.",
         ),
         Mistake(
             "places only", lambda encode: _all_places_differ(_on_zeros(encode)),
@@ -246,12 +246,15 @@ distance_law = LawExercise(
     mistakes=(
         Mistake(
             "shape only", lambda turn: turn(torch.ones(3, 8), torch.arange(3)).shape == (3, 8),
-            "Your law lets every fault through: all of them return the right shape.",
+            "Your law lets every fault through, as a test of the shape would. Compare the scores "
+            "of a query and a key, and ask for both: the same when moved together, different for "
+            "another distance.",
         ),
         Mistake(
             "norms only", _norms,
-            "Norms are kept by every rotation, also by the square of the place, and by not turning "
-            "at all: your law lets both through. Compare scores: move query and key together.",
+            "Your law holds for every rotation, by the square of the place too, and for not "
+            "turning at all: norms are kept there, and so are scores at distance 0. Compare the "
+            "scores of a query and a key at a distance, moved together.",
         ),
         Mistake(
             "moved only", lambda turn: _same_after_move(turn, 100),

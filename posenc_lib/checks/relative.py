@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from posenc_lib.base.relative import relative_index, relative_positions
 from posenc_lib.checks.exercise import Exercise, Mistake, Verdict
@@ -168,6 +169,15 @@ matrix = Exercise(
             "Your queries stand in reverse order: row 0 is the query at offset.",
         ),
         Mistake(
+            "keys from the offset", lambda q, k, o: torch.arange(o, k) - torch.arange(
+                o, o + q)[:, None],
+            "Your keys begin at the offset. They begin at 0: it is the queries that stand later.",
+        ),
+        Mistake(
+            "sign alone", lambda q, k, o: relative_positions(q, k, offset=o).sign(),
+            "You kept the sign only. Return the distance, key minus query.",
+        ),
+        Mistake(
             "range to queries", lambda q, k, o: torch.arange(k) - torch.arange(o, q)[:, None],
             "arange(offset, queries) stops too early: it runs from offset to offset + queries.",
         ),
@@ -273,6 +283,20 @@ rows = Exercise(
             "shift, clip to K", lambda relative, K: (relative + K).clamp(0, K),
             "Distance 0 and all of the future share row K in yours. Clip to [-K, K] before the "
             "shift (or to [0, 2K] after it): the future has rows of its own, K + 1 to 2K.",
+        ),
+        Mistake(
+            "clip of the future", lambda relative, K: relative.clamp(0, K),
+            "You clipped to 0 ... K without shifting: the whole past falls on row 0. Clip to "
+            "[-K, K], then add K.",
+        ),
+        Mistake(
+            "sign alone", lambda relative, K: relative.sign() * K + K,
+            "You kept the sign only, so all of the past is row 0 and all of the future row 2K. "
+            "Distances up to K have rows of their own: clip, do not cut.",
+        ),
+        Mistake(
+            "one hot", lambda relative, K: F.one_hot(relative_index(relative, K), 2 * K + 1),
+            "Those are rows of 0 and 1 (one hot). Return the row numbers.",
         ),
         Mistake(
             "mirrored", lambda relative, K: K - relative.clamp(-K, K),
@@ -518,6 +542,16 @@ values = SmallExercise(
         Mistake(
             "mean over keys", lambda w, t, r: _values(w, t, r) / w.shape[1],
             "You took a mean over the keys. The formula is a sum; the weights already share out 1.",
+        ),
+        Mistake(
+            "softmax of the rows", lambda w, t, r: _by_table_row(w, t, r).softmax(-1) @ t,
+            "You took a softmax of the weight of each row. They are sums of weights already: use "
+            "them as they are.",
+        ),
+        Mistake(
+            "K too large", lambda w, t, r: w.new_zeros(len(w), len(t)).scatter_add(
+                1, relative_index(r, len(t)), w) @ t,
+            "K is not the number of rows. The table has 2K + 1 of them, so K = len(table) // 2.",
         ),
         Mistake(
             "softmax again", lambda w, t, r: _values(w.softmax(-1), t, r),

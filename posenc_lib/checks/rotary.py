@@ -43,6 +43,10 @@ def _no_minus(x: Tensor, positions: Tensor) -> Tensor:
     return _by_pairs(x, even * cos + odd * sin, even * sin + odd * cos)
 
 
+def _written(base: float) -> str:
+    return "e" if base == math.e else f"{base:,.0f}"
+
+
 def _with(angle):
     """Turned by another angle, a function of positions and head_dim."""
     return lambda x, at: _turn_by(x, angle(at.double(), x.shape[-1]))
@@ -262,6 +266,31 @@ turn = Exercise(
             "Your positions are one too far. Use them as they are given: position 0 is not turned.",
         ),
         Mistake(
+            "counted from the first", _with(lambda at, dim: torch.outer(
+                at - at[0], frequencies64(dim, BASE))),
+            "Your positions count from the first one given. Use them as they are.",
+        ),
+        Mistake(
+            "divided by the length", _with(lambda at, dim: torch.outer(
+                at / len(at), frequencies64(dim, BASE))),
+            "You divide the positions by the length. Use them as they are.",
+        ),
+        Mistake(
+            "divided by the largest", _with(lambda at, dim: torch.outer(
+                at / at.max(), frequencies64(dim, BASE))),
+            "You divide the positions by the largest. Use them as they are.",
+        ),
+        Mistake(
+            "clockwise halves", lambda x, at: _turn_by(x, -_angle(x, at), layout="half"),
+            "Two things: you paired i with i + head_dim / 2 (neighbours make a pair), and you turn "
+            "the wrong way round.",
+        ),
+        Mistake(
+            "clockwise, side by side", lambda x, at: _side_by_side(x, -at),
+            "Two things: you turn the wrong way round, and the results stand side by side, all "
+            "even, then all odd. Neighbours belong together.",
+        ),
+        Mistake(
             "whole numbers", _with(lambda at, dim: torch.outer(
                 at, frequencies64(dim, BASE)).floor()),
             "Your angles are rounded to whole numbers. Calculate them with decimals, .double().",
@@ -269,7 +298,7 @@ turn = Exercise(
         *(
             Mistake(
                 f"base {base:g}", _at(lambda i, dim: 2 * i / dim, base),
-                f"Your base is {base:,.4g}. The task says 10,000: count the zeros.",
+                f"Your base is {_written(base)}. The task says 10,000: count the zeros.",
             )
             for base in (1e3, 1e5, 5e5, 10.0, 2.0, math.e)
         ),
@@ -441,13 +470,39 @@ slowed = Exercise(
             "enough.",
         ),
         Mistake(
+            "frequencies times a power", lambda d, s: _at_base(d, BASE) * s ** (d / (d - 2)),
+            "You multiply the frequencies by s ** (d / (d - 2)). That factor belongs to the base.",
+        ),
+        Mistake(
+            "frequencies over a power", lambda d, s: _at_base(d, BASE) / s ** (d / (d - 2)),
+            "You divide all frequencies by s ** (d / (d - 2)). That factor belongs to the base, so "
+            "that pair 0 keeps its frequency of 1.",
+        ),
+        Mistake(
+            "base over s", lambda d, s: _at_base(d, BASE / s),
+            "You divide the base by s, so pairs turn faster. Multiply it, by s ** (d / (d - 2)).",
+        ),
+        Mistake(
+            "exponent times s", lambda d, s: _at_base(d, BASE**s),
+            "You multiply the exponent by s. The base gets a factor: s ** (d / (d - 2)).",
+        ),
+        Mistake(
+            "exponent over s", lambda d, s: _at_base(d, BASE ** (1 / s)),
+            "You divide the exponent by s. The base gets a factor: s ** (d / (d - 2)).",
+        ),
+        Mistake(
+            "base and interpolation", lambda d, s: ntk_frequencies(d, s) / s,
+            "The base is right, and then you divide by s as well. One of the two: the larger base.",
+        ),
+        Mistake(
             "wavelengths", lambda d, s: 2 * math.pi / ntk_frequencies(d, s),
             "Those are wavelengths, 2 pi / w. Return the frequencies w.",
         ),
         *(
             Mistake(
                 f"base {base:g}", lambda d, s, b=base: _at_base(d, b * s ** (d / (d - 2))),
-                f"Your base is {base:,.4g} before it grows. The task says 10,000: count the zeros.",
+                f"Your base is {_written(base)} before it grows. The task says 10,000: count the "
+                "zeros.",
             )
             for base in (1e3, 1e2, 1e5, 5e5)
         ),

@@ -114,7 +114,8 @@ def broken(error: Exception, function: Callable[..., Any]) -> str:
         source = linecache.getline(code.co_filename, line).strip()
         where = f"line {number}" + ("" if frame.f_code is code else f" of {frame.f_code.co_name}")
         text = f"{text.removesuffix('.')}, in {where}" + (f": {source}" if source else "")
-    why = _WHY.get(type(error).__name__, "")
+    kind = "IndexError" if "out of bounds" in str(error) else type(error).__name__
+    why = _WHY.get(kind, "")
     shapes = ("size of tensor", "broadcast", "shapes", "match", "dimension")
     if not why and any(word in str(error) for word in shapes):
         why = "Two shapes do not fit together: print both just before that line."

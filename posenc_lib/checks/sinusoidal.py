@@ -13,7 +13,12 @@ from posenc_lib.embeddings.sinusoidal import (
     sinusoidal_textbook,
 )
 
-_BASES = (("1,000", 1e3), ("100,000", 1e5), ("10", 10.0), ("e", np.e), ("2", 2.0))
+_BASES = (
+    ("1,000", 1e3), ("100,000", 1e5), ("2", 2.0), ("5,000", 5e3), ("50,000", 5e4),
+    ("500,000", 5e5), ("1,000,000", 1e6), ("500", 500.0), ("20,000", 2e4), ("1,024", 1024.0),
+    ("e (or the logarithm of 10,000 is missing inside exp)", np.e), ("pi", np.pi), ("20", 20.0),
+    ("10 (or 100 and no 2 in the exponent)", 10.0),
+)  # fmt: skip
 
 
 def _interleave(angle: np.ndarray, dim: int) -> np.ndarray:
@@ -249,6 +254,27 @@ table = Exercise(
             "You took the logarithm to base 10 inside exp: exp and np.log belong together.",
         ),
         Mistake(
+            "base dim", lambda length, dim: _waves(lambda i, d: 2 * i / d, float(dim))(length, dim),
+            "Your base is dim. The task says 10,000.",
+        ),
+        Mistake(
+            "base length", lambda length, dim: _waves(
+                lambda i, d: 2 * i / d, float(length))(length, dim),
+            "Your base is the length. The task says 10,000.",
+        ),
+        Mistake(
+            "halves from one", lambda length, dim: _positions_from_one(length, dim)[
+                :, [*range(0, dim, 2), *range(1, dim, 2)]],
+            "Two things: you have all sines, then all cosines, and the paper interleaves them; and "
+            "positions count from 0.",
+        ),
+        Mistake(
+            "cosine first, in halves", lambda length, dim: sinusoidal_textbook(length, dim)[
+                :, [*range(1, dim, 2), *range(0, dim, 2)]],
+            "Two things: you have all cosines, then all sines. The paper interleaves them, with "
+            "the sine in the even columns, the cosine in the odd ones.",
+        ),
+        Mistake(
             "sine over base", lambda length, dim: _interleave(
                 np.repeat(np.arange(length)[:, None], (dim + 1) // 2, 1), dim)
             * np.repeat(frequencies(dim), 2)[:dim],
@@ -410,6 +436,43 @@ shift = Exercise(
             "overwritten cosine", _overwritten_cosine,
             "Your line for the sines reads the cosines that were overwritten before. Copy the old "
             "sines and cosines first, or write into a new array.",
+        ),
+        Mistake(
+            "sine and cosine swapped", lambda e, k: np.stack([
+                e[0::2] * np.sin(_usual(e, k)) + e[1::2] * np.cos(_usual(e, k)),
+                e[1::2] * np.sin(_usual(e, k)) - e[0::2] * np.cos(_usual(e, k))], 1).ravel(),
+            "Sine and cosine of the angle are swapped: at offset 0 nothing moves, so each number "
+            "keeps itself times the cosine.",
+        ),
+        Mistake(
+            "times the offset", lambda e, k: e * k,
+            "You multiply by the offset. Turn each pair by offset times its frequency.",
+        ),
+        Mistake(
+            "offset plus frequency", _by(lambda k, dim: k + frequencies(dim)),
+            "You add offset and frequency. The angle is their product.",
+        ),
+        Mistake(
+            "offset over frequency", _by(lambda k, dim: frequencies(dim) / k),
+            "You divide the frequency by the offset. The angle is their product.",
+        ),
+        Mistake(
+            "angles by arcsine", lambda e, k: np.stack([
+                np.sin(np.arcsin(e[0::2].clip(-1, 1)) + _usual(e, k)),
+                np.cos(np.arccos(e[1::2].clip(-1, 1)) + _usual(e, k))], 1).ravel(),
+            "You take the angle from the sine alone and from the cosine alone. Each gives one of "
+            "two angles: only both together name it. The addition formulas need no angle.",
+        ),
+        Mistake(
+            "angles by arcsine for both", lambda e, k: np.stack([
+                np.sin(np.arcsin(e[0::2].clip(-1, 1)) + _usual(e, k)),
+                np.cos(np.arcsin(e[0::2].clip(-1, 1)) + _usual(e, k))], 1).ravel(),
+            "You take the angle from the sine alone, which gives one of two. Sine and cosine "
+            "together name it (arctan2); the addition formulas need no angle.",
+        ),
+        Mistake(
+            "one position on", lambda e, k: _rotated(e, 1) if k > 0 else _rotated(e, -1),
+            "You move by one position whatever the offset. The angle is offset times frequency.",
         ),
         Mistake(
             "half layout", _half_layout,

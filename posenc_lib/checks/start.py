@@ -68,13 +68,36 @@ angles = Exercise(
             "Those are the cosines of the angles. Return the angles themselves.",
         ),
         Mistake(
+            "points", lambda n: np.stack([np.cos(2 * np.pi * np.arange(n) / n),
+                                          np.sin(2 * np.pi * np.arange(n) / n)], 1),
+            "Those are the points on the circle, cosine and sine. Return the angles themselves.",
+        ),
+        Mistake(
+            "half a turn, both ends", lambda n: np.linspace(0, np.pi, n),
+            "That is half a turn with both ends: a whole one is 2 pi, and the last step comes just "
+            "before it.",
+        ),
+        Mistake(
+            "quarters", lambda n: np.pi / 2 * np.arange(n),
+            "Your step is a quarter of a turn for every n. It is 2 pi / n: use n.",
+        ),
+        Mistake(
+            "whole turn only", lambda n: 2 * np.pi,
+            "That is a whole turn. Step k of n is the k-th n-th of it: 2 pi k / n for k = 0, 1 ...",
+        ),
+        Mistake(
+            "all at the end", lambda n: 2 * np.pi * (n - 1) / n,
+            "That is the last step alone. Return all of them: np.arange(n).",
+        ),
+        Mistake(
             "step of n", lambda n: np.arange(0, 2 * np.pi, n),
             "The third number of np.arange is the width of a step, not how many there are. A step "
             "is 2 pi / n wide.",
         ),
         Mistake(
             "whole division", lambda n: 2 * np.pi * np.arange(n) // n,
-            "// rounds down to whole numbers. Divide with a single /.",
+            "Your angles are cut to whole numbers, by // or by an array of whole numbers. Divide "
+            "with a single /, and keep the decimals.",
         ),
         Mistake(
             "whole division first", lambda n: 2 * np.pi * (np.arange(n) // n),

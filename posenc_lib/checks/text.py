@@ -107,6 +107,16 @@ pairs = Exercise(
             "You return the reversed windows only. First all as they are, then all reversed.",
         ),
         Mistake(
+            "three times", lambda w: (
+                torch.cat([w, w.flip(1), w]), torch.arange(3).repeat_interleave(len(w))),
+            "You have three times as many rows. All as they are, then all reversed: twice.",
+        ),
+        Mistake(
+            "one by one", lambda w: (w, w.flip(1)),
+            "You return the windows and the reversed ones. Put them into one tensor, and return "
+            "the labels with it: x, labels.",
+        ),
+        Mistake(
             "reversed twice", lambda w: (torch.cat([w.flip(1), w.flip(1)]), _both(w)[1]),
             "Both halves are reversed. The first half stays as it is written.",
         ),
@@ -451,6 +461,41 @@ blindness = Exercise(
         Mistake(
             "all changes", _over(lambda c: c.abs()),
             "You have the changes of all logits. One number is asked for: the largest of them.",
+        ),
+        Mistake(
+            "relative", lambda m, x, o: _changes(m, x, o).abs().max() / m(x).abs().max(),
+            "You divide by the largest logit. Return the change itself.",
+        ),
+        Mistake(
+            "each relative", lambda m, x, o: (_changes(m, x, o) / m(x)).abs().max(),
+            "You divide each change by its logit. Return the change itself.",
+        ),
+        Mistake(
+            "root of the mean square", _over(lambda c: c.square().mean().sqrt()),
+            "You took the root of the mean of the squares. Take the largest absolute change.",
+        ),
+        Mistake(
+            "share that changes", _over(lambda c: (c.abs() > 1e-3).float().mean()),
+            "You counted how many logits change. Return how large the largest change is.",
+        ),
+        Mistake(
+            "number that changes", _over(lambda c: (c.abs() > 1e-3).sum()),
+            "You counted the logits that change. Return how large the largest change is.",
+        ),
+        Mistake(
+            "largest against largest", lambda m, x, o: (
+                torch.stack([m(x[:, a]) for a in o]).max() - m(x).max()).abs(),
+            "You compared the largest logit before and after. Compare logit by logit, then take "
+            "the largest change.",
+        ),
+        Mistake(
+            "largest minus smallest", _over(lambda c: c.max() - c.min()),
+            "You took the largest change minus the smallest. Take the largest absolute change.",
+        ),
+        Mistake(
+            "largest of all, no difference", lambda m, x, o: torch.stack(
+                [m(x[:, a]) for a in o]).abs().max(),
+            "You took the largest logit. Take off model(x) first: the change is asked for.",
         ),
         Mistake(
             "yes or no", _over(lambda c: c.abs().max() < 1e-5),

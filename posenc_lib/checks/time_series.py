@@ -73,6 +73,12 @@ def _apart(values, end, history, horizon):
     return past, future, (future - past[:, -1:]).std()
 
 
+def _every_nth(values, end, history, horizon, by):
+    past, future, _ = _training_rows(values, end, history, horizon)
+    past, future = past[::by], future[::by]
+    return past, future, (future - past[:, -1:]).std()
+
+
 def _moved(values, end, history, horizon):
     return _rows_and_scale(values[1:end], history, horizon)
 
@@ -328,6 +334,49 @@ rows = Exercise(
             "known value, over all rows and steps ahead.",
         ),
         Mistake(
+            "rows a history apart", lambda v, end, n, h: _every_nth(v, end, n, h, n),
+            "Your rows begin a history apart. All training rows are meant: one begins at every "
+            "value.",
+        ),
+        Mistake(
+            "rows a horizon apart", lambda v, end, n, h: _every_nth(v, end, n, h, h),
+            "Your rows begin a horizon apart. All training rows are meant: one begins at every "
+            "value.",
+        ),
+        Mistake(
+            "scale from the first step", _scaled(lambda p, f, v: (f - f[:, :1]).std()),
+            "You take off the first value of the future. Take off the last known one: "
+            "past[:, -1:].",
+        ),
+        Mistake(
+            "scale of rows", _scaled(lambda p, f, v: np.concatenate([p, f], 1).std()),
+            "Your scale is that of whole rows. It is that of future minus last known value.",
+        ),
+        Mistake(
+            "scale of mean futures", _scaled(lambda p, f, v: (f.mean(1) - p[:, -1]).std()),
+            "You average the future before the difference. Take every step: future - past[:, -1:].",
+        ),
+        Mistake(
+            "mean of the rows' scales", _scaled(lambda p, f, v: _step(p, f, v).std(1).mean()),
+            "You took a scale for each row and averaged them. Take one over all rows and steps.",
+        ),
+        Mistake(
+            "mean of the steps' scales", _scaled(lambda p, f, v: _step(p, f, v).std(0).mean()),
+            "You took a scale for each step ahead and averaged them. Take one over all rows and "
+            "steps.",
+        ),
+        Mistake(
+            "unbiased scale of the future", _scaled(lambda p, f, v: f.std(ddof=1)),
+            "Two things: the scale is that of future minus last known value, and NumPy's std "
+            "divides by n, not by n - 1.",
+        ),
+        Mistake(
+            "scale of all steps", _scaled(lambda p, f, v: (f - np.concatenate(
+                [p[:, -1:], f[:, :-1]], 1)).std()),
+            "Your differences are those from step to step. Take off the last known value from "
+            "every step: future - past[:, -1:].",
+        ),
+        Mistake(
             "scale of one row", _scaled(lambda p, f, v: _step(p, f, v)[-1].std()),
             "Your scale comes from the last row alone. Take all training rows.",
         ),
@@ -578,6 +627,21 @@ seasonal = Exercise(
             "all that fit", lambda t, v, targets, s: np.array(
                 [v[_fits(t, x, s)][-1:] for x in targets]),
             "Each of your answers is an array of one number. Take the number, [-1].",
+        ),
+        Mistake(
+            "last season as it lies", lambda t, v, targets, s: v[-s:][: len(targets)],
+            "You took the last `season` values as they lie. With gaps they are other months, and "
+            "there may be more targets: look at the times.",
+        ),
+        Mistake(
+            "twelve", _picked(lambda t, v, x, s: (
+                v[(x - t) % 12 == 0][-1] if ((x - t) % 12 == 0).any() else 0)),
+            "You wrote 12 where the season is given. Use `season`.",
+        ),
+        Mistake(
+            "twelve, else NaN", _picked(lambda t, v, x, s: (
+                v[(x - t) % 12 == 0][-1] if ((x - t) % 12 == 0).any() else np.nan)),
+            "You wrote 12 where the season is given: use `season`.",
         ),
         Mistake(
             "phase 0", _picked(lambda t, v, x, s: v[t % s == 0][-1] if (t % s == 0).any() else 0),
