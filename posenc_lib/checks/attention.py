@@ -218,6 +218,12 @@ dot_product = Exercise(
             "sqrt(head_dim) only.",
         ),
         Mistake(
+            "cosine, scaled", lambda q, k, v, b: _attention(
+                F.normalize(q, dim=-1), F.normalize(k, dim=-1), v, b),
+            "You make query and key one long first. Use them as they are: divide the product by "
+            "sqrt(head_dim) only.",
+        ),
+        Mistake(
             "bias scaled up", lambda q, k, v, b: _attention(q, k, v, b * q.shape[-1] ** 0.5),
             "You multiply the bias by sqrt(head_dim). Add it as it is, after the scaling.",
         ),

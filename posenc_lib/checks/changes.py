@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -105,7 +104,8 @@ def on_every_number(kind: str) -> Iterator[Change]:
         for decimals in (1, 2, 3, 4):
             yield Change(
                 f"your numbers are the right ones rounded to {decimals} decimals. Round nothing "
-                "before the end, and then only to print.", partial(np.round, decimals=decimals),
+                "before the end, and then only to print.",
+                lambda x, d=decimals: np.asarray(x).round(d),
             )  # fmt: skip
 
 

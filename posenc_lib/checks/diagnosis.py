@@ -59,13 +59,14 @@ def diagnose(evidence: Evidence) -> str | None:
         found = _plain_value(pairs) or _explained(evidence, pairs)
         if found:
             return prefix + found
+    found = _on_some_cases(evidence)
+    if found:
+        return found
     for prefix, pairs in _wrong_parts(evidence, number):
         found = _in_a_part(evidence, pairs)
         if found:
             return prefix + found
-    return _whole_answer(
-        evidence, less_likely_arguments(evidence.names, evidence.cases)
-    ) or _on_some_cases(evidence)
+    return _whole_answer(evidence, less_likely_arguments(evidence.names, evidence.cases))
 
 
 def _wrong_parts(evidence: Evidence, number: int) -> Iterator[tuple[str, Pairs]]:
@@ -297,7 +298,9 @@ def _on_some_cases(evidence: Evidence) -> str | None:
         given=[evidence.given[n] for n in wrong], wanted=[evidence.wanted[n] for n in wrong],
     )  # fmt: skip
     for prefix, pairs in _wrong_parts(part, len(part.wanted[0])):
-        found = _explained(part, pairs) if len(pairs[0][0].shape) else None
+        found = None
+        if len(pairs[0][0].shape):
+            found = _explained(part, pairs) or _in_a_part(part, pairs)
         if found:
             return f"{says} There, {prefix}{found}"
     return f"{says} Take the smallest such case by hand."

@@ -101,19 +101,17 @@ class Exercise:
         found = judged.nothing_returned() or judged.wrong_kind()
         if found:
             return found
-        mistakes = [m for m in self.mistakes if judged.alike(m)]
-        if mistakes and (judged.all_ran() or len({m.hint for m in mistakes}) == 1):
-            return mistakes[0].hint + judged.also_broken()
-        exact = [m for m in self.mistakes if not judged.all_ran() and judged.breaks_alike(m)]
-        if exact:
-            return exact[0].hint
+        if judged.all_ran():
+            known = next((m.hint for m in self.mistakes if judged.alike(m)), None)
+        else:
+            known = judged.hint_beside_errors(self.mistakes)
+        if known:
+            return known
         evidence = judged.evidence()
         if evidence is None or all(evidence.right()):
             return judged.broken_case()
         said: str | None = None
-        with contextlib.suppress(
-            Exception
-        ):  # whatever the answer holds, the learner gets a verdict
+        with contextlib.suppress(Exception):  # whatever the answer holds, there is a verdict
             said = diagnose(evidence) or judged.two_mistakes()
         if said:
             return _sentence(said) + judged.also_broken()
@@ -218,6 +216,14 @@ class Judged:
 
     def right_so_far(self) -> bool:
         return all(self.close(n) for n in self.ran)
+
+    def hint_beside_errors(self, mistakes: Sequence[Mistake]) -> str | None:
+        """A mistake that breaks in the same way, or the only one that the other cases show."""
+        exact = next((m.hint for m in mistakes if self.breaks_alike(m)), None)
+        if exact:
+            return exact
+        seen = {m.hint for m in mistakes if self.alike(m)}
+        return seen.pop() + self.also_broken() if len(seen) == 1 else None
 
     def zipped(self) -> list[tuple[tuple, Outcome]]:
         return list(zip(self.cases, self.wanted, strict=True))

@@ -41,6 +41,8 @@ class LawExercise(Exercise):
     def explain(self, judged: Judged, n: int) -> str:
         name = judged.cases[n][0].name
         asserted = [one for one in judged.given if isinstance(one.error, AssertionError)]
+        if all(one.nothing for one in judged.given):
+            return judged.nothing_returned()
         if asserted or len(judged.ran) < len(judged.cases):
             if not asserted and any(one.error for one in judged.given):
                 return judged.broken_case()

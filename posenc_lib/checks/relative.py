@@ -363,11 +363,13 @@ class SmallExercise(Exercise):
         verdict = super().__call__(answer)
         if not verdict.correct:
             return verdict
-        for weights, table, relative in self.cases():
+        for case in self.cases():
+            weights, table, relative = case
             allowed = max(weights.numel(), weights.shape[0] * max(table.shape))
             shape = largest_tensor(answer, weights, table, relative)
             if prod(shape) > allowed:
-                return Verdict(False, f"Not yet. {_TOO_LARGE} The largest had shape {shape}.")
+                message = f"Not yet. {_TOO_LARGE} The largest had shape {shape}."
+                return Verdict(False, message, case, shape, allowed)
         return verdict
 
 
