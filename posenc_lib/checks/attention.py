@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -242,6 +244,37 @@ dot_product = Exercise(
             "Query and key are swapped: rows of the scores are queries, query @ key.mT.",
         ),
         Mistake(
+            "relu", _made(torch.relu),
+            "You took relu, so rows do not sum to 1. Take the softmax over the last axis.",
+        ),
+        Mistake(
+            "softmax of the value", lambda q, k, v, b: (
+                _attention(q, k, v, b)[1] @ v.softmax(-1), _attention(q, k, v, b)[1]),
+            "The weights are right, and the values went through a softmax. Mix them as they "
+            "are.",
+        ),
+        Mistake(
+            "less one", _scaled_by(lambda q, k, v: (q.shape[-1] - 1) ** 0.5),
+            "You divide by the root of head_dim - 1. It is the root of head_dim.",
+        ),
+        Mistake(
+            "by the logarithm", _scaled_by(lambda q, k, v: math.log(q.shape[-1])),
+            "You divide by the logarithm of head_dim. It is its square root, head_dim ** 0.5.",
+        ),
+        Mistake(
+            "bias scaled by head_dim",
+            lambda q, k, v, b: _weighted((q @ k.mT + b) / q.shape[-1], v),
+            "Two things: you divide by head_dim in place of its root, and the bias is divided "
+            "as well.",
+        ),
+        Mistake(
+            "scale and bias after", lambda q, k, v, b: (
+                ((q @ k.mT).softmax(-1) / q.shape[-1] ** 0.5 + b) @ v,
+                (q @ k.mT).softmax(-1) / q.shape[-1] ** 0.5 + b),
+            "The softmax comes first in yours, then scale and bias. Both belong to the scores, "
+            "before the softmax.",
+        ),
+        Mistake(
             "no softmax", _made(lambda scores: scores),
             "The softmax is missing: your weights are the scores. Each row has to be positive and "
             "sum to 1.",
@@ -409,6 +442,21 @@ causal = Exercise(
         Mistake(
             "own position only", lambda n, m: _distance(n, m, m - n) == 0,
             "Each query sees its own position only. The past may be seen too: <=, not ==.",
+        ),
+        Mistake(
+            "past of the wrong side", lambda n, m: _distance(n, m, n - m) >= 0,
+            "Two things: you show the future and hide the past, and the shift has the wrong "
+            "sign: query i stands at i + (keys - queries).",
+        ),
+        Mistake(
+            "window", lambda n, m: _distance(n, m, m - n).abs() <= 1,
+            "Each query sees its neighbours on both sides only. It sees its whole past, and no "
+            "future.",
+        ),
+        Mistake(
+            "window of the past",
+            lambda n, m: (_distance(n, m, m - n) <= 0) & (_distance(n, m, m - n) >= -1),
+            "Each query sees itself and one key before only. It sees its whole past.",
         ),
         Mistake(
             "all seen", lambda n, m: torch.ones(n, m, dtype=torch.bool),

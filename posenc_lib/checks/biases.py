@@ -193,6 +193,29 @@ bucket = Exercise(
             "logarithm of n / E.",
         ),
         Mistake(
+            "times buckets - 1", lambda n, buckets, far: _shaped(
+                lambda n, e, m: (2 * e - 1) / e * (n / e).log() / torch.tensor(
+                    m / e).double().log())(n, buckets, far),
+            "You multiply by buckets - 1. The shared ones are buckets - E, the other half.",
+        ),
+        Mistake(
+            "one exact less",
+            lambda n, buckets, far: _limited(n, buckets, far, exact=buckets // 2 - 1),
+            "Your exact half is one bucket short: E = buckets // 2, for the steps 0 ... E - 1.",
+        ),
+        Mistake(
+            "one exact more",
+            lambda n, buckets, far: _limited(n, buckets, far, exact=buckets // 2 + 1),
+            "Your exact half has one bucket too many: E = buckets // 2, for the steps 0 ... E "
+            "- 1.",
+        ),
+        Mistake(
+            "neither span nor count", lambda n, buckets, far: _shaped(
+                lambda n, e, m: (n / e).log() / e)(n, buckets, far),
+            "You take log(n / E) alone. Divide it by log(max_distance / E), and multiply by "
+            "buckets - E.",
+        ),
+        Mistake(
             "by the root of both", lambda n, buckets, far: _shaped(
                 lambda n, e, m: (n / e).sqrt() / (m / e) ** 0.5)(n, buckets, far),
             "You took square roots where the formula has logarithms.",
@@ -418,6 +441,11 @@ slopes = Exercise(
         Mistake(
             "heads missing", lambda heads: 2.0 ** (-8 * torch.arange(1, heads + 1).double()),
             "You do not divide by the number of heads: the exponent is -8 h / heads.",
+        ),
+        Mistake(
+            "always twice as many", lambda heads: _geometric(heads, 2 * _lower(heads)),
+            "You take the slopes of twice as many heads, for powers of two as well. The first "
+            "c heads have those for c heads.",
         ),
         Mistake(
             "8 over h", lambda heads: 2.0 ** (-8 / torch.arange(1, heads + 1).double()),

@@ -69,6 +69,44 @@ def diagnose(evidence: Evidence) -> str | None:
     return _whole_answer(evidence, less_likely_arguments(evidence.names, evidence.cases))
 
 
+def second_mistake(evidence: Evidence) -> str | None:
+    """What else happened, where `wanted` and `solution` are already those of a known mistake.
+
+    Whole numbers and masks have few values, so that much fits by chance: for those only a turned
+    sign, and axes in another order, count.
+    """
+    number = len(evidence.wanted[0])
+    if any(len(given) != number for given in evidence.given):
+        return None
+    for pairs in _all_parts(evidence, number):
+        if any(w.dtype.kind != "f" or w.size < 2 for _, w in pairs):
+            kind, rank = pairs[0][1].dtype.kind, pairs[0][1].ndim
+            turns = [next(on_every_number(kind)), *of_the_whole(rank, kind)]
+            few = [c for c in turns if "sign is" in c.says or "swapped" in c.says
+                   or "reverse" in c.says]  # fmt: skip
+            found = next((c.says for c in few if _holds(c, pairs, evidence.tolerance)), None)
+        else:
+            found = _changed(pairs, evidence.tolerance) or constant(
+                pairs, evidence.names, evidence.cases, evidence.tolerance
+            )
+            if found and "in another)" in found:
+                found = None
+        if not found:
+            break
+    else:
+        return found
+    if all(w.dtype.kind == "f" for parts in evidence.wanted for w in parts):
+        return _whole_answer(evidence, changed_arguments(evidence.names, evidence.cases))
+    return None
+
+
+def _all_parts(evidence: Evidence, number: int) -> list[Pairs]:
+    return [
+        [(g[n], w[n]) for g, w in zip(evidence.given, evidence.wanted, strict=True)]
+        for n in range(number)
+    ]
+
+
 def _wrong_parts(evidence: Evidence, number: int) -> Iterator[tuple[str, Pairs]]:
     for n in range(number):
         pairs = [(g[n], w[n]) for g, w in zip(evidence.given, evidence.wanted, strict=True)]
@@ -84,13 +122,10 @@ def _count_of_results(evidence: Evidence) -> str | None:
             return None
         together = list(zip(evidence.given, evidence.wanted, strict=True))
         order = [
-            next(
-                (m for m in range(number)
-                 if all(close(g[n], w[m], evidence.tolerance) for g, w in together)), None,
-            )
-            for n in range(number)
+            m for n in range(number) for m in range(number)
+            if all(close(g[n], w[m], evidence.tolerance) for g, w in together)
         ]  # fmt: skip
-        if sorted(map(str, order)) == [str(n) for n in range(number)] and order != sorted(order):  # type: ignore[type-var]
+        if sorted(order) == list(range(number)) and order != sorted(order):
             return (
                 "the results are right and stand in another order: read the task for which comes "
                 "first."

@@ -12,13 +12,13 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from posenc_lib.checks.compare import all_close, close, difference, dtype_problem
-from posenc_lib.checks.diagnosis import Evidence, diagnose
+from posenc_lib.checks.diagnosis import Evidence, diagnose, second_mistake
 from posenc_lib.checks.running import Outcome, broken, names_of, run, untouched
 
 
@@ -238,21 +238,20 @@ class Judged:
         )  # fmt: skip
 
     def two_mistakes(self) -> str | None:
-        """A known mistake, and on top of it the sign, the axes or True and False turned."""
-        for mistake in self.exercise.mistakes if self.all_ran() else ():
+        """A known mistake, and on top of it something that can happen to any answer."""
+        evidence = self.evidence()
+        if evidence is None or not evidence.complete:
+            return None
+        for mistake in self.exercise.mistakes:
             wrong = [run(mistake.answer, case, len(w.parts)) for case, w in self.zipped()]
-            if any(one.error for one in wrong) or not all(one.parts for one in wrong):
+            if any(one.error or not one.parts for one in wrong):
                 continue
-            for says, turn in _TURNS:
-                if all(
-                    len(g.parts) == len(w.parts)
-                    and all(
-                        close(a, turn(b), self.exercise.tolerance)
-                        for a, b in zip(g.parts, w.parts, strict=True)
-                    )
-                    for g, w in zip(self.given, wrong, strict=True)
-                ):
-                    return f"two things at once. {mistake.hint} And besides, {says}"
+            measured = replace(
+                evidence, wanted=[one.parts for one in wrong], solution=mistake.answer
+            )
+            found = second_mistake(measured)
+            if found:
+                return f"two things at once. {mistake.hint} And measured against that, {found}"
         return None
 
     def broken_case(self) -> str:
@@ -284,14 +283,6 @@ class Judged:
                 look = " Keep the verdict: its .case, .yours and .expected hold this example."
                 return f"{self.call(n)}: {place}{changed}{look}"
         return f"{self.call(n)}: {self.kind_problem(n)}."
-
-
-_TURNS: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
-    ("the sign is turned.", lambda x: ~x if x.dtype == bool else -x),
-    ("rows and columns are swapped.", lambda x: x.swapaxes(-1, -2) if x.ndim > 1 else x),
-    ("the rows stand in reverse order.", lambda x: np.flip(x, 0) if x.ndim else x),
-    ("the columns stand in reverse order.", lambda x: np.flip(x, -1) if x.ndim else x),
-)
 
 
 def _sentence(found: str) -> str:

@@ -86,7 +86,8 @@ def _factor(pairs: Pairs, names: list[str], cases: Sequence[tuple], tolerance: f
     for name, value in _quantities(names, cases):
         for says, power in _powers(name):
             made = [power(v) for v in value]
-            if all(f is None or np.isclose(f, m, rtol=1e-4) for f, m in zip(factors, made)):  # noqa: B905
+            together = zip(factors, made, strict=True)
+            if all(f is None or np.isclose(f, m, rtol=1e-4) for f, m in together):
                 return (
                     f"every number of yours is the right one times {says}. Look for a factor that "
                     "is missing, there twice, or upside down."

@@ -59,7 +59,8 @@ def _every_start(image: Tensor, side: int) -> Tensor:
 
 def _images() -> list[tuple]:
     shapes = [(4, 6, 2), (4, 4, 2), (6, 3, 3), (4, 8, 4)]
-    return [(torch.arange(float(r * c)).view(r, c), side) for r, c, side in shapes]
+    draw = torch.Generator().manual_seed(0)  # in no order, so that sorting is seen
+    return [(torch.randperm(r * c, generator=draw).float().view(r, c), s) for r, c, s in shapes]
 
 
 patches = Exercise(
@@ -191,6 +192,25 @@ patches = Exercise(
                 for i in range(min(image.shape) // side)]),
             "Those are the patches on the diagonal only. Each row of patches has all columns: two "
             "loops, one inside the other.",
+        ),
+        Mistake(
+            "unfolded, not turned", lambda image, side: _patches(image, side).T[None],
+            "F.unfold gives (1, side * side, tokens). Take [0] and transpose: tokens are the "
+            "rows.",
+        ),
+        Mistake(
+            "rows of patches", lambda image, side: image.reshape(image.shape[0] // side, -1),
+            "Your tokens are whole strips of `side` rows. Cut the columns too.",
+        ),
+        Mistake(
+            "columns step 1", lambda image, side: image.unfold(0, side, side).unfold(
+                1, side, 1).flatten(2).flatten(0, 1),
+            "Your patches overlap from left to right: columns move on by `side`, not by one.",
+        ),
+        Mistake(
+            "rows step 1", lambda image, side: image.unfold(0, side, 1).unfold(
+                1, side, side).flatten(2).flatten(0, 1),
+            "Your patches overlap from top to bottom: rows move on by `side`, not by one.",
         ),
         Mistake(
             "last row and column missing", _all_but_last,
@@ -371,6 +391,11 @@ grid = Exercise(
         Mistake(
             "number for the row", _places(lambda row, col, r, c: (row * c + col, col)),
             "The column is right; the row is number // columns, not the number itself.",
+        ),
+        Mistake(
+            "quarter of dim", lambda r, c, dim: _two(_coordinates(r, c).T, dim // 2),
+            "Each axis got a quarter of dim, so the vector is half as long. Give each dim // 2 "
+            "columns.",
         ),
         Mistake(
             "row with decimals", _places(lambda row, col, r, c: (

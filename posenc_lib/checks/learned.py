@@ -286,6 +286,23 @@ embeddings = Exercise(
             "You add the token type after the LayerNorm. BERT adds all three first.",
         ),
         Mistake(
+            "not centred, unbiased", _normed(lambda x, c, eps: x / torch.sqrt(
+                x.var(-1, keepdim=True) + eps)),
+            "Two things: the mean is left in (take it off first), and tensor.var divides by n "
+            "- 1 unless told otherwise (correction=0).",
+        ),
+        Mistake(
+            "mean of squares", _normed(lambda x, c, eps: c / torch.sqrt(
+                (x * x).mean(-1, True) + eps)),
+            "You divide by the mean of the squares of the sum itself. The variance is that of "
+            "the centred sum: take the mean off before you square.",
+        ),
+        Mistake(
+            "largest", _normed(lambda x, c, eps: c / (c.abs().max(-1, True).values + eps)),
+            "You divide by the largest value. LayerNorm divides by the spread, sqrt(variance + "
+            "eps).",
+        ),
+        Mistake(
             "median", _normed(lambda x, c, eps: (
                 x - x.median(-1, True).values) / torch.sqrt(_var(x) + eps)),
             "You take off the median. LayerNorm takes off the mean.",
@@ -406,6 +423,16 @@ extended = Exercise(
             "places from 0 to 1", lambda table, length: _read_at(
                 table, torch.linspace(0, 1, length)),
             "Your places run from 0 to 1. In the old table they run from 0 to old length - 1.",
+        ),
+        Mistake(
+            "last row twice",
+            lambda table, length: torch.cat([_stretched(table, length - 1), table[-1:]]),
+            "Your last row stands there twice: the rows before it are spread over length - 1 "
+            "places. Spread them over all of them.",
+        ),
+        Mistake(
+            "ends missing", lambda table, length: _stretched(table, length)[1:-1],
+            "Both end rows are missing. The first and the last old row stay the ends.",
         ),
         Mistake(
             "corners off", _half_pixel,

@@ -217,6 +217,10 @@ by_position = Exercise(
             "mean(0).",
         ),
         Mistake(
+            "last row", lambda z, y: _of_each(z, y)[-1],
+            "That is the last row alone. Average over all rows, axis 0.",
+        ),
+        Mistake(
             "worst row", lambda z, y: _of_each(z, y).max(0).values,
             "You took the worst row. The task asks for the mean over the rows.",
         ),
@@ -388,6 +392,20 @@ starts = Exercise(
                 _places(length) < n, 0, _places(length) // (n // 2) * (n // 2)),
             "After window 0 you take the newest window, where the token stands in the first half. "
             "Take the one before.",
+        ),
+        Mistake(
+            "absolute value",
+            lambda length, n: ((_places(length) // (n // 2) - 1) * (n // 2)).abs(),
+            "abs() moves the first window to n / 2. What would start before the text starts at "
+            "0: clamp(min=0).",
+        ),
+        Mistake(
+            "not cut", lambda length, n: window_starts(max(length, n) + (-length) % (n // 2), n),
+            "You have more starts than tokens: cut the last window off where the text ends.",
+        ),
+        Mistake(
+            "quarter windows", lambda length, n: window_starts(length, 2 * max(n // 4, 1)),
+            "Your windows move on by n / 4. They move on by n / 2.",
         ),
         Mistake(
             "all from the start", lambda length, n: _places(length) * 0,

@@ -299,6 +299,28 @@ rows = Exercise(
             "Those are rows of 0 and 1 (one hot). Return the row numbers.",
         ),
         Mistake(
+            "wrapped like a list", lambda relative, K: torch.where(
+                relative < 0, relative + 2 * K + 1, relative).clamp(0, 2 * K),
+            "You count negative distances from the end, as a list does. Then the past stands "
+            "behind the future: clip to [-K, K], then add K.",
+        ),
+        Mistake(
+            "absolute value after the shift",
+            lambda relative, K: (relative + K).abs().clamp(max=2 * K),
+            "abs() after the shift turns the far past into rows of its mirror image. Clip: the "
+            "far past gets row 0.",
+        ),
+        Mistake(
+            "clipped at K - 1, shifted by K", lambda relative, K: relative.clamp(1 - K, K - 1) + K,
+            "You clip at K - 1, so the first and the last row are never used. Distances run "
+            "from -K to K, both included.",
+        ),
+        Mistake(
+            "each row once", lambda relative, K: relative_index(relative, K).unique(),
+            "You return each row number once. Every pair needs its own: the shape stays "
+            "(query, key).",
+        ),
+        Mistake(
             "mirrored", lambda relative, K: K - relative.clamp(-K, K),
             "Past and future are swapped: row 0 belongs to the far past, -K, and row 2K to the "
             "far future.",
@@ -554,6 +576,17 @@ values = SmallExercise(
             "K too large", lambda w, t, r: w.new_zeros(len(w), len(t)).scatter_add(
                 1, relative_index(r, len(t)), w) @ t,
             "K is not the number of rows. The table has 2K + 1 of them, so K = len(table) // 2.",
+        ),
+        Mistake(
+            "clipped without shift", _by_rows(lambda relative, K: relative.clamp(0, 2 * K)),
+            "Your rows are not shifted: the whole past reads row 0. Row K is distance 0: clip "
+            "to [-K, K], then add K.",
+        ),
+        Mistake(
+            "mean vector", lambda w, t, r: w.sum(-1, keepdim=True) * t[
+                relative_index(r, len(t) // 2)].mean(1),
+            "Every key counts the same in yours: you average the vectors. The vector of key j "
+            "comes in with the attention weight of key j.",
         ),
         Mistake(
             "softmax again", lambda w, t, r: _values(w.softmax(-1), t, r),

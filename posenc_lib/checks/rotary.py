@@ -110,6 +110,16 @@ def _half_then_pairs(x: Tensor, positions: Tensor) -> Tensor:
     return _by_pairs(x, first * cos - second * sin, first * sin + second * cos)
 
 
+def _layouts(x: Tensor, positions: Tensor, *, repeat: bool) -> Tensor:
+    """Angles of one layout on pairs of the other."""
+    angle, half = _angle(x, positions), x.shape[-1] // 2
+    if repeat:
+        angle, partner = angle.repeat_interleave(2, -1), torch.cat([-x[:, half:], x[:, :half]], -1)
+    else:
+        angle, partner = angle.repeat(1, 2), _by_pairs(x, -x[:, 1::2], x[:, 0::2])
+    return (x * angle.cos() + partner * angle.sin()).to(x.dtype)
+
+
 def _sinusoid_added(x: Tensor, positions: Tensor) -> Tensor:
     angle = _angle(x, positions)
     return x + _by_pairs(x, angle.sin(), angle.cos())
@@ -289,6 +299,28 @@ turn = Exercise(
             "clockwise, side by side", lambda x, at: _side_by_side(x, -at),
             "Two things: you turn the wrong way round, and the results stand side by side, all "
             "even, then all odd. Neighbours belong together.",
+        ),
+        Mistake(
+            "neighbours' angles on halves", lambda x, at: _layouts(x, at, repeat=True),
+            "The layouts are mixed: you turn feature i with i + head_dim / 2, by angles that "
+            "are laid out for neighbours. Neighbours make a pair here, in both.",
+        ),
+        Mistake(
+            "halves' angles on neighbours", lambda x, at: _layouts(x, at, repeat=False),
+            "The layouts are mixed: neighbours make a pair, but your angles are laid out for "
+            "halves (0, 1, 2, 0, 1, 2). Repeat each angle twice in a row: "
+            "repeat_interleave(2).",
+        ),
+        Mistake(
+            "position plus frequency",
+            _with(lambda at, dim: at[:, None] + frequencies64(dim, BASE)),
+            "You add position and frequency. The angle is their product.",
+        ),
+        Mistake(
+            "cosines beside sines", lambda x, at: torch.cat([
+                x[:, 0::2] * _angle(x, at).cos(), x[:, 1::2] * _angle(x, at).sin()], 1),
+            "You multiply one half by cosines, the other by sines. Each feature of a pair "
+            "takes both: even * cos - odd * sin, even * sin + odd * cos.",
         ),
         Mistake(
             "whole numbers", _with(lambda at, dim: torch.outer(
@@ -493,6 +525,22 @@ slowed = Exercise(
         Mistake(
             "base and interpolation", lambda d, s: ntk_frequencies(d, s) / s,
             "The base is right, and then you divide by s as well. One of the two: the larger base.",
+        ),
+        Mistake(
+            "base and s again", lambda d, s: torch.cat(
+                [ntk_frequencies(d, s)[:1], ntk_frequencies(d, s)[1:] / s]),
+            "The base is right, and then you divide all but the first by s as well. The larger "
+            "base alone is enough.",
+        ),
+        Mistake(
+            "no power", lambda d, s: _at_base(d, BASE * s * d / (d - 2)),
+            "You multiply by d / (d - 2). It is an exponent: s ** (d / (d - 2)).",
+        ),
+        Mistake(
+            "ramp", lambda d, s: _at_base(d, BASE) * torch.linspace(
+                1, 1 / s, d // 2, dtype=torch.float64),
+            "You multiply by factors in equal steps from 1 to 1 / s. A larger base makes them "
+            "powers.",
         ),
         Mistake(
             "wavelengths", lambda d, s: 2 * math.pi / ntk_frequencies(d, s),

@@ -169,13 +169,25 @@ table = Exercise(
             "-2i / dim, or divide by 10000 ** (2i / dim).",
         ),
         Mistake(
-            "pairs less one", _waves(lambda i, dim: i / max(dim / 2 - 1, 1)),
+            "pairs less one", _waves(lambda i, dim: i / max(dim / 2 - 1, 0.5)),
             "You divide i by dim / 2 - 1, so that the slowest wave is exactly 1 / 10,000. Some "
             "published code does; the paper's exponent is 2i / dim.",
         ),
         Mistake(
             "columns less one", _waves(lambda i, dim: 2 * i / (dim - 1)),
             "You divide by dim - 1. The exponent is 2i / dim, with the whole dim.",
+        ),
+        Mistake(
+            "pairs less one, by count", lambda length, dim: _waves(
+                lambda i, d: i / max((d + 1) // 2 - 1, 1))(length, dim),
+            "You spread the frequencies from 1 to exactly 1 / 10,000. The last exponent is "
+            "less than 1: it is 2i / dim, and i stops before dim / 2.",
+        ),
+        Mistake(
+            "equal steps", lambda length, dim: _interleave(np.outer(
+                np.arange(length), np.linspace(1, 1e-4, (dim + 1) // 2)), dim),
+            "Your frequencies fall by equal steps. They fall by equal factors: 10000 ** (-2i / "
+            "dim).",
         ),
         Mistake(
             "whole division", _waves(lambda i, dim: 2 * i // dim),
@@ -473,6 +485,12 @@ shift = Exercise(
         Mistake(
             "one position on", lambda e, k: _rotated(e, 1) if k > 0 else _rotated(e, -1),
             "You move by one position whatever the offset. The angle is offset times frequency.",
+        ),
+        Mistake(
+            "angle inside the old sines", lambda e, k: np.stack([
+                np.sin(e[0::2] + _usual(e, k)), np.cos(e[1::2] + _usual(e, k))], 1).ravel(),
+            "You add the angle to the sines and take the sine again. The vector holds sines, "
+            "not angles: turn each pair by the addition formulas.",
         ),
         Mistake(
             "half layout", _half_layout,

@@ -117,6 +117,11 @@ pairs = Exercise(
             "the labels with it: x, labels.",
         ),
         Mistake(
+            "reversed only, label 0", lambda w: (w.flip(1), torch.zeros(len(w), dtype=torch.long)),
+            "You return the reversed windows only. First all as they are, with label 0, then "
+            "all reversed, with label 1.",
+        ),
+        Mistake(
             "reversed twice", lambda w: (torch.cat([w.flip(1), w.flip(1)]), _both(w)[1]),
             "Both halves are reversed. The first half stays as it is written.",
         ),
@@ -496,6 +501,43 @@ blindness = Exercise(
             "largest of all, no difference", lambda m, x, o: torch.stack(
                 [m(x[:, a]) for a in o]).abs().max(),
             "You took the largest logit. Take off model(x) first: the change is asked for.",
+        ),
+        Mistake(
+            "sum, then size", _over(lambda c: c.sum().abs()),
+            "You added up all changes, so they cancel. Take the largest absolute change.",
+        ),
+        Mistake(
+            "mean length", _over(lambda c: c.norm(dim=-1).mean()),
+            "You took the length of each row's change and averaged. Take the largest single "
+            "change.",
+        ),
+        Mistake(
+            "mean over orders and rows", _over(lambda c: c.abs().mean((0, 1)).max()),
+            "You averaged over orders and rows. Take the largest change under any order, in "
+            "any row.",
+        ),
+        Mistake(
+            "mean of the largest", _over(lambda c: c.abs().amax(0).mean()),
+            "You averaged over rows and logits. Take the largest change of any.",
+        ),
+        Mistake(
+            "mean over rows and logits of the largest", _over(lambda c: c.abs().amax(-1).mean()),
+            "You averaged over orders and rows. Take the largest change of any.",
+        ),
+        Mistake(
+            "middle", _over(lambda c: c.abs().flatten().median()),
+            "You took the median of the changes. Take the largest one.",
+        ),
+        Mistake(
+            "share of guesses", lambda m, x, o: torch.stack([
+                (m(x[:, a]).argmax(-1) != m(x).argmax(-1)).float().mean() for a in o]).max(),
+            "You compared the guesses and took their share. Compare the logits: they may "
+            "change by much and name the same class.",
+        ),
+        Mistake(
+            "log probabilities", lambda m, x, o: _changes(
+                lambda x: m(x).log_softmax(-1), x, o).abs().max(),
+            "You compared log-probabilities, after a log_softmax. Compare the logits.",
         ),
         Mistake(
             "yes or no", _over(lambda c: c.abs().max() < 1e-5),

@@ -377,6 +377,29 @@ rows = Exercise(
             "every step: future - past[:, -1:].",
         ),
         Mistake(
+            "largest step", _scaled(lambda p, f, v: np.abs(_step(p, f, v)).max()),
+            "Your scale is the largest difference. The standard deviation is std().",
+        ),
+        Mistake(
+            "mean step back", _scaled(lambda p, f, v: -_step(p, f, v).mean()),
+            "Your scale is a mean, with the sign turned. The standard deviation is std().",
+        ),
+        Mistake(
+            "no scale yet", _scaled(lambda p, f, v: _step(p, f, v)),
+            "Your third result are the differences themselves. The scale is one number: their "
+            "std().",
+        ),
+        Mistake(
+            "scale of 1", _scaled(lambda p, f, v: np.float64(1.0)),
+            "Your scale is 1, whatever the rows are. It is the standard deviation of future "
+            "minus last known value.",
+        ),
+        Mistake(
+            "last values", lambda v, end, n, h: _rows_and_scale(v[-end:], n, h),
+            "Your rows come from the last `end` values. The training part are the first: "
+            "values[:end].",
+        ),
+        Mistake(
             "scale of one row", _scaled(lambda p, f, v: _step(p, f, v)[-1].std()),
             "Your scale comes from the last row alone. Take all training rows.",
         ),
@@ -642,6 +665,26 @@ seasonal = Exercise(
             "twelve, else NaN", _picked(lambda t, v, x, s: (
                 v[(x - t) % 12 == 0][-1] if ((x - t) % 12 == 0).any() else np.nan)),
             "You wrote 12 where the season is given: use `season`.",
+        ),
+        Mistake(
+            "places from the end", lambda t, v, targets, s: np.full(len(targets), v[-s]),
+            "You took the value `season` places before the end for every target. With gaps "
+            "that is another month, and each target has its own: look at the times.",
+        ),
+        Mistake(
+            "month as a place, wrapped", _picked(lambda t, v, x, s: v[(x - s) % len(v)]),
+            "You use the month as a place in the array, wrapped round. Look the month up in "
+            "times.",
+        ),
+        Mistake(
+            "two seasons first", _picked(lambda t, v, x, s: (
+                v[t == x - 2 * s][0] if (t == x - 2 * s).any() else v[_fits(t, x, s)][-1])),
+            "You look two seasons back first. The latest that fits counts: one season, then "
+            "two, three.",
+        ),
+        Mistake(
+            "all of the first target", lambda t, v, targets, s: v[_fits(t, targets[0], s)],
+            "Those are all values that fit the first target. Each target gets one: its latest.",
         ),
         Mistake(
             "phase 0", _picked(lambda t, v, x, s: v[t % s == 0][-1] if (t % s == 0).any() else 0),
