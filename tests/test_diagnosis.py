@@ -75,7 +75,7 @@ FOUND = [
     (MATRIX, of(lambda x: np.sort(x, -1)), "sorted (ascending)"),
     (MATRIX, of(np.floor), "rounded down"),
     (MATRIX, of(np.trunc), "cut to whole numbers"),
-    (MATRIX, of(lambda x: x.round(2)), "rounded to 2 decimals"),
+    (MATRIX, of(lambda x: x.round(2)), "rounded, to 2 behind the point"),
     (MATRIX, of(np.float16), "half precision"),
     (MATRIX, of(np.exp), "e to the power of the right one"),
     (MATRIX, of(np.square), "the square of the right one"),

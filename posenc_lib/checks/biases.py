@@ -160,7 +160,8 @@ bucket = Exercise(
         Mistake(
             "log of n alone", lambda n, buckets, far: _shaped(
                 lambda n, e, m: n.log() / torch.tensor(m / e).double().log())(n, buckets, far),
-            "Above stands log n. It is log(n / E), which is 0 where the shared half begins.",
+            "All shared steps fall into the last bucket. Is there log n above? It is log(n / E), "
+            "which is 0 where the shared half begins, and then it grows slowly.",
         ),
         Mistake(
             "logs not divided", lambda n, buckets, far: _shaped(
@@ -230,8 +231,8 @@ bucket = Exercise(
                 n < buckets // 2, n, buckets // 2 + (buckets - buckets // 2) * (
                     n.clamp(min=1).double() / (buckets // 2)).log().div(
                         torch.tensor(float(far)).log()).clamp(max=1).floor().long()),
-            "Your floor comes before the product: round down at the very end, buckets - E times "
-            "the quotient.",
+            "All shared steps fall into bucket E. Is the quotient of the logarithms there, and is "
+            "it multiplied by buckets - E before you round down?",
         ),
         Mistake(
             "steps up to E in bucket 0", lambda n, buckets, far: torch.where(

@@ -103,8 +103,8 @@ def on_every_number(kind: str) -> Iterator[Change]:
         )  # fmt: skip
         for decimals in (1, 2, 3, 4):
             yield Change(
-                f"your numbers are the right ones rounded to {decimals} decimals. Round nothing "
-                "before the end, and then only to print.",
+                f"your numbers are the right ones rounded, to {decimals} behind the point. Round "
+                "nothing before the end, and then only to print.",
                 lambda x, d=decimals: np.asarray(x).round(d),
             )  # fmt: skip
 

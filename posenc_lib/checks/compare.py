@@ -51,8 +51,6 @@ def difference(given: np.ndarray, wanted: np.ndarray) -> str:
         return f"shape {given.shape}, expected {wanted.shape}{_shapes(given, wanted)}."
     if given.dtype == object:
         return f"results of type {type(given.flat[0]).__name__}, expected {_kind(wanted)}."
-    if given.dtype.kind == "c":
-        return f"complex numbers, expected {_kind(wanted)}. Is the real or imaginary part meant?"
     apart = np.abs(given.astype(float) - wanted.astype(float))
     apart = np.where(np.isnan(apart), np.inf, apart)
     at = np.unravel_index(int(apart.argmax()), apart.shape)

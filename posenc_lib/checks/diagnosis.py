@@ -59,6 +59,8 @@ def diagnose(evidence: Evidence) -> str | None:
         found = _plain_value(pairs) or _explained(evidence, pairs)
         if found:
             return prefix + found
+        if any(g.shape != w.shape for g, w in pairs):
+            break  # what comes after a result of another shape is likely to follow from it
     found = _on_some_cases(evidence)
     if found:
         return found
@@ -310,6 +312,9 @@ def _in_a_part(evidence: Evidence, pairs: Pairs) -> str | None:
         return None
     says = f"right everywhere except in {region}."
     small = [(g, w) for g, w in inside(pairs, region) if g.size]
+    values = [{float(x) for pair in small for x in pair[part]} for part in (0, 1)]
+    if all(len(found) == 1 for found in values):
+        return f"{says} There yours is {values[0].pop():.4g} and should be {values[1].pop():.4g}."
     for change in _single(small) if small else ():
         if _holds(change, small, evidence.tolerance):
             return f"{says} There, {change.says}"

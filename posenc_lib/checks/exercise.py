@@ -98,7 +98,7 @@ class Exercise:
 
     def explain(self, judged: Judged, n: int) -> str:
         """What to say about a wrong answer; n is its smallest failing case."""
-        found = judged.nothing_returned() or judged.wrong_kind()
+        found = judged.nothing_returned() or judged.complex_numbers() or judged.wrong_kind()
         if found:
             return found
         if judged.all_ran():
@@ -179,6 +179,14 @@ class Judged:
             return (
                 f"Your function returned None for {self.call(none[0])}: does every way through it "
                 "end with a `return`?"
+            )
+        return ""
+
+    def complex_numbers(self) -> str:
+        if any(part.dtype.kind == "c" for n in self.ran for part in self.given[n].parts):
+            return (
+                "You return complex numbers. Take their real and imaginary parts apart "
+                "(torch.view_as_real), or return the angle if that is what is asked for."
             )
         return ""
 

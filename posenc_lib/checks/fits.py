@@ -36,7 +36,8 @@ _CONSTANTS = {
 
 def constant(pairs: Pairs, names: list[str], cases: Sequence[tuple], tolerance: float) -> str:
     """A sentence about a factor or an offset that explains every case, or nothing."""
-    if any(g.shape != w.shape or w.dtype.kind == "b" or not w.size for g, w in pairs):
+    kinds = {part.dtype.kind for pair in pairs for part in pair}
+    if not kinds <= set("iuf") or any(g.shape != w.shape or not w.size for g, w in pairs):
         return ""
     pairs = [(g.astype(float), w.astype(float)) for g, w in pairs]
     return (
@@ -53,7 +54,12 @@ def _line(pairs: Pairs, tolerance: float) -> str:
     if len(np.unique(wanted.round(6))) < 4 or not np.isfinite(given).all():
         return ""
     factor, offset = np.polyfit(wanted, given, 1)
-    if abs(factor) < 1e-6 or not np.allclose(given, factor * wanted + offset, atol=10 * tolerance):
+    plain = abs(factor - 1) < 1e-6 or abs(offset) <= tolerance  # found before, or too little
+    if (
+        plain
+        or abs(factor) < 1e-6
+        or not np.allclose(given, factor * wanted + offset, atol=10 * tolerance)
+    ):
         return ""
     return (
         f"every number of yours is the right one times {_name(float(factor))}, "

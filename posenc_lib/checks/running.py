@@ -55,7 +55,8 @@ def as_array(value: Any) -> np.ndarray:
         value = [as_array(part) for part in value]
     array = np.asarray(to_numpy(value, "the answer", "result"))
     if array.dtype.kind not in "biufcO":
-        raise TypeError(f"the answer holds {array.dtype}, not numbers")
+        what = "text" if array.dtype.kind in "US" else array.dtype
+        raise TypeError(f"the answer holds {what}, not numbers")
     return array
 
 

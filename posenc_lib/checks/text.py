@@ -59,6 +59,13 @@ pairs = Exercise(
             "them apart. Every window must come in both forms.",
         ),
         Mistake(
+            "every other window", lambda w: (
+                torch.cat([w[::2], w[1::2].flip(1)]),
+                torch.arange(2).repeat_interleave(len(w) // 2)),
+            "Every other window is reversed, the rest stays as it is. Every window must come in "
+            "both forms.",
+        ),
+        Mistake(
             "labels out of step", _out_of_step,
             "Your labels go 0, 1, 0, 1 ... but your rows are first all real, then all reversed. "
             "Half of the labels are wrong.",

@@ -79,6 +79,13 @@ def _every_nth(values, end, history, horizon, by):
     return past, future, (future - past[:, -1:]).std()
 
 
+def _overlap_to_the_end(values, end, history, horizon):
+    views = np.lib.stride_tricks.sliding_window_view
+    past = views(values[:end], history)[: end - history - horizon + 2]
+    future = views(values[:end], horizon)[history - 1 :]
+    return past, future, (future - past[:, -1:]).std()
+
+
 def _moved(values, end, history, horizon):
     return _rows_and_scale(values[1:end], history, horizon)
 
@@ -164,6 +171,11 @@ rows = Exercise(
             "overlap", lambda v, end, n, h: _rows_and_scale(v[:end], n, h, shift=-1),
             "Your future begins with the value at the origin, which is known. It begins one step "
             "after the last value of the past.",
+        ),
+        Mistake(
+            "overlap, a row more", _overlap_to_the_end,
+            "Your future begins with the value at the origin, which is known (and so there is one "
+            "row more). It begins one step after the last value of the past.",
         ),
         Mistake(
             "crossing", _crossing,
