@@ -202,14 +202,17 @@ class Judged:
 
     def alike(self, mistake: Mistake) -> bool:
         """Does the answer make this mistake wherever it runs? An error on top may be another."""
-        wrong = [run(mistake.answer, case, len(w.parts)) for case, w in self.zipped()]
         if not self.ran:
             return self.breaks_alike(mistake)
-        return all(
-            wrong[n].error is None
-            and all_close(self.given[n].parts, wrong[n].parts, self.exercise.tolerance)
-            for n in self.ran
-        ) and not all(self.close(n) for n in self.ran)
+        if all(self.close(n) for n in self.ran):
+            return False
+        return all(self.makes(mistake, n) for n in self.ran)
+
+    def makes(self, mistake: Mistake, n: int) -> bool:
+        wrong = run(mistake.answer, self.cases[n], len(self.wanted[n].parts))
+        return wrong.error is None and all_close(
+            self.given[n].parts, wrong.parts, self.exercise.tolerance
+        )
 
     def breaks_alike(self, mistake: Mistake) -> bool:
         """Does it make this mistake on all cases, with the same errors in the same places?"""
