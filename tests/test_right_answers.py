@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from posenc_lib import checks, sinusoidal_at
+from posenc_lib import checks
 
 
 def by_loops(L, d):
@@ -49,19 +49,6 @@ def float32_rows(v, end, h, z):
     return t[:, :h], t[:, h:], (t[:, h:] - t[:, h - 1 : h]).std(correction=0)
 
 
-def law(enc):
-    p = enc(torch.zeros(4, 8, 16))
-    return bool((p == p[:1]).all()) and len(torch.unique(p[0], dim=0)) == 8
-
-
-def one_by_one(z, y):
-    return [F.cross_entropy(z[:, p], y[:, p]).item() for p in range(y.shape[1])]
-
-
-def side_by_side(r, c, d):
-    return np.hstack([sinusoidal_at(at, d // 2, base=1e2) for at in np.divmod(np.arange(r * c), c)])
-
-
 RIGHT = [
     (checks.start.angles, lambda k: [2 * math.pi * i / k for i in range(k)]),
     (checks.sinusoidal.table, by_loops),
@@ -75,15 +62,12 @@ RIGHT = [
     (checks.biases.bucket, np.vectorize(one_bucket)),
     (checks.rotary.turn, turned),
     (checks.rotary.slowed, lambda d, s: (1e4 * s ** (d / (d - 2))) ** (-np.arange(0, d, 2) / d)),
-    (checks.lengths.by_position, one_by_one),
     (checks.lengths.starts, lambda L, n: [max(0, (2 * i // n - 1) * (n // 2)) for i in range(L)]),
     (checks.text.pairs, lambda w: [np.vstack([w, w.flip(1)]), [0] * len(w) + [1] * len(w)]),
     (checks.text.blindness, lambda m, x, o: max(float((m(x[:, a]) - m(x)).abs().max()) for a in o)),
     (checks.time_series.rows, float32_rows),
     (checks.time_series.seasonal, lambda t, v, x, s: [v[(q - t) % s == 0][-1] for q in x]),
     (checks.images.patches, lambda im, s: F.unfold(im[None, None], s, stride=s)[0].T),
-    (checks.images.grid, side_by_side),
-    (checks.museum.order_law, law),
 ]  # fmt: skip
 
 
