@@ -1,9 +1,13 @@
-"""Every exercise: right answer, untouched stub, every known mistake, and something else wrong."""
+"""Every exercise: right answer, untouched stub, every known mistake, and something else wrong.
+
+What the diagnosis finds is in test_diagnosis, right answers of other kinds in test_right_answers.
+"""
 
 import copy
 import importlib
 import pkgutil
 
+import numpy as np
 import pytest
 
 from posenc_lib import checks
@@ -46,6 +50,8 @@ def test_each_mistake_gets_its_own_hint(exercise, mistake):
     verdict = exercise(mistake.answer)
     assert not verdict.correct
     assert mistake.hint in verdict.message
+    others = {other.hint for other in exercise.mistakes if other is not mistake}
+    assert not any(hint in verdict.message for hint in others if hint not in mistake.hint)
 
 
 @each_exercise
@@ -91,6 +97,80 @@ def test_a_value_in_place_of_a_function_is_refused(exercise):
     assert "without calling it" in exercise(3).message
 
 
-def test_a_mask_of_numbers_is_not_taken_for_a_boolean_one():
-    verdict = checks.attention.causal(lambda *sizes: 1.0 * checks.attention.causal.solution(*sizes))
-    assert not verdict.correct and "expected True and False" in verdict.message
+@each_exercise
+def test_a_return_that_is_missing_is_asked_for(exercise):
+    def prints(*arguments):
+        str(exercise.solution(*arguments))
+
+    assert "returned None: is there a `return`?" in exercise(prints).message
+    count = []
+
+    def now_and_then(*arguments):
+        count.append(arguments)
+        return None if len(count) == 2 else exercise.solution(*arguments)
+
+    if len(list(exercise.cases())) > 1:
+        message = exercise(now_and_then).message
+        assert "returned None for" in message or "does not answer for" in message
+
+
+@each_exercise
+def test_a_wrong_answer_has_its_smallest_case_and_it_can_be_read(exercise):
+    verdict = exercise(lambda *arguments: exercise.mistakes[0].answer(*arguments))
+    sizes = [getattr(a, "numel", lambda: 1)() for case in exercise.cases() for a in case]
+    assert max(sizes) <= 108
+    if verdict.case is not None and not hasattr(verdict.case[0], "function"):
+        exercise.solution(*verdict.case)
+        assert verdict.yours is not None and verdict.expected is not None
+
+
+@each_exercise
+def test_nothing_is_told_about_noise(exercise):
+    """Numbers of the right shape that have nothing to do with the right ones."""
+    rng = np.random.default_rng(5)
+
+    def noise(*arguments):
+        results = exercise.solution(*arguments)
+        made = [rng.normal(size=np.shape(r)) for r in _several(results)]
+        if np.asarray(_several(results)[0]).dtype == bool:
+            made = [rng.random(np.shape(r)) < 0.5 for r in _several(results)]
+        elif np.asarray(_several(results)[0]).dtype.kind == "i":
+            made = [rng.integers(-99, 99, np.shape(r)) for r in _several(results)]
+        return tuple(made) if isinstance(results, tuple) else made[0]
+
+    message = exercise(noise).message
+    assert "largest difference" in message or "Your law" in message
+
+
+def _several(results):
+    return results if isinstance(results, tuple) else (results,)
+
+
+def test_whole_numbers_are_whole_and_named_dtypes_are_kept():
+    starts, pairs = checks.lengths.starts, checks.text.pairs
+    for exercise, dtype in (
+        (checks.relative.matrix, float), (checks.relative.rows, float), (starts, np.int32),
+        (checks.biases.bucket, float), (checks.biases.slopes, np.float32), (starts, float),
+        (pairs, float), (pairs, bool),
+    ):  # fmt: skip
+
+        def cast(*arguments, exercise=exercise, dtype=dtype):
+            results = exercise.solution(*arguments)
+            made = [np.asarray(r) for r in _several(results)]
+            made[-1] = made[-1].astype(dtype)
+            return tuple(made) if isinstance(results, tuple) else made[0]
+
+        verdict = exercise(cast)
+        assert not verdict.correct and "their dtype is not" in verdict.message
+
+
+def test_no_order_is_its_own_inverse_in_the_test_of_blindness():
+    """Otherwise an answer that applies the inverse order would be right."""
+    cases = checks.text.blindness.cases()
+    assert any(not (o.argsort(1) == o).all(1).any() for _, _, o in cases)
+
+
+def test_windows_are_tried_on_a_text_that_ends_within_one():
+    assert any(
+        (length - n) % (n // 2) and length > n for length, n in checks.lengths.starts.cases()
+    )
