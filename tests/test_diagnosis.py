@@ -176,7 +176,7 @@ def test_an_argument_changed_in_place_is_pointed_out():
         return at
 
     verdict = ROWS(spoils)
-    assert verdict.correct and "changes `at` in place" in verdict.message
+    assert not verdict.correct and "changes `at` in place" in verdict.message
 
     def overwrites(at, k):
         at += k

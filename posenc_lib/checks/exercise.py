@@ -86,10 +86,11 @@ class Exercise:
             attempted = "not attempted yet. Replace the dots and run the cell again."
             return Verdict(False, f"{self.name}: {attempted}")
         failing = judged.failing()
+        if not failing and judged.side_effect():
+            return Verdict(False, f"Not yet. {judged.side_effect()}", judged.cases[0])
         if not failing:
             count = f"{len(judged.cases)} case{'s' if len(judged.cases) > 1 else ''}"
-            message = f"Correct: {self.name} agrees with the library on {count}."
-            return Verdict(True, message + judged.side_effect())
+            return Verdict(True, f"Correct: {self.name} agrees with the library on {count}.")
         n = min(failing, key=lambda n: _size(judged.cases[n], judged.wanted[n]))
         return Verdict(
             False, "Not yet. " + self.explain(judged, n), copy.deepcopy(judged.cases[n]),
@@ -167,8 +168,8 @@ class Judged:
         if not changed:
             return ""
         return (
-            f" One thing to know: it changes {self.names[changed[0]]} in place, so the caller's "
-            "own copy is spoilt. A copy or clone first avoids that."
+            f"The numbers are right, but your function changes {self.names[changed[0]]} in place: "
+            "whoever called it finds other values in it afterwards. Work on a copy (clone)."
         )
 
     def nothing_returned(self) -> str:
