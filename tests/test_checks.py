@@ -70,7 +70,9 @@ def test_an_answer_that_spoils_its_arguments_spoils_no_case(where):  # there a c
                 argument[...] = 0
         return result
 
-    assert exercise(spoils).correct and exercise(exercise.solution).correct
+    found = exercise(spoils)
+    assert found.correct or "The numbers are right, but your function changes" in found.message
+    assert exercise(exercise.solution).correct
 
 
 @each_exercise

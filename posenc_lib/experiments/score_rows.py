@@ -1,6 +1,6 @@
 """What the scoreboard says of an encoding, measured: three laws, a trained result, two counts.
 
-    python -m posenc_lib.experiments.score_rows    measures and writes data/scoreboard.json
+    python -m posenc_lib.experiments.score_rows    measures and writes lessons/scoreboard.json
 
     order        layer(x[shuffled]) is not layer(x)[shuffled]
     direction    layer(x[backwards]) is not layer(x)[backwards]
@@ -137,4 +137,4 @@ def _generator(seed: int) -> torch.Generator:
 
 
 if __name__ == "__main__":
-    write_rows(Path(__file__).parents[1] / "data")
+    write_rows(Path(__file__).parents[1] / "lessons")

@@ -1,6 +1,6 @@
 """The scoreboard at the end of notebooks 00 to 06: a row for each encoding, every entry measured.
 
-`experiments.score_rows` measures, in PyTorch, and writes `data/scoreboard.json`; here it is read
+`experiments.score_rows` measures, in PyTorch, and writes `scoreboard.json`; here it is read
 and shown, so that a notebook without PyTorch can show it too. A test measures all rows again.
 """
 
@@ -84,6 +84,6 @@ class scoreboard:
 
 @cache
 def _board() -> dict[str, dict[str, str]]:
-    text = files("posenc_lib").joinpath("data", FILE).read_text("utf-8")
+    text = files("posenc_lib").joinpath("lessons", FILE).read_text("utf-8")
     found: dict[str, dict[str, str]] = json.loads(text)
     return found

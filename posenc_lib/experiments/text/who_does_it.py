@@ -145,7 +145,7 @@ def tables(model: TinyTransformer) -> dict[str, Tensor]:
         angles = encoding.angles(positions)
         return {"turns.cos": angles.cos(), "turns.sin": angles.sin()}
     if isinstance(encoding, TableRelative):
-        rows = relative_index(apart, encoding.max_distance)
+        rows = relative_index(apart[None], encoding.max_distance)[0]
         of = zip(("key", "value"), encoding.tables(), strict=True)
         return {f"relative.{name}": table[rows].double() for name, table in of if table is not None}
     if isinstance(encoding, DistanceBias):
