@@ -227,7 +227,9 @@ class Panel(Tools):
 
     def picture(self) -> bytes:
         """The present picture as PNG bytes."""
-        return self.figure().png()
+        from posenc_lib.plots.teaching_figure import settled
+
+        return settled(self.figure()).png()
 
     def close(self) -> None:
         """Take the panel out of the page; what it knows stays readable from code."""

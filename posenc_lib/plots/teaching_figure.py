@@ -198,11 +198,11 @@ def views_figure(
         figure = TeachingFigure(alt or " ".join(view.alt for view in views), (10.0, height * rows))
         if title:
             figure.suptitle(title)
-        grid = figure.add_gridspec(rows, columns)
+        strips = figure.subfigures(rows, 1, squeeze=False)[:, 0]  # each finds room by itself
         for index, view in enumerate(views):
             row, column = divmod(index, columns)
             alone = index == len(views) - 1 and column == 0  # the last of an odd number
-            axes = figure.add_subplot(grid[row, :] if alone else grid[row, column])
+            axes = strips[row].add_subplot(1, 1 if alone else columns, 1 + column)
             old = behind[index] if behind else None
             if isinstance(view, Heatmap):
                 draw_heatmap(axes, view)
@@ -305,8 +305,8 @@ def draw_curves(axes: Axes, view: Curves, behind: Curves | None = None) -> None:
         # As many columns as fit below the axes: a legend wider than them would squeeze them flat.
         room = axes.bbox.width / (max(map(len, view.labels)) * 8 + 50)
         axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=max(1, min(4, int(room))),
-            columnspacing=1.2,
+            loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=3.3,  # below the axis' label
+            ncols=max(1, min(4, int(room))), columnspacing=1.2,
         )  # fmt: skip
 
 
