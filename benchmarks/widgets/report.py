@@ -43,7 +43,9 @@ def models(results: dict) -> str:
 
 def panels(found: dict) -> str:
     """Every panel that the page computes, against the bar."""
-    rows = [["", "settings", "moved", "first ms", "median ms", "95 % ms", "median", "95 %"]]
+    rows = [
+        ["", "settings", "moved", "first ms", "median ms", "95 % ms", "bar: median", "bar: 95 %"]
+    ]
     nothing = spread([ms for one in found.values() for ms in one["empty"]])
     rows.append(["nothing drawn", "", "", "", *judged(nothing)])
     for explorer, one in found.items():
@@ -84,6 +86,10 @@ def page(results: dict) -> str:
     """The whole README of this folder."""
     about = results["machine"]
     versions = ", ".join(f"{name} {v}" for name, v in about["versions"].items())
+    busy = (
+        " Such a load is more than the benchmark makes: other work ran beside it. So its times are "
+        "too long, and a panel near the bar should be timed again on a quiet machine."
+    )
     sections = [
         "# How fast the live panels answer",
         "Written by `make bench-widgets`; do not edit. A key moves a control of a panel, in a "
@@ -123,6 +129,7 @@ def page(results: dict) -> str:
         f"{about['system']}, Python {about['python']}, {about['browser']} (headless, no graphics "
         f"processor), {versions}. {about['date']}, load {about['load_at_start']} at the start, "
         f"{about['load_at_end']} at the end, at most {about['load_most']}; the browser, the server "
-        f"and the kernel are part of it. {about['minutes']} minutes.",
+        f"and the kernel are part of it. {about['minutes']} minutes."
+        f"{busy * (about['load_most'] > about['cores'])}",
     ]
     return "\n\n".join(sections) + "\n"

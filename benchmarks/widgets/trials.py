@@ -81,7 +81,7 @@ def empty(visit: Visit) -> list[float]:
     hand = Hand(visit.page, root)
     times = hand.times(root.locator("input"), WARM + EMPTY_MOVES, hand.keys(50, 100))
     root.evaluate("root => root.remove()")
-    return times[WARM:]
+    return [round(ms, 1) for ms in times[WARM:]]
 
 
 def moved(visit: Visit, hand: Hand, name: str, put: str, n: int) -> dict:
