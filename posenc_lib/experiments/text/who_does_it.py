@@ -15,6 +15,7 @@ The trap: an encoding with a better recipe than the rest. All have the same data
 from __future__ import annotations
 
 import copy
+import hashlib
 import random
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,9 @@ def write_readers(folder: Path) -> Path:
         model = trained(encoding)
         print(f"{encoding:10} right in {share_right(model):.1%}", flush=True)
         kept |= {f"{encoding} {name}": t.contiguous() for name, t in parts(model).items()}
-    (folder / FILE).write_bytes(save(kept))
+    content = save(kept)
+    (folder / FILE).write_bytes(content)
+    print(f"sha256 {hashlib.sha256(content).hexdigest()}: lessons/reader.py and data/README.md")
     return folder / FILE
 
 
