@@ -1,72 +1,51 @@
-// Put into the page of a live panel: notes when each new picture was drawn, and what it shows.
-// Nothing here is slower than a look at the clock, so it may stay on.
+// Put on a panel: the milliseconds from the hand's event to the end of the frame that shows its
+// picture. Nothing here is slower than a look at the clock.
 (root) => {
-  const watch = { frames: [], hand: [], asked: 0, sent: 0, heard: [], released: 0 };
+  if (root.stopwatch) return;
+  const watch = { asked: null, waiting: false };
+  root.stopwatch = watch;
 
-  const note = (shows) => {
-    const now = performance.now();
-    watch.frames.push([now, shows]);
-    const { waiting } = watch;
-    if (!waiting || (waiting.want !== null && waiting.want !== shows)) return;
-    watch.waiting = null;
-    const heard = watch.heard.filter(([at]) => at > watch.sent).map(([at]) => at);
-    waiting.done({ drawn: now - watch.asked, sent: watch.sent - watch.asked,
-                   heard: (heard.length ? Math.max(...heard) : now) - watch.asked });
+  watch.start = () => {
+    watch.asked = null;
+    watch.waiting = true;
+    watch.taken = new Promise((done, no) => {
+      watch.done = done;
+      setTimeout(() => no("no new picture in 30 s"), 30_000);
+    });
+    watch.taken.catch(() => {}); // said where it is waited for
   };
+  // The browser stamps an event when it comes in, before any handler runs.
+  const stamp = ({ timeStamp }) => watch.waiting && (watch.asked ??= timeStamp);
+  for (const event of ["keydown", "input"]) addEventListener(event, stamp, true);
 
-  // The panel's curves say where they begin: "... over position 7 to 206 ...".
-  const start = () => {
-    for (const canvas of root.querySelectorAll("canvas.posenc-canvas")) {
-      const found = /over position ([\d,]+) to/.exec(canvas.getAttribute("aria-label"));
-      if (found) return Number(found[1].replaceAll(",", ""));
-    }
-    return null;
+  // Called in the frame in which a picture was drawn. What it posts is heard after that frame has
+  // been laid out, painted and handed to the screen.
+  const drawn = () => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      if (watch.asked === null || !watch.waiting) return;
+      watch.waiting = false;
+      watch.done(performance.now() - watch.asked);
+    };
+    port2.postMessage(null);
   };
 
   if (root.matches(".posenc-panel")) {
     // surface.js counts a picture in the frame in which it has drawn it
-    new MutationObserver(() => note(start())).observe(root, { attributes: true, attributeFilter: ["data-drawn"] });
-  } else {
-    let last = root.querySelector("img")?.src;
-    new MutationObserver(async () => {
-      const image = root.querySelector("img");
-      if (!image || image.src === last) return;
-      last = image.src;
-      try {
-        await image.decode();
-      } catch {
-        return; // replaced before it could be drawn
-      }
-      requestAnimationFrame(() => note(null));
-    }).observe(root, { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] });
+    new MutationObserver(drawn).observe(root, { attributes: true, attributeFilter: ["data-drawn"] });
+    return;
   }
-
-  // The browser stamps an event when it comes in, before any handler runs.
-  addEventListener("keydown", (event) => (watch.asked = event.timeStamp), true);
-  addEventListener("pointermove", (event) => watch.hand.push(event.timeStamp), true);
-  addEventListener("pointerup", (event) => (watch.released = event.timeStamp), true);
-
-  // When the page's first message after a key went out, and when large ones came in.
-  const listened = new WeakSet();
-  const send = WebSocket.prototype.send;
-  WebSocket.prototype.send = function (data) {
-    if (watch.sent < watch.asked) watch.sent = performance.now();
-    if (!listened.has(this)) {
-      listened.add(this);
-      this.addEventListener("message", ({ data, timeStamp }) => {
-        if ((data.byteLength ?? data.length) > 5000) watch.heard = [...watch.heard.slice(-20), [timeStamp]];
-      });
+  let last = root.querySelector("img")?.src;
+  new MutationObserver(async () => {
+    const image = root.querySelector("img");
+    if (!image || image.src === last) return;
+    last = image.src;
+    try {
+      await image.decode();
+    } catch {
+      return; // replaced before it could be drawn
     }
-    return send.call(this, data);
-  };
-
-  // Resolves with milliseconds since the key, once the wanted value is drawn (null: anything new).
-  watch.next = (want) => {
-    watch.result = new Promise((done) => (watch.waiting = { want, done }));
-  };
-  // What is on the screen now, exactly.
-  watch.pixels = () =>
-    [...root.querySelectorAll("canvas.posenc-canvas, img")].map((e) => e.src ?? e.toDataURL());
-  watch.shows = () => (root.matches(".posenc-panel") ? start() : null);
-  window.stopwatch = watch;
+    requestAnimationFrame(drawn);
+  }).observe(root, { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] });
 }

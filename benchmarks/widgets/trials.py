@@ -1,97 +1,127 @@
-"""The trials: single moves, a drag, a slow link, many updates, opening."""
+"""The trials: every panel that the page computes, and three ways to the same picture."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-from dataclasses import asdict
-from statistics import median
+from benchmarks.widgets.hand import WARM, Hand, spread
+from benchmarks.widgets.panels import COUNT, DESIGNS, LARGEST, OWN, OWN_SIZES, PAGE_PANEL
+from tests.browser.lab import Visit
 
-import numpy as np
+TRIES = 5
+"""Moves of each control, of which the one with the greatest median is then timed."""
 
-from benchmarks.widgets.designs import Design
-from benchmarks.widgets.live import Drag, Live
+BLOCK = 5
+"""Moves of one design before the next one has its turn."""
 
-SIZES = ((50, 64), (200, 128), (512, 512))
-WARM = 5  # moves before the clock counts: first calls pay for lazy set-up
+EMPTY_MOVES = 15
+EMPTY = """() => {
+  const root = document.createElement("div");
+  root.id = "empty";
+  root.className = "posenc-panel";
+  root.style = "position: fixed; top: 0; left: 0; z-index: 9";
+  root.innerHTML = "<input type=range data-lm-suppress-shortcuts=true>";
+  const draw = () => (root.dataset.drawn = root.firstChild.value);
+  root.firstChild.oninput = () => requestAnimationFrame(() => requestAnimationFrame(draw));
+  document.body.append(root);
+}"""
 
-
-def spread(values: Sequence[float]) -> dict:
-    """n, median, 95th percentile and worst."""
-    return {
-        "n": len(values),
-        "median": round(median(values), 1),
-        "p95": round(float(np.percentile(values, 95)), 1),
-        "worst": round(max(values), 1),
-    }
-
-
-def set_up(live: Live, design: Design, length: int, dim: int, start: int = 10) -> None:
-    live.at(design.size.format(length=length, dim=dim) + "\n" + design.start.format(start=start))
-
-
-def moves(live: Live, design: Design, length: int, dim: int, n: int) -> dict:
-    """Key to changed picture, n times, with a short rest between."""
-    set_up(live, design, length, dim)
-    rest = random.Random(0)
-    found = []
-    for _ in range(WARM + n):
-        found.append(live.move())
-        live.page.wait_for_timeout(rest.uniform(40, 120))
-    found = found[WARM:]
-    parts = {part: round(median(one[part] for one in found), 1) for part in ("sent", "heard")}
-    return spread([one["drawn"] for one in found]) | parts
+LIVE = ".posenc-panel[data-drawn]"
+RANGES = ".posenc-control:not(.posenc-idle) :is(.posenc-range, .posenc-text)"
+NAMES = """all => all.filter((one) => one.type === "text" || Number(one.max) > 0)
+  .map((one) => one.closest(".posenc-control").dataset.name)"""
 
 
-def drag(live: Live, design: Design, length: int, dim: int, seconds: float) -> dict:
-    """One drag. It ended right if slider and kernel agree, and drawing again changes no pixel."""
-    set_up(live, design, length, dim)
-    found: Drag = live.drag(seconds)
-    value, pixels = live.ask(live.value), live.pixels()
-    live.at(design.start.format(start=1))
-    moved = live.pixels() != pixels
-    live.at(design.start.format(start=value))
-    right = found.right and moved and live.pixels() == pixels
-    return {**asdict(found), "right": right, "frames_per_second": found.frames / found.seconds}
+def settle(visit: Visit, code: str) -> None:
+    """Run code in the kernel, and let the page draw what it set."""
+    visit.page.wait_for_timeout(150)  # what the page tells a little after a move
+    visit.ask("None", code)
+    visit.page.wait_for_timeout(250)
+    visit.wait_until_idle()
 
 
-def updates(live: Live, design: Design, n: int) -> dict:
-    """What n updates leave behind, and what one of them sends."""
-    set_up(live, design, 200, 128)
-    with live.traffic() as messages:
-        for _ in range(10):
-            live.move()
-        live.settle()
-    for _ in range(50):  # lazy set-up and full caches, before the weighing
-        live.move()
-    live.settle()
-    kernel, page = live.kernel_bytes(), live.page_bytes()
-    for _ in range(n):
-        live.move()
-    live.settle()
-    as_is, after = live.page_bytes(collected=False), live.page_bytes()
-    open_, alive = live.figures()
-    return {
-        "n": n,
-        "bytes_a_move": sum(size for _, size in messages) / 10,
-        "bytes_sent_by_page": sum(size for way, size in messages if way == "Sent") / 10,
-        "kernel_growth": live.kernel_bytes() - kernel,
-        "figures_open": open_,
-        "figures_alive": alive,
-        "page_before": page,
-        "page_uncollected_growth": as_is - page,
-        "page_growth": after - page,
-        "in_step": live.in_step(),
-    }
+def hand_on(visit: Visit, cell: int, root: str) -> Hand:
+    """A hand on what a cell (from 0) shows, with all that is folded open."""
+    visit.show_cell(cell)
+    found = visit.cell(cell).locator(root).first
+    found.wait_for()
+    found.evaluate("root => root.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    return Hand(visit.page, found)
 
 
-def kernel_ms(live: Live, design: Design, length: int, dim: int, n: int = 11) -> float:
-    """Median ms that the kernel itself spends on one move."""
-    set_up(live, design, length, dim)
-    code = (
-        "import time\ntimes = []\nfor k in range(100, 100 + N):\n    begun = time.perf_counter()\n"
-        f"    {design.start.format(start='k')}\n    times.append(time.perf_counter() - begun)"
-    )
-    taken = live.ask("sorted(times)[N // 2] * 1000", f"N = {n}\n{code}")
-    live.settle()
-    return round(taken, 1)
+# --- a panel that the page computes --------------------------------------------------------------
+
+
+def page_cells(explorer: str) -> list[str]:
+    return [COUNT, PAGE_PANEL.format(explorer=explorer)]
+
+
+def page_panel(visit: Visit, explorer: str, n: int) -> dict:
+    """Models held and left, and the times of its slowest control at both settings."""
+    visit.run_all()
+    found: dict = {"held": visit.ask("held() - before"), "empty": empty(visit)}
+    hand = hand_on(visit, 1, LIVE)
+    for size, settings in {"usual": {}, "largest": LARGEST[explorer]}.items():
+        put = f"panel.reset(); panel.set(**{settings!r})"
+        settle(visit, put)
+        names = hand.root.locator(RANGES).evaluate_all(NAMES)
+        tried = {name: moved(visit, hand, name, put, TRIES) for name in names}
+        slowest = max(tried, key=lambda name: tried[name]["median"])
+        found[size] = moved(visit, hand, slowest, put, n) | {
+            "moved": slowest,
+            "first": max(times["first"] for times in tried.values()),
+            "tried": {name: times["median"] for name, times in tried.items()},
+        }
+    settle(visit, "panel.close()")
+    return found | {"left": visit.ask("held() - before")}
+
+
+def empty(visit: Visit) -> list[float]:
+    """The times of a slider that waits as a panel does and draws nothing."""
+    visit.page.evaluate(EMPTY)
+    root = visit.page.locator("#empty")
+    hand = Hand(visit.page, root)
+    times = hand.times(root.locator("input"), WARM + EMPTY_MOVES, hand.keys(50, 100))
+    root.evaluate("root => root.remove()")
+    return [round(ms, 1) for ms in times[WARM:]]
+
+
+def moved(visit: Visit, hand: Hand, name: str, put: str, n: int) -> dict:
+    """The times of one control, from the same settings."""
+    settle(visit, put)
+    control = hand.root.locator(f"[data-name='{name}'] :is(.posenc-range, .posenc-text)")
+    times = hand.times(control, WARM + n, hand.acts(control))
+    return spread(times[WARM:]) | {"first": round(times[0], 1)}
+
+
+# --- a reader's own encoding beside a naive panel ------------------------------------------------
+
+
+def own_cells() -> list[str]:
+    return [f"{COUNT}\n\n{OWN}", *(design.cell for design in DESIGNS), 'before["end"] = held()']
+
+
+def own_encoding(visit: Visit, n: int) -> dict:
+    """Three ways to one picture: they take turns, a block of moves each."""
+    visit.run_all()
+    found: dict = {design.name: {} for design in DESIGNS}
+    for size, settings in OWN_SIZES.items():
+        times: dict = {design.name: [] for design in DESIGNS}
+        keys: dict = {}
+        for design in DESIGNS:
+            settle(visit, design.put.format(**settings))
+        for block in range(-1, -(-n // BLOCK)):  # the first warms up
+            for cell, design in enumerate(DESIGNS, 1):
+                hand = hand_on(visit, cell, design.root)
+                slider = hand.root.locator(design.slider)
+                if block < 0:
+                    keys[design.name] = hand.keys(50, 100)  # far from both ends
+                taken = hand.times(slider, BLOCK, keys[design.name])
+                times[design.name] += taken if block >= 0 else []
+                visit.wait_until_idle()
+        for name, taken in times.items():
+            found[name][size] = spread(taken)
+    ends = visit.ask("before")
+    for design, after in zip(DESIGNS, list(ends)[1:], strict=True):
+        held, now = ends[after] - ends[design.name], visit.ask("held()")
+        settle(visit, design.close)
+        found[design.name] |= {"held": held, "left": held - (now - visit.ask("held()"))}
+    return found

@@ -227,9 +227,10 @@ class Panel(Tools):
 
     def picture(self) -> bytes:
         """The present picture as PNG bytes."""
+        figure = self.figure()  # it says what is missing where matplotlib is
         from posenc_lib.plots.teaching_figure import settled
 
-        return settled(self.figure()).png()
+        return settled(figure).png()
 
     def close(self) -> None:
         """Take the panel out of the page; what it knows stays readable from code."""

@@ -5,8 +5,8 @@ No time is asserted here: `make bench-widgets` measures times.
 
 import pytest
 
-from benchmarks.widgets.live import Live
 from tests.browser.conftest import FULL
+from tests.browser.live import Live
 
 pytestmark = pytest.mark.browser
 
@@ -34,9 +34,7 @@ def where(request):
 def live(opened, where):
     cells = [PANELS[where], "panel = explorer(length=200, dim=128)\npanel"]
     with opened(f"gates_{where}.ipynb", cells) as visit:
-        live = Live(visit, 1, "panel.start", ".posenc-panel", wanted=True)
-        live.open(".posenc-panel[data-drawn]")
-        yield live
+        yield Live(visit, 1)
 
 
 def test_a_move_sends_little(live, where):

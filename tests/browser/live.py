@@ -1,85 +1,59 @@
-"""One live panel in a page: moved by key, dragged, timed, weighed."""
+"""A live panel of the sinusoid in a notebook: moved by key, dragged, listened to, weighed."""
 
 import base64
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, Page
 
 from tests.browser.lab import Visit
 
-STOPWATCH = Path(__file__).with_name("stopwatch.js").read_text(encoding="utf-8")
-SLIDER = "first position"
-"""The label of the slider that is moved: the size of the table stays."""
-MOVE_MS = 30_000
-
-# From the command to the first picture that is on the screen. A canvas counts its pictures.
-OPEN = """async ([command, drawn]) => {
-  const begun = performance.now();
-  window.jupyterapp.commands.execute(command);
-  while (!document.querySelector(drawn)) await new Promise(requestAnimationFrame);
-  await document.querySelector(drawn).decode?.();
-  return performance.now() - begun;
-}"""
+WATCH = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
 
 
 @dataclass
 class Drag:
-    """What the page saw of one drag; times in ms."""
+    """What the page saw of one drag."""
 
-    seconds: float
-    hand: int  # pointer events that reached the page
     frames: int  # pictures drawn until the release
-    longest: float  # between two pictures
     after: int  # pictures drawn after the release
-    settled: float  # from the release to the last picture, 0 if that came before
     right: bool  # the slider, the kernel and the picture agree
 
 
 @dataclass
 class Live:
-    """A panel whose slider `SLIDER` is moved; `value` is kernel code for the value drawn last."""
+    """`panel` of the kernel, which a cell (from 0) shows. Its first position is moved: the size of
+    the table stays."""
 
     visit: Visit
     cell: int
-    value: str
-    selector: str
-    wanted: bool  # the page says which value a picture shows
     start: int = 0
     moves: int = 0
-    sent: list[int] = field(default_factory=list)
+    root: Locator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.visit.run_all()
+        self.visit.show_cell(self.cell)
+        self.root = self.visit.cell(self.cell).locator(".posenc-panel[data-drawn]").first
+        self.root.wait_for()
+        self.root.evaluate("root => { root.querySelector('details').open = true; }")
+        self.slider.scroll_into_view_if_needed()
+        self.root.evaluate(WATCH)
 
     @property
-    def page(self):
+    def page(self) -> Page:
         return self.visit.page
-
-    def open(self, drawn: str) -> float:
-        """Run all, with a warm kernel; the ms from the command to the first picture."""
-        taken = self.page.evaluate(OPEN, ["notebook:run-all-cells", drawn])
-        self.visit.wait_until_idle()
-        self.visit.show_cell(self.cell)
-        root = self.visit.cell(self.cell).locator(self.selector).first
-        root.wait_for()
-        root.evaluate("root => root.querySelectorAll('details').forEach((d) => { d.open = true; })")
-        self.slider.scroll_into_view_if_needed()
-        root.evaluate(STOPWATCH)
-        return taken
 
     @property
     def slider(self) -> Locator:
-        rows = self.visit.cell(self.cell).locator(
-            ".widget-slider, .posenc-control", has_text=SLIDER
-        )
-        return rows.locator(".noUi-handle, .posenc-range")
+        return self.root.locator(".posenc-control[data-name='start'] .posenc-range")
 
     @property
     def stands(self) -> int:
         """Where the slider stands."""
-        said = [self.slider.get_attribute(f"aria-value{what}") for what in ("now", "text")]
-        return int(float((said[0] or said[1]).replace(",", "")))
+        return int(self.slider.get_attribute("aria-valuetext").replace(",", ""))
 
     def ask(self, expression: str, code: str = "") -> object:
         """A value from the kernel; `code` runs first."""
@@ -88,7 +62,7 @@ class Live:
     def settle(self, seconds: float = 0.6) -> None:
         """Wait until nothing has been drawn for so long and the kernel is idle."""
         count = -1
-        while count != (count := self.page.evaluate("() => stopwatch.frames.length")):
+        while count != (count := self.page.evaluate("() => watch.frames.length")):
             self.page.wait_for_timeout(1000 * seconds)
             self.visit.wait_until_idle()
 
@@ -99,32 +73,23 @@ class Live:
         self.start, self.moves = self.stands, 0
         self.slider.focus()
 
-    def move(self) -> dict:
-        """One key, until its picture is drawn: ms to the message sent, answered and drawn."""
+    def move(self) -> None:
+        """One key, until its picture is drawn."""
         way = 1 if self.moves % 20 < 10 else -1  # to and fro, where a key is a step of 1
         self.moves += 1
         self.start += way
-        self.page.evaluate("want => stopwatch.next(want)", self.start if self.wanted else None)
+        self.page.evaluate("want => watch.next(want)", self.start)
         self.page.keyboard.press("ArrowRight" if way > 0 else "ArrowLeft")
-        deadline = f"new Promise((_, no) => setTimeout(() => no('no new picture'), {MOVE_MS}))"
-        return self.page.evaluate(f"() => Promise.race([stopwatch.result, {deadline}])")
+        self.page.evaluate("() => watch.met")
 
     def drag(self, seconds: float) -> Drag:
         """Pull the handle to and fro, then let go somewhere else."""
-        mouse, page = self.page.mouse, self.page
-        box = self.slider.bounding_box()
-        if self.slider.get_attribute("max") is None:  # a handle of ipywidgets, on its track
-            track = self.slider.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]")
-            handle, box = box["x"] + box["width"] / 2, track.bounding_box()
-        else:
-            share = self.slider.evaluate("range => range.value / range.max")
-            handle = box["x"] + 12 + share * (box["width"] - 24)
+        mouse, box = self.page.mouse, self.slider.bounding_box()
+        share = self.slider.evaluate("range => range.value / range.max")
         y = box["y"] + box["height"] / 2
-        mouse.move(handle, y)
+        mouse.move(box["x"] + 12 + share * (box["width"] - 24), y)
         mouse.down()
-        page.evaluate(
-            "() => { stopwatch.frames = []; stopwatch.hand = []; stopwatch.released = 0; }"
-        )
+        self.page.evaluate("() => { watch.frames = []; watch.released = 0; }")
         begun, step = time.monotonic(), 0
         while (gone := time.monotonic() - begun) < seconds:
             share = abs((gone / 2 + 0.5) % 1 * 2 - 1)  # to and fro in 2 s, evenly
@@ -133,39 +98,24 @@ class Live:
             time.sleep(max(0.0, begun + step / 60 - time.monotonic()))  # a mouse at 60 Hz
         mouse.up()
         self.settle()
-        frames, hand, released = page.evaluate(
-            "() => [stopwatch.frames, stopwatch.hand.length, stopwatch.released]"
-        )
-        times = [at for at, _ in frames]
-        before = [at for at in times if at <= released]
-        gaps = [b - a for a, b in pairwise(before)]
-        return Drag(
-            seconds=seconds,
-            hand=hand,
-            frames=len(before),
-            longest=max(gaps, default=1000 * seconds),
-            after=len(times) - len(before),
-            settled=max(0.0, (times[-1] if times else 0.0) - released),
-            right=self.in_step(),
-        )
+        times, released = self.page.evaluate("() => [watch.frames, watch.released]")
+        after = sum(at > released for at in times)
+        return Drag(len(times) - after, after, self.in_step())
 
     def in_step(self) -> bool:
         """Whether the slider, the kernel and the picture stand at the same value."""
-        values = {self.stands, self.ask(self.value)}
-        if self.wanted:
-            values.add(self.page.evaluate("() => stopwatch.shows()"))
-        return len(values) == 1
+        shown = self.page.evaluate("() => watch.shows()")
+        return self.stands == self.ask("panel.start") == shown
 
     def pixels(self) -> list[str]:
         """What every picture of the panel shows now, exactly."""
-        return self.page.evaluate("() => stopwatch.pixels()")
+        return self.page.evaluate("() => watch.pixels()")
 
     def corner(self) -> float:
         """The value in the first cell of the heat map, as the panel reads it out."""
-        panel = self.visit.cell(self.cell).locator(".posenc-panel")
-        panel.locator("canvas.posenc-canvas").first.focus()
+        self.root.locator("canvas.posenc-canvas").first.focus()
         self.page.keyboard.press("ArrowRight")
-        line = panel.locator(".posenc-readout").filter(has_text=": ")
+        line = self.root.locator(".posenc-readout").filter(has_text=": ")
         said = line.inner_text()
         self.page.keyboard.press("Escape")
         self.slider.focus()
@@ -193,11 +143,11 @@ class Live:
         finally:
             session.detach()
 
-    def page_bytes(self, collected: bool = True) -> int:
-        """The page's JavaScript heap and array buffers, after a forced collection or as it is."""
+    def page_bytes(self) -> int:
+        """The page's JavaScript heap and array buffers, after a forced collection."""
         session = self.page.context.new_cdp_session(self.page)
         session.send("HeapProfiler.enable")
-        for _ in range(2 * collected):  # what a finaliser frees goes in the second
+        for _ in range(2):  # what a finaliser frees goes in the second
             session.send("HeapProfiler.collectGarbage")
         used = session.send("Runtime.getHeapUsage")
         session.detach()
