@@ -192,7 +192,8 @@ def strong_waves(
 def spectrum(tables: Mapping[str, Float[np.ndarray, "length dim"]]) -> TeachingFigure:
     """The waves that tables are made of: variance held up to each wavelength, as a staircase.
 
-    The steps of the first table carry their wavelength.
+    The steps of the first table carry their wavelength. One as long as the table is called a
+    drift: what does not come back within the table cannot be told from a slope.
 
     >>> wave = np.sin(2 * np.pi * np.arange(12) / 4)[:, None]
     >>> spectrum({"wave": wave}).alt[-39:]
@@ -201,7 +202,12 @@ def spectrum(tables: Mapping[str, Float[np.ndarray, "length dim"]]) -> TeachingF
     spectra = {name: wave_spectrum(table) for name, table in tables.items()}
     first = next(iter(tables))
     waves = strong_waves(*spectra[first])
-    words = ", ".join(f"{wave:.3g} positions ({100 * share:.0f} %)" for wave, share in waves)
+    longest = spectra[first][0][0]
+    named = [f"{'drift, ' if wave == longest else ''}{wave:.3g}" for wave, _ in waves]
+    words = ", ".join(
+        f"{name} positions ({100 * share:.0f} %)"
+        for name, (_, share) in zip(named, waves, strict=True)
+    )
     figure = TeachingFigure(
         "Share of the variance held by waves up to each wavelength, a staircase. "
         f"The steps of {first}: {words or 'none'}.",
@@ -213,10 +219,10 @@ def spectrum(tables: Mapping[str, Float[np.ndarray, "length dim"]]) -> TeachingF
             held = 100 * np.cumsum(shares[::-1])
             axes.step(wavelengths[::-1], held, where="post", color=colour, label=name)
             if name == first:
-                for wave, _ in waves:
+                for step, (wave, _) in zip(named, waves, strict=True):
                     height = np.interp(wave, wavelengths[::-1], held)
                     axes.annotate(
-                        f"{wave:.3g}", (wave, height), (-8, 4), textcoords="offset points",
+                        step, (wave, height), (-8, 4), textcoords="offset points",
                         ha="right", color=colour,
                     )  # fmt: skip
         ticks = [2, 5, 10, 20, 50, 100, 200, 500]
@@ -224,7 +230,7 @@ def spectrum(tables: Mapping[str, Float[np.ndarray, "length dim"]]) -> TeachingF
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.minorticks_off()
         axes.grid(alpha=0.3)
-        axes.set(xlabel="wavelength (positions)", ylabel="variance held so far (%)", ylim=(0, 104))
+        axes.set(xlabel="wavelength (positions)", ylabel="variance held so far (%)", ylim=(0, 108))
         axes.legend(loc="lower right")
     return figure
 
