@@ -6,13 +6,22 @@ import pytest
 
 from posenc_lib import RotaryEncoding, checks, scoreboard
 from posenc_lib.checks.questions import NOTEBOOKS
-from posenc_lib.experiments import score_rows
-from posenc_lib.lessons.scoreboard import COLUMNS, _board
+from posenc_lib.experiments import full_settings, score_rows
+from posenc_lib.lessons.scoreboard import COLUMNS, NOTE, _board
 
 
 def test_every_row_is_what_is_measured_now(tmp_path):
     """If this fails, python -m posenc_lib.experiments.score_rows."""
     assert json.loads(score_rows.write_rows(tmp_path).read_text()) == _board()
+
+
+def test_what_is_said_under_the_board_is_what_was_measured():
+    settings = full_settings("extrapolation")["settings"]
+    short, long = settings["length"], settings["length"] * max(settings["length_multiples"])
+    assert f"dim {score_rows.DIM}, {score_rows.HEADS} heads" in NOTE
+    assert f"{score_rows.LENGTH} tokens" in NOTE and f"move by {score_rows.FAR}" in NOTE
+    assert f"{short} tokens, there and on {long}" in NOTE
+    assert f"loss at {short} and {long} tokens" in COLUMNS["longer"]
 
 
 def test_an_encoding_of_your_own_gets_a_row():

@@ -58,6 +58,19 @@ def _shaped(shape):
     return answer
 
 
+LOGARITHMS = {"2": torch.log2, "e": torch.log, "10": torch.log10}
+
+
+def _mixed_bases(upper: str, lower: str) -> Mistake:
+    above, below = LOGARITHMS[upper], LOGARITHMS[lower]
+    return Mistake(
+        f"log base {upper} against {lower}",
+        _shaped(lambda n, e, m: above(n / e) / below(torch.tensor(m / e).double())),
+        f"The two logarithms have different bases: the upper is to base {upper}, the lower to base "
+        f"{lower}. Take the same for both.",
+    )
+
+
 def _real(steps: Tensor, buckets: int, far: int) -> Tensor:
     """The formula without rounding down."""
     exact = buckets // 2
@@ -122,81 +135,52 @@ bucket = Exercise(
             "rounded up", lambda n, buckets, far: _limited(n, buckets, far, rounding=torch.ceil),
             "You rounded up. Round down: a bucket begins where the formula reaches its number.",
         ),
+        *(_mixed_bases(upper, lower) for upper, lower in (
+            ("2", "e"), ("e", "2"), ("10", "e"), ("e", "10"))),
         Mistake(
-            "log base 2 against e", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / e).log2() / torch.tensor(m / e).double().log())(
-                    n, buckets, far),
-            "The two logarithms have different bases: the upper is to base 2, the lower to base "
-            "e. Take the same for both.",
-        ),
-        Mistake(
-            "log base e against 2", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / e).log() / torch.tensor(m / e).double().log2())(
-                    n, buckets, far),
-            "The two logarithms have different bases: the upper is to base e, the lower to base "
-            "2. Take the same for both.",
-        ),
-        Mistake(
-            "log base 10 against e", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / e).log10() / torch.tensor(m / e).double().log())(
-                    n, buckets, far),
-            "The two logarithms have different bases: the upper is to base 10, the lower to base "
-            "e. Take the same for both.",
-        ),
-        Mistake(
-            "log base e against 10", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / e).log() / torch.tensor(m / e).double().log10())(
-                    n, buckets, far),
-            "The two logarithms have different bases: the upper is to base e, the lower to base "
-            "10. Take the same for both.",
-        ),
-        Mistake(
-            "log of M alone", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / e).log() / torch.tensor(float(m)).double().log())(
-                    n, buckets, far),
+            "log of M alone", _shaped(
+                lambda n, e, m: (n / e).log() / torch.tensor(float(m)).double().log()),
             "Below stands log max_distance. It is log(max_distance / E), so that the last bucket "
             "is reached at max_distance.",
         ),
         Mistake(
-            "log of n alone", lambda n, buckets, far: _shaped(
-                lambda n, e, m: n.log() / torch.tensor(m / e).double().log())(n, buckets, far),
+            "log of n alone", _shaped(
+                lambda n, e, m: n.log() / torch.tensor(m / e).double().log()),
             "All shared steps fall into the last bucket. Is there log n above? It is log(n / E), "
             "which is 0 where the shared half begins, and then it grows slowly.",
         ),
         Mistake(
-            "logs not divided", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / e).log())(n, buckets, far),
+            "logs not divided", _shaped(
+                lambda n, e, m: (n / e).log()),
             "You do not divide by log(max_distance / E), so the last bucket is reached too early "
             "or too late.",
         ),
         Mistake(
-            "upside down", lambda n, buckets, far: _shaped(
-                lambda n, e, m: torch.tensor(m / e).double().log() / (n / e).log())(
-                    n, buckets, far),
+            "upside down", _shaped(
+                lambda n, e, m: torch.tensor(m / e).double().log() / (n / e).log()),
             "The fraction is upside down: log(n / E) above, log(max_distance / E) below.",
         ),
         Mistake(
-            "log of the quotient", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / m).log().clamp(min=0))(n, buckets, far),
+            "log of the quotient", _shaped(
+                lambda n, e, m: (n / m).log().clamp(min=0)),
             "You took the logarithm of n / max_distance. It is a quotient of two logarithms: "
             "log(n / E) / log(max_distance / E).",
         ),
         Mistake(
-            "log of one more", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / e).log1p() / torch.tensor(m / e).double().log1p())(
-                    n, buckets, far),
+            "log of one more", _shaped(
+                lambda n, e, m: (n / e).log1p() / torch.tensor(m / e).double().log1p()),
             "log1p adds 1 before the logarithm. At n = E it has to be 0: plain log.",
         ),
         Mistake(
-            "by steps of one size", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n - e) / (m - e))(n, buckets, far),
+            "by steps of one size", _shaped(
+                lambda n, e, m: (n - e) / (m - e)),
             "Your shared buckets all have the same width. They widen with the distance: by the "
             "logarithm of n / E.",
         ),
         Mistake(
-            "times buckets - 1", lambda n, buckets, far: _shaped(
+            "times buckets - 1", _shaped(
                 lambda n, e, m: (2 * e - 1) / e * (n / e).log() / torch.tensor(
-                    m / e).double().log())(n, buckets, far),
+                    m / e).double().log()),
             "You multiply by buckets - 1. The shared ones are buckets - E, the other half.",
         ),
         Mistake(
@@ -211,14 +195,14 @@ bucket = Exercise(
             "- 1.",
         ),
         Mistake(
-            "neither span nor count", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / e).log() / e)(n, buckets, far),
+            "neither span nor count", _shaped(
+                lambda n, e, m: (n / e).log() / e),
             "You take log(n / E) alone. Divide it by log(max_distance / E), and multiply by "
             "buckets - E.",
         ),
         Mistake(
-            "by the root of both", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / e).sqrt() / (m / e) ** 0.5)(n, buckets, far),
+            "by the root of both", _shaped(
+                lambda n, e, m: (n / e).sqrt() / (m / e) ** 0.5),
             "You took square roots where the formula has logarithms.",
         ),
         Mistake(
@@ -240,14 +224,13 @@ bucket = Exercise(
             "The steps up to E are all in bucket 0. Each has a bucket of its own: bucket n.",
         ),
         Mistake(
-            "by the root", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n / m).sqrt())(n, buckets, far),
+            "by the root", _shaped(
+                lambda n, e, m: (n / m).sqrt()),
             "You took a root where the formula has a logarithm.",
         ),
         Mistake(
-            "whole division inside", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (n // e).clamp(min=1).log() / torch.tensor(m / e).double().log())(
-                    n, buckets, far),
+            "whole division inside", _shaped(
+                lambda n, e, m: (n // e).clamp(min=1).log() / torch.tensor(m / e).double().log()),
             "n // E rounds before the logarithm. Divide with a single / and round at the end.",
         ),
         Mistake(
@@ -274,15 +257,13 @@ bucket = Exercise(
             "The two branches are swapped: where n < E the bucket is n, else the formula.",
         ),
         Mistake(
-            "times all buckets", lambda n, buckets, far: _shaped(
-                lambda n, e, m: 2 * (n / e).log() / torch.tensor(m / e).double().log())(
-                    n, buckets, far),
+            "times all buckets", _shaped(
+                lambda n, e, m: 2 * (n / e).log() / torch.tensor(m / e).double().log()),
             "You multiply by all buckets. The shared ones are buckets - E, the other half.",
         ),
         Mistake(
-            "one bucket fewer", lambda n, buckets, far: _shaped(
-                lambda n, e, m: (e - 1) / e * (n / e).log() / torch.tensor(m / e).double().log())(
-                    n, buckets, far),
+            "one bucket fewer", _shaped(
+                lambda n, e, m: (e - 1) / e * (n / e).log() / torch.tensor(m / e).double().log()),
             "You multiply by buckets - E - 1. The shared buckets are buckets - E, and the limit "
             "buckets - 1 cuts the last step off.",
         ),

@@ -178,14 +178,11 @@ def _of_the_shape(rank: int, kind: str) -> Iterator[Change]:
                     lambda x, a=axis, p=place: np.repeat(
                         np.take(x, [p], a), x.shape[a], axis=a),
                 )  # fmt: skip
-            yield Change(
-                f"that is the {which} {one} alone, right as it is; the task wants them all.",
-                lambda x, a=axis, p=place: np.take(x, p, a),
-            )
-            yield Change(
-                f"that is the {which} {one} alone, right as it is; the task wants them all.",
-                lambda x, a=axis, p=place: np.take(x, [p], a),
-            )
+            for kept in (place, [place]):  # without its axis, and with it
+                yield Change(
+                    f"that is the {which} {one} alone, right as it is; the task wants them all.",
+                    lambda x, a=axis, k=kept: np.take(x, k, a),
+                )
         for step in (2, 3):
             yield Change(
                 f"only every {('second', 'third')[step - 2]} of the {name.removeprefix('the ')} is "

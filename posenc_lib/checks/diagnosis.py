@@ -102,16 +102,13 @@ def second_mistake(evidence: Evidence) -> str | None:
     return None
 
 
-def _all_parts(evidence: Evidence, number: int) -> list[Pairs]:
-    return [
-        [(g[n], w[n]) for g, w in zip(evidence.given, evidence.wanted, strict=True)]
-        for n in range(number)
-    ]
+def _all_parts(evidence: Evidence, number: int) -> Iterator[Pairs]:
+    for n in range(number):
+        yield [(g[n], w[n]) for g, w in zip(evidence.given, evidence.wanted, strict=True)]
 
 
 def _wrong_parts(evidence: Evidence, number: int) -> Iterator[tuple[str, Pairs]]:
-    for n in range(number):
-        pairs = [(g[n], w[n]) for g, w in zip(evidence.given, evidence.wanted, strict=True)]
+    for n, pairs in enumerate(_all_parts(evidence, number)):
         if not all(close(g, w, evidence.tolerance) for g, w in pairs):
             yield (f"in result {n + 1} of {number}, " if number > 1 else ""), pairs
 

@@ -193,7 +193,7 @@ class Judged:
 
     def wrong_kind(self) -> str:
         """The numbers are right wherever it ran and only their kind is not."""
-        if not self.ran or not all(self.close(n) for n in self.ran):
+        if not self.ran or not self.right_so_far():
             return ""
         for n in self.ran:
             problem = self.kind_problem(n)
@@ -205,7 +205,7 @@ class Judged:
         """Does the answer make this mistake wherever it runs? An error on top may be another."""
         if not self.ran:
             return self.breaks_alike(mistake)
-        if all(self.close(n) for n in self.ran):
+        if self.right_so_far():
             return False
         return all(self.makes(mistake, n) for n in self.ran)
 
@@ -287,11 +287,11 @@ class Judged:
         for at, (got, want) in enumerate(together, start=1):
             if not close(got, want, self.exercise.tolerance):
                 place = (f"result {at} of {number}: " if number > 1 else "") + difference(got, want)
-                changed = self.side_effect() and (
-                    f" And it changes {self.names[self.given[n].changed[0]]} in place: does a "
-                    "later line read what an earlier one has overwritten?"
-                    if self.given[n].changed else ""
-                )  # fmt: skip
+                changed = "".join(
+                    f" And it changes {self.names[first]} in place: does a later line read what an "
+                    "earlier one has overwritten?"
+                    for first in self.given[n].changed[:1]
+                )
                 look = " Keep the verdict: its .case, .yours and .expected hold this example."
                 return f"{self.call(n)}: {place}{changed}{look}"
         return f"{self.call(n)}: {self.kind_problem(n)}."

@@ -94,7 +94,8 @@ class recap:
         >>> recap("00", answers).right
         3
         """
-        return sum(chosen is not None and chosen.right for chosen in map(self._chosen, range(3)))
+        chosen = map(self._chosen, range(len(self.questions)))
+        return sum(choice is not None and choice.right for choice in chosen)
 
     def _chosen(self, number: int) -> RecapChoice | None:
         letter = self.answers[number]

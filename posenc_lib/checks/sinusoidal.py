@@ -158,8 +158,7 @@ table = Exercise(
             "its own, only without a cosine beside it.",
         ),
         Mistake(
-            "even dim below", lambda length, dim: _waves(
-                lambda i, _: 2 * i / (dim // 2 * 2))(length, dim),
+            "even dim below", _waves(lambda i, dim: 2 * i / (dim // 2 * 2)),
             "Right for an even dim. For an odd one the exponent needs the true dim: 2 * (dim // 2) "
             "is one less.",
         ),

@@ -145,6 +145,11 @@ class CurvesView {
     axes(pen, box, theme, { ticks: along, place: across }, { ticks: down, place: up }, this.labels);
   }
 
+  // Whether the curves of an earlier view are these.
+  restsOn(old) {
+    return old.legend.length === this.legend.length;
+  }
+
   path(pen, xs, y, dash) {
     pen.setLineDash(dash);
     pen.beginPath();

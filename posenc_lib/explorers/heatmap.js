@@ -160,6 +160,12 @@ class HeatmapView {
     for (const mark of this.marks ?? []) this.outline(pen, mark, theme);
   }
 
+  // Whether the cells of an earlier view are these, and few enough to be marked one by one.
+  restsOn(old) {
+    const alike = old.rows === this.rows && old.columns === this.columns;
+    return alike && this.rows * this.columns <= MARKED_CELLS;
+  }
+
   // A corner on every cell that is another one than before the hand began to move.
   markChanges(pen, pane, theme) {
     const [wide, high] = this.cell;

@@ -23,7 +23,7 @@ IN_PAGE.who = ({ sentence, position, encoding, head }, data) => {
   const swaps = range(0, count).map((k) => swappedWithNext(words, k));
   const orders = [words, ...swaps.slice(0, -1), [...words].reverse()];
   const likely = orders.map((order) => softmaxOf(model.logits(numbered(order))));
-  const share = (p) => `${general(Number((100 * p).toFixed(0)), 3)}%`;
+  const share = (p) => `${(100 * p).toFixed(0)}%`;
   const named = position ? `with ${data.titles[encoding]} position` : "without position";
   const weights = model.firstWeights(numbered(words));
   const scale = { limits: [0, 1], palette: "sequential" };

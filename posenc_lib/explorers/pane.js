@@ -212,14 +212,9 @@ class Pane {
 // What a legend shows of a view: the name and the style of each curve.
 const entries = (view) => (view?.legend ?? []).map((text, i) => [text, view.styles?.[i] ?? i]);
 
-// The view as it stood before the hand began to move, if it shows the same quantity: as many curves,
-// or as many cells, few enough to be marked one by one.
+// The view as it stood before the hand began to move, where this one can show it lightly.
 function restingOf(view, sent) {
-  if (!sent || sent.kind !== view.kind || sent.kind === "clocks") return null;
-  if (sent.kind === "heatmap" && (view.rows * view.columns > MARKED_CELLS || `${sent.shape}` !== `${view.shape}`)) {
-    return null;
-  }
+  if (sent?.kind !== view.kind || !view.restsOn) return null;
   const old = viewOf(sent);
-  if (quantity(old) !== quantity(view)) return null;
-  return view.kind === "heatmap" || old.legend.length === view.legend.length ? old : null;
+  return quantity(old) === quantity(view) && view.restsOn(old) ? old : null;
 }
