@@ -32,6 +32,7 @@ def test_numpy_computes_what_the_trained_model_computes(encoding):
         np.testing.assert_allclose(reader.weights(SENTENCE, start), weights[0], atol=1e-5)
 
 
+@pytest.mark.unchecked  # six hundred steps through the shape checker take three times as long
 def test_training_again_gives_the_shipped_reader():
     """But for the digits in which processors differ."""
     parts = who_does_it.parts(who_does_it.trained("rope"))
