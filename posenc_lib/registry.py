@@ -77,6 +77,11 @@ def encodings() -> Registry:
     return Registry(_entries())
 
 
+def on_panels() -> Registry:
+    """The entries that the panels offer, in the order of `encodings()`."""
+    return Registry(entry for entry in _entries() if entry.on_panels)
+
+
 def make_encoding(
     name: str,
     *,

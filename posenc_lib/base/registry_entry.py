@@ -37,6 +37,7 @@ class RegistryEntry:
       where that is an error.
     - `stable`: False where the answer for early tokens changes as the text grows; derived.
     - `causal_only`: True where it exists for causal layers only.
+    - `on_panels`: False where the panels leave it out: what single families of models do.
     - `source`: the paper.
 
     >>> from posenc_lib import encodings
@@ -56,6 +57,7 @@ class RegistryEntry:
     defaults: dict[str, Any] = field(default_factory=dict)
     takes_longer: bool = True
     causal_only: bool = False
+    on_panels: bool = True
 
     @property
     def class_name(self) -> str:

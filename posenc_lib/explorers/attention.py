@@ -33,6 +33,7 @@ from posenc_lib.explorers.page_forms import layer_data
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, Text, UpTo
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.registry import encodings as registry
+from posenc_lib.registry import on_panels
 
 MASKS = {"none": "none", "causal": "causal", f"window ({WINDOW} on each side)": "window"}
 QUESTION = (
@@ -65,7 +66,7 @@ def attention_explorer(
     (7, 7)
     """
     own = _own_encodings(encodings or {})
-    titles = {name: entry.title for name, entry in registry().items()} | {n: n for n in own}
+    titles = {name: entry.title for name, entry in on_panels().items()} | {n: n for n in own}
     data = None if own else layer_data()
     question = QUESTION if question is None else question
     if own:

@@ -28,7 +28,7 @@ from posenc_lib.experiments.lengths.train_short import SCALED
 from posenc_lib.explorers.panel import Choice, Panel, Slider
 from posenc_lib.explorers.transformer import encoding_tables, exported, precise, start_table
 from posenc_lib.plots.views import Curves, Heatmap, View
-from posenc_lib.registry import encodings
+from posenc_lib.registry import on_panels
 
 TRAINED, HALF = SHORT.length, SHORT.length // 2
 WAYS = {"plain": "plain", f"window of {TRAINED} keys": "window", "sliding": "sliding"}
@@ -41,7 +41,7 @@ QUESTION = (
 
 def titles() -> dict[str, str]:
     """Name to title, for every encoding that the experiment trains or scales."""
-    known = encodings()
+    known = on_panels()
     found = {
         name: "randomised positions" if name == RANDOMISED else known[name].title
         for name in SHORT.trained

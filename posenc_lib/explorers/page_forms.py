@@ -25,7 +25,7 @@ from posenc_lib.embeddings.timing import TimingEncoding
 from posenc_lib.explorers.attention_layer import DIM, HEADS, LENGTH, STEP, WINDOW, encoding_of
 from posenc_lib.plots.palette import CYCLE
 from posenc_lib.plots.views import MOST_CURVES
-from posenc_lib.registry import encodings
+from posenc_lib.registry import on_panels
 from posenc_lib.rotary.axial_rope import AxialRotary
 from posenc_lib.rotary.rope import RotaryEncoding
 from posenc_lib.rotary.xpos import XposRotary
@@ -48,7 +48,7 @@ def layer_data() -> dict[str, Any] | None:
     """
     shelf = _Shelf()
     forms = {}
-    for name, entry in encodings().items():
+    for name, entry in on_panels().items():
         form = _form(entry, shelf)
         if form is None:
             return None

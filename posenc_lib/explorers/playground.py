@@ -26,7 +26,7 @@ from posenc_lib.explorers.attention_layer import (
 from posenc_lib.explorers.page_forms import layer_data
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Text, Toggle, UpTo
 from posenc_lib.plots.views import Curves, Heatmap, View
-from posenc_lib.registry import encodings
+from posenc_lib.registry import on_panels
 
 QUESTION = (
     "Set the second encoding to T5, to both kinds of KERPLE and to Sandwich. "
@@ -52,7 +52,7 @@ def playground_explorer(*, question: str | None = None, **settings: object) -> P
     >>> [view.name for view in panel.views[:2]]
     ['mean score by distance: ALiBi', 'mean score by distance: T5']
     """
-    choices = {entry.title: name for name, entry in encodings().items()}
+    choices = {entry.title: name for name, entry in on_panels().items()}
     data = layer_data()
     return Panel(
         title="Two encodings in one untrained layer",
@@ -90,7 +90,7 @@ def _views(
     first: str, second: str, distance: int, mask: str, one_scale: bool, length: int, dim: int,
     heads: int, head: int, sentence: str, repeated: bool,
 ) -> list[View]:  # fmt: skip
-    known = encodings()
+    known = on_panels()
     names, causal = (first, second), mask == "causal"
     titles = [known[name].title for name in names]
     for name, title in zip(names, titles, strict=True):

@@ -16,7 +16,7 @@ from posenc_lib.experiments.pictures.digit_models import DigitsSettings, accurac
 from posenc_lib.explorers.panel import Panel, Slider
 from posenc_lib.explorers.transformer import exported, precise, runs_in_page
 from posenc_lib.plots.views import Curves, Heatmap, View
-from posenc_lib.registry import encodings
+from posenc_lib.registry import on_panels
 
 SEED, STEPS = 0, 8
 SIDES: dict[int | None, int] = {1: 1, 4: 2}  # features of a token to its side
@@ -62,7 +62,7 @@ def shuffle_explorer(
         [[accuracy(model, mixed[n], labels) for n in counts] for model in given.values()]
     )
     readers = [precise(model) for model in given.values()]
-    known = {name: entry.title for name, entry in encodings().items()} | {"none": "none"}
+    known = {name: entry.title for name, entry in on_panels().items()} | {"none": "none"}
     titles = [known.get(name, name) for name in given]
     told = [
         ", ".join(f"{name} {share:.0%}" for name, share in zip(titles, shares, strict=True))

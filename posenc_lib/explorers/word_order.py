@@ -24,7 +24,7 @@ from posenc_lib.explorers.attention_layer import shortened
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Text, UpTo
 from posenc_lib.explorers.transformer import exported, precise, runs_in_page
 from posenc_lib.plots.views import Curves, Heatmap, View
-from posenc_lib.registry import encodings
+from posenc_lib.registry import on_panels
 
 SETTINGS = TextOrderSettings(layers=1, training=Training(steps=150, rate=1e-2))
 NAMES = ("none", "alibi", "t5", "rope")
@@ -66,7 +66,7 @@ def word_order_explorer(
     """
     given = _small() if models is None else _own_readers(models)
     readers = {name: precise(model) for name, model in given.items()}
-    known = {name: entry.title for name, entry in encodings().items()} | {"none": "none"}
+    known = {name: entry.title for name, entry in on_panels().items()} | {"none": "none"}
     titles = {name: known.get(name, name) for name in readers}
     heads = next(iter(readers.values())).layers[0].attention.heads
     chosen = "t5" if "t5" in titles else next(iter(titles))
