@@ -119,9 +119,9 @@ def page(results: dict) -> str:
         f"moved {results['options']['moves']} times and stands in the table. A slider goes one "
         "step to and fro; a text gets its own words in another order. Lists and boxes are not "
         "timed. The first move is the longest first one of any of these controls.",
-        "A move waits for the next frame, in which the page computes, and the picture is drawn in "
-        "the frame after that. The line of nothing is a bare slider that waits in the same way and "
-        "draws no picture: what it takes, no panel can save, and a busy machine makes it longer.",
+        "A move waits for the next frame, in which the page computes and draws. The line of "
+        "nothing is a bare slider that waits in the same way and draws no picture: what it takes, "
+        "no panel can save, and a busy machine makes it longer.",
         verdict(results["page"]),
         panels(results["page"]),
         "## The machine",

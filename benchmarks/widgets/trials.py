@@ -20,7 +20,7 @@ EMPTY = """() => {
   root.style = "position: fixed; top: 0; left: 0; z-index: 9";
   root.innerHTML = "<input type=range data-lm-suppress-shortcuts=true>";
   const draw = () => (root.dataset.drawn = root.firstChild.value);
-  root.firstChild.oninput = () => requestAnimationFrame(() => requestAnimationFrame(draw));
+  root.firstChild.oninput = () => requestAnimationFrame(draw);
   document.body.append(root);
 }"""
 

@@ -134,7 +134,7 @@ class Machine {
     this.values = wanted;
     this.wanted = null;
     this.say(shortened);
-    this.redraw();
+    for (const surface of this.surfaces) surface.drawNumbers(); // in the frame that computed them
     clearTimeout(this.telling);
     this.telling = setTimeout(() => this.tell({ settings: this.values }), 60);
   }

@@ -311,6 +311,11 @@ class Surface {
     requestAnimationFrame(() => this.redraw());
   }
 
+  drawNumbers() {
+    this.stale.numbers = true;
+    this.redraw();
+  }
+
   redraw() {
     this.waiting = false;
     if (this.closed) return;
