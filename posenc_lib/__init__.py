@@ -11,6 +11,7 @@ enters a Transformer:
 - `layers`: attention, heads, layers and caches that take any of them
 - `registry`: every encoding by its name
 - `convert`: from one form of trained weights to another
+- `models`: what the models in use do with positions, read from a config.json
 - `base`: what all of these stand on
 - `lessons`, `plots`, `explorers`, `checks`, `faults`: for the notebooks; the panels and their
   sliders are `explorers`

@@ -128,6 +128,10 @@ from .convert.rope_layout import (
     change_rope_layout as change_rope_layout,
 )
 
+# what the models in use do with positions
+from .models.from_config import encoding_from_config as encoding_from_config
+from .models.model_positions import ModelPositions as ModelPositions
+
 # for the notebooks
 from .lessons.position_probe import index_probe as index_probe
 from .lessons.similarity import cosine_matrix as cosine_matrix, cosine_by_offset as cosine_by_offset

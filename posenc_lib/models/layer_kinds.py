@@ -1,0 +1,121 @@
+"""Which kind each layer is, and what its kind sees: windows, chunks, layers without position.
+
+    layer_types        a kind for each layer, as the config lists them
+    a pattern          where it does not: every 6th layer of Gemma 3 sees everything, the rest a window
+    no_rope_layers     1 where the layer turns its queries and keys, 0 where not
+
+    causal:   window W lets through 0 <= i - j < W
+    both:     window W lets through |i - j| <= W, so that a `LayerPlan` has W + 1
+
+Layers that do not attend (state spaces, linear attention, convolutions) have no place in a plan;
+the numbers of those that do are kept beside it.
+
+Source: `masking_utils.py` of transformers 5.23 and the configuration file of each family.
+
+The trap: `sliding_window` stands in many configs whose layers have none, since `use_sliding_window`
+is false or no layer is of the kind.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from posenc_lib.base import validation
+from posenc_lib.models.config_fields import FUNCTION, ConfigFields
+from posenc_lib.models.family_table import Rule
+
+FULL, SLIDING, CHUNKED = "full_attention", "sliding_attention", "chunked_attention"
+NO_ATTENTION = {"linear_attention", "conv", "mamba", "recurrent", "moe", "mlp", "convolution"}
+
+
+def layer_kinds(fields: ConfigFields, rule: Rule, count: int) -> list[str]:
+    """The kind of each of `count` layers."""
+    allowed = tuple(rule.get("kinds", (FULL,)))
+    listed = fields.sequence(rule.get("kinds_field", "layer_types"))
+    if listed is None:
+        listed = _by_pattern(fields, rule, count, allowed)
+    if len(listed) != count:
+        raise fields.refuse(
+            "layer_types", f"{len(listed)} kinds", f"{count}, one for each layer",
+            "num_hidden_layers and the list do not agree.",
+        )  # fmt: skip
+    names = rule.get("kind_names", {})
+    listed = [names.get(kind, kind) for kind in listed]
+    for number, kind in enumerate(listed):
+        validation.choice(FUNCTION, fields.argument(f"layer_types[{number}]"), kind, allowed)
+    return listed
+
+
+def _by_pattern(fields: ConfigFields, rule: Rule, count: int, allowed: tuple[str, ...]) -> Any:
+    """The kinds where the config does not list them."""
+    if "pattern" in rule:
+        pattern = rule["pattern"].split()
+        kinds = [pattern[layer % len(pattern)] for layer in range(count)]
+    elif "every" in rule:  # the last of each so many is another kind
+        every = rule["every"]
+        step = fields.size(every["field"], every["default"])
+        at = every.get("at", step - 1)
+        kinds = [every["is"] if n % step == at else every["others"] for n in range(count)]
+    elif "after" in rule:  # from a layer on
+        first = fields.size(rule["after"], count, minimum=0)
+        kinds = [SLIDING if n >= first else FULL for n in range(count)]
+    elif rule.get("window_all"):
+        kinds = [SLIDING] * count
+    elif len(allowed) == 1:
+        kinds = [allowed[0]] * count
+    else:
+        raise fields.missing("layer_types")
+    if SLIDING in kinds and window_width(fields, rule) is None and FULL in allowed:
+        kinds = [FULL if kind == SLIDING else kind for kind in kinds]
+    if rule.get("last_is_full"):
+        kinds[-1] = FULL
+    return kinds
+
+
+def window_width(fields: ConfigFields, rule: Rule) -> int | None:
+    """The window of a config, None where it has none or does not use it."""
+    name = rule.get("window_field", "sliding_window")
+    used = rule.get("window_used")
+    if used and not fields.flag(used, False):
+        fields.get(name, None)
+        return None
+    return fields.size_or_none(name)
+
+
+def window_of(fields: ConfigFields, rule: Rule, kind: str, causal: bool) -> int | None:
+    """How many steps a layer of this kind sees, the token itself counted; None for all."""
+    if kind not in rule.get("window_kinds", (SLIDING, "hybrid_sliding")):
+        return None
+    width = window_width(fields, rule)
+    if width is None:
+        raise fields.refuse(
+            rule.get("window_field", "sliding_window"), "missing",
+            f"the width of the window that layers of kind {kind!r} have", "Look at the config.",
+        )  # fmt: skip
+    how = rule.get("window_both", "inclusive") if not causal else rule.get("window_is", "steps")
+    if how == "steps":
+        return width
+    if how == "inclusive":
+        return width + 1
+    if how == "half":  # so many in all, half of them on either side
+        return width // 2 + 1
+    raise KeyError(how)
+
+
+def turned_layers(fields: ConfigFields, rule: Rule, kinds: list[str]) -> list[bool]:
+    """Whether each layer has RoPE."""
+    still = rule.get("no_rope_kinds", ())
+    if still and (not rule.get("no_rope_if_window") or window_width(fields, rule) is not None):
+        return [kind not in still for kind in kinds]
+    if "no_rope_field" not in rule:
+        return [True] * len(kinds)
+    listed = fields.sequence(rule["no_rope_field"])
+    if not listed:
+        step = fields.size("no_rope_layer_interval", 4)
+        return [(layer + 1) % step != 0 for layer in range(len(kinds))]
+    if len(listed) != len(kinds) or not all(one in (0, 1) for one in listed):
+        raise fields.refuse(
+            rule["no_rope_field"], listed, f"{len(kinds)} of 0 and 1, one for each layer",
+            "1 stands for a layer with RoPE.",
+        )  # fmt: skip
+    return [bool(one) for one in listed]

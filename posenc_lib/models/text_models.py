@@ -1,0 +1,179 @@
+"""Builds the positions of language models: RoPE, position tables, ALiBi, T5's bias.
+
+    rotary      a `LayerPlan` for each layer with the RoPE of its kind, at_start empty
+    table       a learned table (or sinusoids) at the start, nothing in the layers
+    alibi       a slope for each head
+    t5          buckets of distances, one table for all layers of a stack, q . k undivided
+    none        attention without position
+
+Each function takes the fields of a config and the rule of its family and returns the parts.
+
+Source: the modelling code of transformers 5.23, as the rule says.
+
+The trap: an offset in a table. OPT and BART have two rows more than positions, RoBERTa counts from
+padding_idx + 1: the table here has row 0 for position 0, and `skipped_rows` says what was left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from posenc_lib.base.doors import PositionEncoding
+from posenc_lib.base.no_encoding import NoEncoding
+from posenc_lib.embeddings.learned import LearnedEncoding
+from posenc_lib.layers.plan import LayerPlan, PositionPlan
+from posenc_lib.models.config_fields import ConfigFields
+from posenc_lib.models.family_table import Rule
+from posenc_lib.models.layer_kinds import (
+    CHUNKED,
+    NO_ATTENTION,
+    layer_kinds,
+    turned_layers,
+    window_of,
+)
+from posenc_lib.models.part_positions import PartPositions
+from posenc_lib.models.rope_parameters import rope_from_config
+from posenc_lib.scores.alibi import AlibiBias
+from posenc_lib.scores.t5 import T5Bias
+
+Parts = dict[str, PartPositions]
+
+
+def head_width(fields: ConfigFields, rule: Rule) -> int:
+    """`head_dim`, or the features of the model over its heads."""
+    given = fields.size_or_none(rule.get("head_dim_field", "head_dim"))
+    if given is not None:
+        return given
+    dim, heads = fields.size("hidden_size"), fields.size("num_attention_heads")
+    if dim % heads and not rule.get("heads_need_not_divide"):
+        raise fields.refuse(
+            fields.own_name("num_attention_heads"), heads, f"a divisor of {dim} features",
+            "Or the config has to give head_dim.",
+        )  # fmt: skip
+    return dim // heads
+
+
+def is_causal(fields: ConfigFields, rule: Rule) -> bool:
+    """Whether keys after the query are shut out."""
+    if "bidirectional_field" in rule and fields.get(rule["bidirectional_field"], False) is True:
+        return False
+    if "causal_field" in rule:
+        return fields.flag(rule["causal_field"], False)
+    return bool(rule.get("causal", True))
+
+
+def score_scale(fields: ConfigFields, rule: Rule) -> float | None:
+    """What q . k is multiplied by where that is not 1 / sqrt(head_dim)."""
+    scale = rule.get("scale")
+    if scale is None:
+        return None
+    if "value" in scale:
+        return float(scale["value"])
+    number: float = fields.real(scale["field"], above=0.0) ** scale.get("power", 1.0)
+    return number
+
+
+def rotary(fields: ConfigFields, rule: Rule) -> Parts:
+    """A stack whose layers turn queries and keys, each kind of layer in its own way."""
+    count, head_dim = fields.size("num_hidden_layers"), head_width(fields, rule)
+    kinds, causal = layer_kinds(fields, rule, count), is_causal(fields, rule)
+    turned, scale = turned_layers(fields, rule, kinds), score_scale(fields, rule)
+    made: dict[tuple[str, bool], LayerPlan] = {}
+    plans, numbers = [], []
+    for number, (kind, turns) in enumerate(zip(kinds, turned, strict=True)):
+        if kind in NO_ATTENTION:
+            continue
+        if (kind, turns) not in made:
+            encoding = rope_from_config(fields, rule, head_dim, kind) if turns else NoEncoding()
+            made[kind, turns] = LayerPlan(
+                encoding, causal=causal, window=window_of(fields, rule, kind, causal),
+                chunk=fields.size("attention_chunk_size") if kind == CHUNKED else None,
+                scale=scale, sink=bool(rule.get("sink")),
+            )  # fmt: skip
+        plans.append(made[kind, turns])
+        numbers.append(number)
+    stated = fields.size_or_none("max_position_embeddings")
+    lengths = {getattr(one.encoding, "trained_length", stated) for one in plans}
+    original = min((one for one in lengths if one is not None), default=None)
+    return {
+        "": PartPositions(
+            fields.family, PositionPlan(tuple(plans)), tuple(numbers), count, head_dim,
+            original, stated,
+        )
+    }  # fmt: skip
+
+
+def stack(
+    fields: ConfigFields,
+    layer: Callable[[int], LayerPlan] | LayerPlan,
+    count: int,
+    at_start: PositionEncoding | None = None,
+    **more: Any,
+) -> PartPositions:
+    """A part whose layers are alike, or made one by one."""
+    layers = tuple(layer if isinstance(layer, LayerPlan) else layer(n) for n in range(count))
+    plan = PositionPlan(layers, NoEncoding() if at_start is None else at_start)
+    return PartPositions(fields.family, plan, tuple(range(count)), count, **more)
+
+
+def table(fields: ConfigFields, rule: Rule) -> Parts:
+    """A learned table at the start; the layers themselves know no position."""
+    plan = LayerPlan(NoEncoding(), causal=is_causal(fields, rule), scale=score_scale(fields, rule))
+    at_start, skipped = position_table(fields, rule)
+    count = fields.size("num_hidden_layers")
+    length = getattr(at_start, "length", None)
+    part = stack(
+        fields, plan, count, at_start, skipped_rows=skipped,
+        original_length=length, stated_length=length,
+    )  # fmt: skip
+    return {"": part}
+
+
+def position_table(fields: ConfigFields, rule: Rule) -> tuple[LearnedEncoding, int]:
+    """The table and how many rows of the model's own one stand before position 0."""
+    dim = fields.size(rule.get("table_dim_field", "hidden_size"))
+    rows = fields.size(rule.get("table_field", "max_position_embeddings"))
+    skipped = 0
+    if rule.get("skips") == "padding":
+        skipped = fields.size("pad_token_id", rule.get("pad", 1), minimum=0) + 1
+        rows -= skipped
+    elif "skips" in rule:
+        skipped = int(rule["skips"])
+    if rows < 1:
+        raise fields.refuse(
+            fields.own_name("max_position_embeddings"), rows + skipped,
+            f"more than the {skipped} rows before position 0",
+        )  # fmt: skip
+    return LearnedEncoding(rows, dim), skipped
+
+
+def alibi(fields: ConfigFields, rule: Rule) -> Parts:
+    """A fixed slope for each head."""
+    heads, count = fields.size("num_attention_heads"), fields.size("num_hidden_layers")
+    return {"": stack(fields, LayerPlan(AlibiBias(heads, causal=True)), count)}
+
+
+def t5(fields: ConfigFields, rule: Rule) -> Parts:
+    """T5: an encoder that sees both ways and a decoder, each with a table of its own."""
+    heads = fields.size("num_heads")
+    settings = {
+        "buckets": fields.size("relative_attention_num_buckets"),
+        "max_distance": fields.size("relative_attention_max_distance"),
+    }
+    layers = fields.size("num_layers")
+    counts = {"encoder": layers, "decoder": fields.size("num_decoder_layers", layers)}
+    parts = {}
+    for name in rule.get("parts", ("encoder", "decoder")):
+        causal = name == "decoder"
+
+        def layer(number: int = 0, causal: bool = causal) -> LayerPlan:
+            bias = T5Bias(heads, bidirectional=not causal, **settings)
+            return LayerPlan(bias, causal=causal, scale=1.0)
+
+        own = bool(rule.get("bias_each_layer"))
+        parts[name] = stack(fields, layer if own else layer(), counts[name])
+    return parts
+
+
+TEXT_BUILDERS = {"rotary": rotary, "table": table, "alibi": alibi, "t5": t5}
