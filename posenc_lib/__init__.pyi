@@ -22,7 +22,11 @@ from .base.relative import (
     band_mask as band_mask,
 )
 from .base.distance_rows import toeplitz as toeplitz, skew as skew
-from .base.grid import grid_coordinates as grid_coordinates
+from .base.grid import (
+    grid_coordinates as grid_coordinates,
+    centred_coordinates as centred_coordinates,
+    merged_cells as merged_cells,
+)
 from .base.randomised import randomised_positions as randomised_positions
 
 # door 1: added to the embeddings
@@ -41,6 +45,10 @@ from .embeddings.axial_sinusoidal import (
 )
 from .embeddings.learned import LearnedEncoding as LearnedEncoding
 from .embeddings.axial_learned import AxialLearnedEncoding as AxialLearnedEncoding
+from .embeddings.fourier import (
+    random_fourier_features as random_fourier_features,
+    RandomFourierEncoding as RandomFourierEncoding,
+)
 from .embeddings.timing import (
     geometric_periods as geometric_periods,
     timing_signal as timing_signal,
@@ -53,6 +61,9 @@ from .embeddings.minilm_table import minilm_position_table as minilm_position_ta
 from .rotary.rotation import rotate as rotate, rotate_textbook as rotate_textbook
 from .rotary.rope import RotaryEncoding as RotaryEncoding
 from .rotary.axial_rope import AxialRotary as AxialRotary
+from .rotary.mixed_rope import MixedRotary as MixedRotary
+from .rotary.mrope import MultimodalRotary as MultimodalRotary
+from .rotary.multimodal_positions import multimodal_positions as multimodal_positions
 from .rotary.xpos import XposRotary as XposRotary
 from .rotary.position_interpolation import (
     interpolated_frequencies as interpolated_frequencies,

@@ -73,6 +73,9 @@ CALLS = {
     "LayerPlan": {"encoding": RotaryEncoding(4)},
     "PositionPlan": {"layers": [LayerPlan(RotaryEncoding(4))] * 2},
     "PositionPlan.mask": {"layer": 0},
+    "MultimodalRotary": {"sections": (0, 1, 1)}, "multimodal_positions": {"segments": [2, (1, 2)]},
+    "merged_cells": {"shape": (2, 2), "merge": 2},
+    "random_fourier_features": {"directions": torch.ones(4, 2)},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.
@@ -96,6 +99,7 @@ ALSO = {
     "window_starts.window": [3], "dynamic_ntk_factor.factor": [0.5],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
+MAY_BE_ZERO |= {"suffix"}
 MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
 SIGNED = {"offset", "start"}
 SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
@@ -108,6 +112,11 @@ INSTEAD = {  # of what the annotation says
     "PositionPlan.layers": [[], 3, "rope", [RotaryEncoding(4)]], "plan": ["rope", [], 3],
     "PositionPlan.mask.layer": [2, -3, *SIZES[:-2]],
     "state_dict": [{}, nn.Linear(1, 1)], "betas": [], "device": [],
+    "axis_order": [(0, 0), (1, 2), (0,), 1, "01", (0.0, 1.0), (True, False)],
+    "merged_cells.shape": [6, (), (2, 0), (2, 3.0), (3, 2), (2, 2, 2)],
+    "sections": [6, (), "011", (0, 2.0), (True, 1), (-1, 3), (1, 2), (2**63, 0)],
+    "scaled": ["yarn", 3, make_encoding("alibi", dim=8, heads=2)],
+    "segments": [None, [], "2", 3.0, [0], [2.5], [True], ["2"], [(1,)], [(1, 2, 3, 4, 5)]],
     "sinusoidal_at.positions": [[0, NAN], [INF], ["1"], [True], [1j], None, 3.0, [2**53 + 1],
                                 [[1], [1, 2]], np.array(["2020"], "M8[Y]"), np.ma.array([1])],
 }  # fmt: skip

@@ -47,10 +47,15 @@ def declared(cls):
     }
 
 
+def values_of(config):
+    """The fields of a configuration."""
+    return config.to_dict()
+
+
 def entry(cls):
     """What is kept of one class."""
     config = cls()
-    values = config.to_dict() | declared(cls)
+    values = values_of(config) | declared(cls)
     kept = {
         name: value
         for name, value in values.items()
@@ -64,12 +69,13 @@ def entry(cls):
         kind = type(made) if made is not None else sub
         if kind.__name__ != "AutoConfig":
             parts[place] = kind.model_type or kind.__name__
-    theta = getattr(cls, "default_theta", None)
-    if "rope_parameters" in kept:
-        del kept["rope_parameters"]  # it would hide a base that stands beside it
-    if isinstance(theta, (int, float)) and "rope_parameters" in values:
-        kept.setdefault("rope_theta", theta)
-    return {"config": cls.__name__, "names": names, "defaults": kept, "parts": parts}
+    kept.pop("rope_parameters", None)
+    rope = values_of(config).get("rope_parameters") or {}
+    theta = values.get("rope_theta")
+    rope = rope or ({"rope_theta": theta} if isinstance(theta, (int, float)) else {})
+    if "rope_theta" in kept and rope:
+        del kept["rope_theta"]
+    return {"config": cls.__name__, "names": names, "defaults": kept, "parts": parts, "rope": rope}
 
 
 def classes():

@@ -39,12 +39,14 @@ class Known:
     - `names`: the library's name of a field -> the family's own.
     - `defaults`: the family's value for a field that is left out.
     - `parts`: the field of a part, such as text_config -> the family it has unless it says another.
+    - `rope`: the family's `rope_parameters` for a config that gives none.
     """
 
     config: str
     names: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
+    rope: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ConfigFields:

@@ -100,6 +100,14 @@ class RopeParameters:
             )  # fmt: skip
         return validation.real(FUNCTION, self._argument(name), value, **limits)
 
+    def _default(self, name: str, otherwise: float | None) -> Any:
+        """What the family takes for a parameter that is given nowhere."""
+        known = self.fields.known.rope
+        found = known.get(self.kind, known) if self.kind else known
+        found = {} if found is None else found
+        value = found.get(name) if isinstance(found, Mapping) else None
+        return otherwise if value is None else value
+
     @property
     def base(self) -> float:
         """`rope_theta`, which older configs give beside the dict and some under other names."""
@@ -112,9 +120,10 @@ class RopeParameters:
                 name, beside, f"{inside!r}, the rope_theta of rope_parameters", "Keep one of them."
             )
         if inside is None and beside is None:
-            default = self.fields.known.defaults.get(name, self.rule.get("base"))
-            beside = self.fields.get(name, default)
-            self.fields.from_defaults.setdefault(name, beside)
+            beside = self._default("rope_theta", self.rule.get("base"))
+            if beside is None:
+                raise self.fields.missing(name)
+            self.fields.from_defaults.setdefault("rope_theta", beside)
         value = beside if inside is None else inside
         return validation.real(FUNCTION, self._argument("rope_theta"), value, above=1.0)
 
@@ -129,7 +138,8 @@ class RopeParameters:
                 name, beside, f"{inside!r}, as in rope_parameters", "Keep one of them."
             )
         given = beside if inside is None else inside
-        given = self.rule.get("partial_default", 1.0) if given is None else given
+        if given is None:
+            given = self._default("partial_rotary_factor", self.rule.get("partial_default", 1.0))
         share = validation.real(FUNCTION, self._argument("partial_rotary_factor"), given, above=0.0)
         if share > 1 or (share != 1 and not self.rule.get("partial")):
             allowed = "at most 1" if share > 1 else f"1: {self.fields.family} turns all features"
@@ -161,6 +171,16 @@ def rope_values(fields: ConfigFields, rule: Rule, kind: str | None) -> Mapping[s
             "Keep one of the two.",
         )  # fmt: skip
     values = old if old and not fields.has("rope_parameters") else new
+    if not old and not new:  # all of it as the family has it, a base beside it excepted
+        whole = fields.known.rope
+        if any(isinstance(one, Mapping) for one in whole.values()):
+            values = whole.get(kind, {})
+        else:
+            values = whole
+        if values is None:
+            return None
+        skipped = ("rope_theta", "partial_rotary_factor")
+        return {name: one for name, one in values.items() if name not in skipped}
     kinds = set(rule.get("rope_kinds", ()))
     if not kinds & set(values):
         return values if kind not in rule.get("unscaled_kinds", ()) or values is new else {}
