@@ -39,6 +39,7 @@ from .embeddings.sinusoidal import (
     shift_rotation as shift_rotation,
 )
 from .embeddings.sinusoidal_encoding import SinusoidalEncoding as SinusoidalEncoding
+from .embeddings.split_sinusoidal import SplitSinusoidalEncoding as SplitSinusoidalEncoding
 from .embeddings.axial_sinusoidal import (
     axial_sinusoidal_at as axial_sinusoidal_at,
     AxialSinusoidalEncoding as AxialSinusoidalEncoding,

@@ -48,24 +48,34 @@ def layer_kinds(fields: ConfigFields, rule: Rule, count: int) -> list[str]:
 
 def _by_pattern(fields: ConfigFields, rule: Rule, count: int, allowed: tuple[str, ...]) -> Any:
     """The kinds where the config does not list them."""
-    if "pattern" in rule:
+    kinds = [allowed[0]] * count
+    if "pattern_field" in rule:
+        repeated = fields.get(rule["pattern_field"])
+        kinds = [repeated[n % len(repeated)] for n in range(count)]
+    elif "pattern" in rule:
         pattern = rule["pattern"].split()
-        kinds = [pattern[layer % len(pattern)] for layer in range(count)]
-    elif "every" in rule:  # the last of each so many is another kind
+        kinds = [pattern[n % len(pattern)] for n in range(count)]
+    elif "every" in rule:  # one of each so many is another kind, the last unless said
         every = rule["every"]
-        step = fields.size(every["field"], every["default"])
+        step = every.get("step") or fields.size(every["field"], every["default"])
         at = every.get("at", step - 1)
         kinds = [every["is"] if n % step == at else every["others"] for n in range(count)]
     elif "after" in rule:  # from a layer on
         first = fields.size(rule["after"], count, minimum=0)
         kinds = [SLIDING if n >= first else FULL for n in range(count)]
+    elif "before" in rule:  # every second layer up to one
+        last = fields.size(rule["before"], count, minimum=0)
+        kinds = [SLIDING if n % 2 == 0 and n < last else FULL for n in range(count)]
+    elif "full_layers" in rule:  # the numbers of those that attend
+        full = fields.sequence(rule["full_layers"])
+        if full is None:
+            full = [] if rule.get("none_full") else list(range(count))
+        kinds = [FULL if n in full else rule["others"] for n in range(count)]
     elif rule.get("window_all"):
         kinds = [SLIDING] * count
-    elif len(allowed) == 1:
-        kinds = [allowed[0]] * count
-    else:
+    elif len(allowed) > 1 and not rule.get("all_full"):
         raise fields.missing("layer_types")
-    if SLIDING in kinds and window_width(fields, rule) is None and FULL in allowed:
+    if SLIDING in kinds and FULL in allowed and window_width(fields, rule) is None:
         kinds = [FULL if kind == SLIDING else kind for kind in kinds]
     if rule.get("last_is_full"):
         kinds[-1] = FULL
@@ -87,6 +97,8 @@ def window_of(fields: ConfigFields, rule: Rule, kind: str, causal: bool) -> int 
     if kind not in rule.get("window_kinds", (SLIDING, "hybrid_sliding")):
         return None
     width = window_width(fields, rule)
+    if width is None and rule.get("window_optional"):
+        return None
     if width is None:
         raise fields.refuse(
             rule.get("window_field", "sliding_window"), "missing",
@@ -99,11 +111,14 @@ def window_of(fields: ConfigFields, rule: Rule, kind: str, causal: bool) -> int 
         return width + 1
     if how == "half":  # so many in all, half of them on either side
         return width // 2 + 1
-    raise KeyError(how)
+    return width // 2  # "half_steps": so many in all as if both sides were seen
 
 
 def turned_layers(fields: ConfigFields, rule: Rule, kinds: list[str]) -> list[bool]:
     """Whether each layer has RoPE."""
+    only_if = rule.get("rope_if")
+    if only_if and fields.get(only_if["field"], None) != only_if["is"]:
+        return [False] * len(kinds)
     still = rule.get("no_rope_kinds", ())
     if still and (not rule.get("no_rope_if_window") or window_width(fields, rule) is not None):
         return [kind not in still for kind in kinds]

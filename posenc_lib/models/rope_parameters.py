@@ -210,8 +210,9 @@ def rope_from_config(
         return NoEncoding()
     given = RopeParameters(fields, rule, values, kind)
     rotary_dim = int(head_dim * given.share)
-    if rule.get("rotary_dim_field"):
-        rotary_dim = fields.size(rule["rotary_dim_field"], head_dim)
+    named = rule.get("rotary_dim_field")
+    if named and (fields.has(named) or rule.get("plain_rope")):
+        rotary_dim = fields.size(named, head_dim)
     if rotary_dim % 2 or not rotary_dim:
         raise given.refuse(
             "partial_rotary_factor", given.share,

@@ -1,10 +1,10 @@
 """Builds the positions of language models: RoPE, position tables, ALiBi, T5's bias.
 
-    rotary      a `LayerPlan` for each layer with the RoPE of its kind, at_start empty
-    table       a learned table (or sinusoids) at the start, nothing in the layers
+    rotary      a `LayerPlan` for each layer with the RoPE of its kind, nothing at the start
+    table       a table (or sinusoids) at the start, nothing in the layers
+    pair        an encoder and a decoder with a table each
     alibi       a slope for each head
     t5          buckets of distances, one table for all layers of a stack, q . k undivided
-    none        attention without position
 
 Each function takes the fields of a config and the rule of its family and returns the parts.
 
@@ -22,6 +22,8 @@ from typing import Any
 from posenc_lib.base.doors import PositionEncoding
 from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.embeddings.learned import LearnedEncoding
+from posenc_lib.embeddings.sinusoidal_encoding import SinusoidalEncoding
+from posenc_lib.embeddings.split_sinusoidal import SplitSinusoidalEncoding
 from posenc_lib.layers.plan import LayerPlan, PositionPlan
 from posenc_lib.models.config_fields import ConfigFields
 from posenc_lib.models.family_table import Rule
@@ -56,7 +58,8 @@ def head_width(fields: ConfigFields, rule: Rule) -> int:
 
 def is_causal(fields: ConfigFields, rule: Rule) -> bool:
     """Whether keys after the query are shut out."""
-    if "bidirectional_field" in rule and fields.get(rule["bidirectional_field"], False) is True:
+    two_ways = rule.get("bidirectional_field")
+    if two_ways and fields.get(two_ways, False) in rule.get("bidirectional_is", (True,)):
         return False
     if "causal_field" in rule:
         return fields.flag(rule["causal_field"], False)
@@ -74,78 +77,123 @@ def score_scale(fields: ConfigFields, rule: Rule) -> float | None:
     return number
 
 
-def rotary(fields: ConfigFields, rule: Rule) -> Parts:
-    """A stack whose layers turn queries and keys, each kind of layer in its own way."""
-    count, head_dim = fields.size("num_hidden_layers"), head_width(fields, rule)
+def attention_layers(
+    fields: ConfigFields, rule: Rule, encoding: Callable[[str], PositionEncoding]
+) -> tuple[list[LayerPlan], list[int], int]:
+    """A plan for each layer that attends, its number, and the number of all layers."""
+    count = fields.size("num_hidden_layers")
     kinds, causal = layer_kinds(fields, rule, count), is_causal(fields, rule)
     turned, scale = turned_layers(fields, rule, kinds), score_scale(fields, rule)
+    sinks = bool(rule.get("sink"))
     made: dict[tuple[str, bool], LayerPlan] = {}
     plans, numbers = [], []
     for number, (kind, turns) in enumerate(zip(kinds, turned, strict=True)):
         if kind in NO_ATTENTION:
             continue
         if (kind, turns) not in made:
-            encoding = rope_from_config(fields, rule, head_dim, kind) if turns else NoEncoding()
             made[kind, turns] = LayerPlan(
-                encoding, causal=causal, window=window_of(fields, rule, kind, causal),
+                encoding(kind) if turns else NoEncoding(), causal=causal,
+                window=window_of(fields, rule, kind, causal),
                 chunk=fields.size("attention_chunk_size") if kind == CHUNKED else None,
-                scale=scale, sink=bool(rule.get("sink")),
+                scale=scale, sink=sinks or kind in rule.get("sink_kinds", ()),
             )  # fmt: skip
         plans.append(made[kind, turns])
         numbers.append(number)
+    if not plans:
+        raise fields.refuse(
+            "layer_types", sorted(set(kinds)), "at least one layer that attends",
+            "None of these layers encodes position.",
+        )  # fmt: skip
+    return plans, numbers, count
+
+
+def rotary(fields: ConfigFields, rule: Rule) -> Parts:
+    """A stack whose layers turn queries and keys, each kind of layer in its own way."""
+    head_dim = head_width(fields, rule)
+
+    def encoding(kind: str) -> PositionEncoding:
+        return rope_from_config(fields, rule, head_dim, kind)
+
+    plans, numbers, count = attention_layers(fields, rule, encoding)
     stated = fields.size_or_none("max_position_embeddings")
-    lengths = {getattr(one.encoding, "trained_length", stated) for one in plans}
+    lengths = [getattr(one.encoding, "trained_length", stated) for one in plans]
     original = min((one for one in lengths if one is not None), default=None)
-    return {
-        "": PartPositions(
-            fields.family, PositionPlan(tuple(plans)), tuple(numbers), count, head_dim,
-            original, stated,
-        )
-    }  # fmt: skip
+    part = PartPositions(
+        fields.family, PositionPlan(plans), tuple(numbers), count, head_dim, original, stated
+    )
+    return {"": part}
 
 
 def stack(
     fields: ConfigFields,
-    layer: Callable[[int], LayerPlan] | LayerPlan,
+    layer: Callable[[], LayerPlan] | LayerPlan,
     count: int,
     at_start: PositionEncoding | None = None,
     **more: Any,
 ) -> PartPositions:
-    """A part whose layers are alike, or made one by one."""
-    layers = tuple(layer if isinstance(layer, LayerPlan) else layer(n) for n in range(count))
+    """A part whose layers share one plan, or have one each, made by `layer`."""
+    layers = tuple(layer if isinstance(layer, LayerPlan) else layer() for _ in range(count))
     plan = PositionPlan(layers, NoEncoding() if at_start is None else at_start)
     return PartPositions(fields.family, plan, tuple(range(count)), count, **more)
 
 
 def table(fields: ConfigFields, rule: Rule) -> Parts:
-    """A learned table at the start; the layers themselves know no position."""
-    plan = LayerPlan(NoEncoding(), causal=is_causal(fields, rule), scale=score_scale(fields, rule))
-    at_start, skipped = position_table(fields, rule)
-    count = fields.size("num_hidden_layers")
-    length = getattr(at_start, "length", None)
-    part = stack(
-        fields, plan, count, at_start, skipped_rows=skipped,
-        original_length=length, stated_length=length,
+    """A table at the start; the layers themselves know no position."""
+    plans, numbers, count = attention_layers(fields, rule, lambda kind: NoEncoding())
+    at_start, skipped, length = position_table(fields, rule)
+    plan = PositionPlan(plans, at_start)
+    part = PartPositions(
+        fields.family, plan, tuple(numbers), count, None, length, length, skipped,
+        tuple(rule.get("notes", ())),
     )  # fmt: skip
     return {"": part}
 
 
-def position_table(fields: ConfigFields, rule: Rule) -> tuple[LearnedEncoding, int]:
-    """The table and how many rows of the model's own one stand before position 0."""
+def position_table(
+    fields: ConfigFields, rule: Rule, part: str = ""
+) -> tuple[PositionEncoding, int, int | None]:
+    """What is added at the start, the rows before position 0 in the model's own table, its length."""
     dim = fields.size(rule.get("table_dim_field", "hidden_size"))
-    rows = fields.size(rule.get("table_field", "max_position_embeddings"))
-    skipped = 0
+    rows = fields.size(rule.get(f"{part}_table_field") or rule.get("table_field")
+                       or "max_position_embeddings")  # fmt: skip
+    waves = rule.get(f"{part}_waves") or rule.get("waves")
+    if "waves_if" in rule and not fields.flag(rule["waves_if"], False):
+        waves = None
+    if waves == "interleaved":
+        return SinusoidalEncoding(dim), 0, rows
+    first = _first_row(fields, rule)
+    if waves:
+        order, spacing = waves.split()
+        return SplitSinusoidalEncoding(dim, order=order, spacing=spacing, first=first), 0, rows
     if rule.get("skips") == "padding":
-        skipped = fields.size("pad_token_id", rule.get("pad", 1), minimum=0) + 1
-        rows -= skipped
-    elif "skips" in rule:
-        skipped = int(rule["skips"])
+        rows -= first
     if rows < 1:
         raise fields.refuse(
-            fields.own_name("max_position_embeddings"), rows + skipped,
-            f"more than the {skipped} rows before position 0",
+            fields.own_name("max_position_embeddings"), rows + first,
+            f"more than the {first} rows before position 0",
         )  # fmt: skip
-    return LearnedEncoding(rows, dim), skipped
+    return LearnedEncoding(rows, dim), first, rows
+
+
+def _first_row(fields: ConfigFields, rule: Rule) -> int:
+    """The row, or the place on the wave, of position 0."""
+    if rule.get("skips") == "padding":
+        return fields.size("pad_token_id", rule.get("pad", 1), minimum=0) + 1
+    return int(rule.get("skips", 0))
+
+
+def pair(fields: ConfigFields, rule: Rule) -> Parts:
+    """An encoder that sees both ways and a decoder, each with a table at its start."""
+    parts = {}
+    for name in rule.get("parts", ("encoder", "decoder")):
+        at_start, skipped, length = position_table(fields, rule, name)
+        plan = LayerPlan(NoEncoding(), causal=name == "decoder")
+        count = fields.size(rule.get(f"{name}_layers", f"{name}_layers"))
+        parts[name] = stack(
+            fields, plan, count, at_start, skipped_rows=skipped,
+            original_length=length, stated_length=length,
+        )  # fmt: skip
+    return parts
 
 
 def alibi(fields: ConfigFields, rule: Rule) -> Parts:
@@ -167,7 +215,7 @@ def t5(fields: ConfigFields, rule: Rule) -> Parts:
     for name in rule.get("parts", ("encoder", "decoder")):
         causal = name == "decoder"
 
-        def layer(number: int = 0, causal: bool = causal) -> LayerPlan:
+        def layer(causal: bool = causal) -> LayerPlan:
             bias = T5Bias(heads, bidirectional=not causal, **settings)
             return LayerPlan(bias, causal=causal, scale=1.0)
 
@@ -176,4 +224,4 @@ def t5(fields: ConfigFields, rule: Rule) -> Parts:
     return parts
 
 
-TEXT_BUILDERS = {"rotary": rotary, "table": table, "alibi": alibi, "t5": t5}
+TEXT_BUILDERS = {"rotary": rotary, "table": table, "pair": pair, "alibi": alibi, "t5": t5}
