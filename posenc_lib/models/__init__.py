@@ -3,6 +3,6 @@
 `config_fields` (the fields of a config, each checked), `family_table` (what a config does not say,
 by family), `rope_parameters` (RoPE as configs say it), `layer_kinds` (windows, chunks, layers
 without position), `part_positions` (what is known of a part), `text_models` (language models),
-`composite_models` (configs made of configs), `words` (plans in plain words), `model_positions`
+`vision_models` (grids), `multimodal_models` (three axes), `composite_models` (configs made of configs), `words` (plans in plain words), `model_positions`
 (what is returned), `from_config` (`encoding_from_config`).
 """

@@ -38,6 +38,7 @@ from posenc_lib.rotary.yarn import YarnRotary
 COMMON = {"rope_type", "type", "rope_theta", "partial_rotary_factor"}
 READ = {  # by each type, beside what all of them read
     "default": set(),
+    "axial": set(),
     "linear": {"factor"},
     "dynamic": {"factor"},
     "llama3": {
@@ -77,8 +78,8 @@ class RopeParameters:
                 f"rope_type, {values['rope_type']!r}",
                 "Keep one of the two.",
             )
-        allowed = tuple(self.rule.get("rope_types", READ))
-        named = next(iter(given), "default")
+        allowed = tuple(self.rule.get("rope_types", MAKERS))
+        named = next(iter(given), allowed[0] if "rope_types" in self.rule else "default")
         return validation.choice(FUNCTION, self._argument("rope_type"), named, allowed)
 
     def _argument(self, name: str) -> str:

@@ -47,7 +47,8 @@ def head_width(fields: ConfigFields, rule: Rule) -> int:
     given = fields.size_or_none(rule.get("head_dim_field", "head_dim"))
     if given is not None:
         return given
-    dim, heads = fields.size("hidden_size"), fields.size("num_attention_heads")
+    dim = fields.size(rule.get("hidden_field", "hidden_size"))
+    heads = fields.size(rule.get("heads_field", "num_attention_heads"))
     if dim % heads and not rule.get("heads_need_not_divide"):
         raise fields.refuse(
             fields.own_name("num_attention_heads"), heads, f"a divisor of {dim} features",
