@@ -1,6 +1,8 @@
 """Door 2: queries and keys are turned by their positions, in every layer.
 
 - `rotation`: the turn itself; `rope`: the encoding
-- longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`; `xpos` fades
+- longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`, `longrope`; `xpos`
+  fades
+- some of the features: `partial`
 - pictures: `axial_rope`
 """
