@@ -11,6 +11,7 @@ from . import (
 # what everything stands on
 from .base.doors import Door as Door, PositionEncoding as PositionEncoding
 from .base.no_encoding import NoEncoding as NoEncoding
+from .base.combined import Combined as Combined
 from .base.registry_entry import RegistryEntry as RegistryEntry
 from .base.places import Places as Places
 from .base.masks import causal_mask as causal_mask, padding_mask as padding_mask
@@ -83,6 +84,12 @@ from .rotary.yarn import (
     YarnRotary as YarnRotary,
 )
 from .rotary.llama3 import llama3_frequencies as llama3_frequencies, Llama3Rotary as Llama3Rotary
+from .rotary.longrope import (
+    longrope_frequencies as longrope_frequencies,
+    longrope_magnitude as longrope_magnitude,
+    LongRotary as LongRotary,
+)
+from .rotary.partial import PartialRotary as PartialRotary
 
 # door 3: added to the scores
 from .scores.distance_bias import DistanceBias as DistanceBias

@@ -142,7 +142,9 @@ class TransformerStack(nn.Module):
             at_start = each[0].door is Door.EMBEDDINGS
             self.at_start = each[0] if at_start else NoEncoding()
             each = [NoEncoding()] * layers if at_start else each
-            how = [{"encoding": one, "causal": causal} | settings for one in each]
+            how: list[dict[str, Any]] = [
+                {"encoding": one, "causal": causal} | settings for one in each
+            ]
         else:
             said = {"encoding": encoding, "length": length, "options": options, "causal": causal}
             _check_plan(plan, layers, {n: v for n, v in said.items() if v is not None} | settings)
@@ -169,6 +171,9 @@ class TransformerStack(nn.Module):
         each = self._caches(caches)
         asked = next((layer for layer in layers if _takes_coordinates(layer)), layers[0])
         places = asked.attention.places(x, positions=positions, cache=each[0])
+        if caches is not None and len(layers) > 1:
+            for encoding in {id(e): e for e in (one.attention.encoding for one in layers)}.values():
+                encoding.check_continues(places)
         x = self.at_start.at_embeddings(x, self.at_start.prepare(places)[0])
         uses = Counter(_prepares(layer.attention) for layer in layers)
         shared: dict[Any, Prepared] = {}
