@@ -1,1 +1,1 @@
-"""Every family of transformers beside `encoding_from_config`: which count, and whether ours agrees."""
+"""Every family of transformers beside `encoding_from_config`: does ours agree?"""

@@ -18,23 +18,27 @@ HERE = Path(__file__).parent
 FILE = HERE / "denominator.json"
 
 MECHANISMS = {
-    "RoPE": r"apply_\w*rotary|rotate_half|Rotary\w*Emb|RotaryPosition|freqs_cis|rotate_queries_or_keys",
+    "RoPE": r"apply_\w*rotary|rotate_half|Rotary\w*Emb|RotaryPosition|freqs_cis"
+    r"|rotate_queries_or_keys",
     "learned table": r"self\.\w*(pos|position|positional)_?\w*emb\w*\s*(:[^=]+)?="
     r"|self\.(embed_positions?|wpe|embed_pos|absolute_pos\w*|pos_encoder)\s*="
     r"|LearnedPositionalEmbedding\(|nn\.Embedding\([^)]*position",
-    "sinusoids": r"[Ss]inusoid|sincos|PositionEmbeddingSine|PositionalEncoding\(|PositionEmbeddingRandom"
+    "sinusoids": r"[Ss]inusoid|sincos|PositionEmbeddingSine|PositionalEncoding\("
+    r"|PositionEmbeddingRandom"
     r"|PositionalEmbedding\w*\(|positional_encoding\(|angle_defn",
-    "bias": r"relative_attention_bias|relative_position_bias|alibi|rel_pos|relative_position|attention_biases"
+    "bias": r"relative_attention_bias|relative_position_bias|alibi|rel_pos|relative_position"
+    r"|attention_biases"
     r"|rel_attn|r_w_bias|local_relative|continuous_position_bias|RelativeLogits|position_bias",
-    "convolution": r"pos_conv|PositionalConv|Positional\w*Depthwise|position_encoding_generator|\bcpe\b",
+    "convolution": r"pos_conv|PositionalConv|Positional\w*Depthwise|position_encoding_generator",
 }
 OTHER = {  # what neither reads or writes text nor sees pictures, by the family's name
     "hears or speaks alone": r"^(wav2vec2.*|hubert|wavlm|sew|sew-d|unispeech.*|data2vec-audio"
     r"|audio-spectrogram-transformer|encodec|dac|mimi.*|univnet|fastspeech2.*|vits|speecht5_hifigan|mctct"
     r"|xcodec.*|neucodec|higgs_audio_v2_tokenizer|lasr_\w+|parakeet_(ctc|encoder)|clap_audio_model"
     r"|vibevoice_acoustic.*|vibevoice_semantic.*|pe_audio_encoder|\w+_audio(_encoder)?"
-    r"|(audioflamingo3|voxtral|voxtral_realtime|granite_speech|glmasr|moonshine_streaming)_encoder)$",
-    "time series": r"^(autoformer|informer|time_series_transformer|patchts\w+|timesfm\w*|chronos\w*)$",
+    r"|(audioflamingo3|voxtral|voxtral_realtime|granite_speech|glmasr|moonshine_streaming)"
+    r"_encoder)$",
+    "time series": r"^(autoformer|informer|time_series_transformer|patchts\w+|timesfm\w*)$",
 }
 
 
@@ -109,15 +113,14 @@ def reached(files: list[str], config: str, family: str) -> set[tuple[str, str]]:
         definitions = parsed(file)
         roots = [name for name in models if name in definitions]
         roots = roots or [name for name in definitions if config in names_in(file, name)]
-        waiting = list(roots)
+        waiting = [(file, name) for name in roots]
         while waiting:
-            name = waiting.pop()
-            if (file, name) not in found:
-                found.add((file, name))
-                waiting += [other for other in names_in(file, name) if other in definitions]
-                found |= {
-                    (imported(file)[n], n) for n in names_in(file, name) if n in imported(file)
-                }
+            here, name = waiting.pop()
+            if (here, name) not in found:
+                found.add((here, name))
+                known = names_in(here, name)
+                waiting += [(here, other) for other in known if other in parsed(here)]
+                waiting += [(imported(here)[o], o) for o in known if o in imported(here)]
     return found
 
 
