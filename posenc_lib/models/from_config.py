@@ -74,6 +74,11 @@ def read_part(values: Mapping[str, Any], family: str | None, where: str) -> Part
         )  # fmt: skip
     rule, known = rule_of(named, where)
     fields = ConfigFields(named, values, known, where.removesuffix(": "))
+    while "by" in rule:  # the family has several forms, and a field says which
+        value = str(fields.get(rule["by"])).lower()
+        rule = rule["cases"][
+            validation.choice(FUNCTION, fields.argument(rule["by"]), value, tuple(rule["cases"]))
+        ]
     builder = rule["builder"]
     if builder in ("refused", "nothing"):
         raise fields.refuse(
