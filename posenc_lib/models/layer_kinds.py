@@ -72,6 +72,8 @@ def _by_pattern(fields: ConfigFields, rule: Rule, count: int, allowed: tuple[str
         if full is None:
             full = [] if rule.get("none_full") else list(range(count))
         kinds = [FULL if n in full else rule["others"] for n in range(count)]
+    elif rule.get("chunk_where_turned"):
+        kinds = [CHUNKED if on else FULL for on in turned_layers(fields, rule, kinds)]
     elif rule.get("window_all"):
         kinds = [SLIDING] * count
     elif len(allowed) > 1 and not rule.get("all_full"):

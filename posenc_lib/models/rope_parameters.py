@@ -218,7 +218,7 @@ def rope_from_config(
     if values is None:
         return NoEncoding()
     given = RopeParameters(fields, rule, values, kind)
-    rotary_dim = int(head_dim * given.share)
+    rotary_dim = int(head_dim * (1.0 if rule.get("partial_ignored") else given.share))
     named = rule.get("rotary_dim_field")
     if named and (fields.has(named) or rule.get("plain_rope")):
         rotary_dim = fields.size(named, head_dim)
@@ -256,9 +256,12 @@ def _dynamic(given: RopeParameters, head_dim: int, shape: dict[str, Any]) -> Rot
 
 def _llama3(given: RopeParameters, head_dim: int, shape: dict[str, Any]) -> RotaryEncoding:
     low = given.real("low_freq_factor", above=0.0)
+    high = given.real("high_freq_factor", at_least=low)
+    if high == low:  # a step instead of a ramp, as Llama 4 Scout has it
+        high = math.nextafter(low, math.inf)
     return Llama3Rotary(
         head_dim, given.real("factor", at_least=1.0), trained_length=given.trained_length,
-        low=low, high=given.real("high_freq_factor", above=low), **shape,
+        low=low, high=high, **shape,
     )  # fmt: skip
 
 

@@ -138,6 +138,10 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "QueryTemperature": lambda one: (
         f"queries longer past {number(one.trained_length)} tokens, slope {number(one.slope)}"
     ),
+    "DecoupledRotary": lambda one: (
+        f"{encoding_words(one.rope)}, on the last {one.rope.head_dim} of {one.head_dim} features "
+        "of a head (latent attention)"
+    ),
     "Combined": lambda one: " with ".join(encoding_words(part) for part in one.encodings),
 }
 
