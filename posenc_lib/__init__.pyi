@@ -77,6 +77,7 @@ from .rotary.longrope import (
     longrope_magnitude as longrope_magnitude,
     LongRotary as LongRotary,
 )
+from .rotary.temperature import QueryTemperature as QueryTemperature
 from .rotary.partial import PartialRotary as PartialRotary
 
 # door 3: added to the scores

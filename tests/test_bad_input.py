@@ -79,6 +79,7 @@ CALLS = {
 ALSO = {
     "base": [1, -10.0], "factor": [0.0, -1.0], "dropout": [1.0, -0.1], "std": [-1.0, 1e-300, 1e39],
     "eps": [0.0, 1e-46, 1e39], "shortest": [0.0], "longest": [0.5], "c": [0.0, 1e300],
+    "first": [-1],
     "threshold": [0.0, -5.0], "gamma": [0.0], "scale_base": [0.0], "scale": [0.0, -1.0, 1e39],
     "r1": [0.0, -1.0], "r2": [0.0, -1.0], "rotary_dim": [3], "kv_heads": [3], "folds": [1],
     "rate": [0.0], "bias_rate_factor": [0.0], "decay": [-0.1], "warm_up": [1.0],
@@ -98,7 +99,7 @@ ALSO = {
     "dynamic_ntk_factor.factor": [0.5],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
-MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
+MAY_BE_ZERO |= {"QueryTemperature.first", "largest", "KeyValueCache.crop.length"}
 SIGNED = {"offset", "start"}
 SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
 INSTEAD = {  # of what the annotation says
@@ -120,7 +121,7 @@ FITS = re.compile(  # any last axis: each number by itself, or nothing to agree 
     r"(distance|relative|coordinates|rows|times|by_distance|angles)$|at_scores\.(query|key)$"
     r"|(rotate|rotate_textbook)\.x|append\.(key|value)|attention(_output)?\.value|from_table"
     r"|(lookup_relative|shaw_values|shaw_values_naive)\.table|dynamic_ntk_factor|input_ids"
-    r"|TinyTransformer.forward"
+    r"|TinyTransformer.forward|QueryTemperature\.at_"
     r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\.|Plan\.mask\."
 )
 MOVED = {"skew.by_distance", "toeplitz.by_distance"}  # numbers of any kind are only moved
