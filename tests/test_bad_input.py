@@ -52,11 +52,12 @@ VALID = {
     "r1": two, "r2": two, "c": 0.1, "threshold": 9.0, "scores": heads[..., :3], "sink": two,
     "rows": torch.ones(8, 3), "vectors": torch.ones(2, 5, 4), "u": pairs, "v": pairs,
     "weight": torch.ones(3, 8), "rotation": torch.eye(4), "to": "half", "name": "rope",
+    "latent": 4, "rope": RotaryEncoding(2), "plain_dim": 4, "value_dim": 4, "query_latent": 3,
     "before": 1, "after": 1, "form": "paper", "share": 0.5, "padding": ids.bool(), "mask": square,
     "seen": square, "input_ids": ids, "token_type_ids": ids, "vocab_size": 9, "outputs": 2,
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
-    "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
-    "chunk": 2,
+    "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3),
+    "window": 2, "chunk": 2,
 }  # fmt: skip
 CALLS = {
     "trained_reader": {"encoding": "none"},
@@ -69,8 +70,9 @@ CALLS = {
     "t5_bucket_textbook": {"max_distance": 64}, "index_probe": {"table": table},
     "cosine_matrix": {"table": table}, "cosine_by_offset": {"table": table},
     "wave_spectrum": {"table": table}, "MultiHeadAttention.forward": {"context": x},
-    "MultiHeadAttention.places": {"context": x}, "TransformerStack": {"layers": 2},
-    "LayerPlan": {"encoding": RotaryEncoding(4)},
+    "MultiHeadAttention.places": {"context": x}, "LatentAttention.places": {"context": x},
+    "TransformerStack": {"layers": 2},
+    "LayerPlan": {"encoding": RotaryEncoding(4)}, "DecoupledRotary": {"rope": RotaryEncoding(2)},
     "PositionPlan": {"layers": [LayerPlan(RotaryEncoding(4))] * 2},
     "PositionPlan.mask": {"layer": 0}, "longrope_frequencies": {"factors": [1.0, 2.0]},
 }  # fmt: skip
@@ -109,6 +111,7 @@ INSTEAD = {  # of what the annotation says
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
     "LayerPlan.encoding": ["rope", 3, nn.Linear(1, 1)], "at_start": ["rope", RotaryEncoding(4)],
     "PositionPlan.layers": [[], 3, "rope", [RotaryEncoding(4)]], "plan": ["rope", [], 3],
+    "rope": ["rope", 3, nn.Linear(1, 1), PositionEncoding()],
     "factors": [[1.0], 3.0, "12", None, [1.0, 0.0], [1.0, NAN], [1.0, "2"]],
     "short": [[1.0], 3.0, "12", [1.0, 0.0]], "long": [[1.0], 3.0, "12", [1.0, NAN]],
     "PositionPlan.mask.layer": [2, -3, *SIZES[:-2]],
@@ -130,6 +133,7 @@ ANSWERED_BY = {  # as their documentation says: what is passed on is refused whe
     "TinyTransformer": "TransformerStack", "TimingEncoding": "geometric_periods",
     "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions", "T5Bias": "t5_bucket",
     "MultiHeadAttention": "make_encoding", "LayerPlan": "Places", "PositionPlan": "LayerPlan",
+    "DecoupledRotary": "RotaryEncoding", "LatentAttention": "MultiHeadAttention",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
     "TimingEncoding.at_embeddings.positions": "times", "encoding": "name", "caches": "cache",

@@ -3,6 +3,6 @@
 - `rotation`: the turn itself; `rope`: the encoding
 - longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`, `longrope`; `xpos`
   fades
-- some of the features: `partial`; queries alone: `temperature`
+- some of the features: `partial`, `decoupled`; queries alone: `temperature`
 - pictures: `axial_rope`
 """
