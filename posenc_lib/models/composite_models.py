@@ -38,6 +38,8 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
         elif not inside and fields.config.get(place) is None and family is None:
             continue  # a part that this model does not have
         named = inside.get("model_type") or family
+        if named == fields.family and family:  # older parts carry the name of the whole
+            named, inside = family, {**inside, "model_type": family}
         name = part_name(place)
         if family_rules().get(str(named), {}).get("builder") == "nothing":
             without.append(f"{name} ({named}): {family_rules()[str(named)]['reason']}")

@@ -26,7 +26,9 @@ from posenc_lib.base import validation
 FUNCTION = "encoding_from_config"
 
 # What speaks of positions: a field of such a name that a family does not know is refused.
-POSITIONAL = re.compile(r"rope|rotary|position|alibi|sliding|window|relative|theta|chunk_size")
+POSITIONAL = re.compile(
+    r"^(?!.*dropout).*(rope|rotary|position|alibi|sliding|window|relative|theta|chunk_size)"
+)
 SIZES = ("hidden_size", "num_hidden_layers", "num_attention_heads")
 _REQUIRED = object()
 
@@ -167,7 +169,7 @@ class ConfigFields:
         for name, value in self.config.items():
             if name in self.read or value is None or value is False:
                 continue
-            if name in self.known.defaults or name in self.known.parts:
+            if name in self.known.defaults or name in self.known.parts or name in self.known.rope:
                 continue
             meant = difflib.get_close_matches(name, sorted(self.read), n=1, cutoff=0.85)
             if meant:

@@ -26,13 +26,14 @@ from posenc_lib.base import validation
 from posenc_lib.models.composite_models import composite
 from posenc_lib.models.config_fields import FUNCTION, ConfigFields
 from posenc_lib.models.family_table import rule_of
+from posenc_lib.models.latent_models import LATENT_BUILDERS
 from posenc_lib.models.model_positions import ModelPositions
 from posenc_lib.models.multimodal_models import MULTIMODAL_BUILDERS
 from posenc_lib.models.part_positions import PartPositions
 from posenc_lib.models.text_models import TEXT_BUILDERS, Parts
 from posenc_lib.models.vision_models import VISION_BUILDERS
 
-BUILDERS = {**TEXT_BUILDERS, **MULTIMODAL_BUILDERS, **VISION_BUILDERS}
+BUILDERS = {**TEXT_BUILDERS, **LATENT_BUILDERS, **MULTIMODAL_BUILDERS, **VISION_BUILDERS}
 
 
 def encoding_from_config(config: Mapping[str, Any] | str | PathLike[str] | Any) -> ModelPositions:
@@ -74,6 +75,11 @@ def read_part(values: Mapping[str, Any], family: str | None, where: str) -> Part
         )  # fmt: skip
     rule, known = rule_of(named, where)
     fields = ConfigFields(named, values, known, where.removesuffix(": "))
+    while "by" in rule:  # the family has several forms, and a field says which
+        value = str(fields.get(rule["by"])).lower()
+        rule = rule["cases"][
+            validation.choice(FUNCTION, fields.argument(rule["by"]), value, tuple(rule["cases"]))
+        ]
     builder = rule["builder"]
     if builder in ("refused", "nothing"):
         raise fields.refuse(

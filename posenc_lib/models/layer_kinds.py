@@ -59,6 +59,7 @@ def _by_pattern(fields: ConfigFields, rule: Rule, count: int, allowed: tuple[str
         every = rule["every"]
         step = every.get("step") or fields.size(every["field"], every["default"])
         at = every.get("at", step - 1)
+        at = fields.size(every["at_field"], minimum=0) if "at_field" in every else at
         kinds = [every["is"] if n % step == at else every["others"] for n in range(count)]
     elif "after" in rule:  # from a layer on
         first = fields.size(rule["after"], count, minimum=0)
@@ -71,6 +72,8 @@ def _by_pattern(fields: ConfigFields, rule: Rule, count: int, allowed: tuple[str
         if full is None:
             full = [] if rule.get("none_full") else list(range(count))
         kinds = [FULL if n in full else rule["others"] for n in range(count)]
+    elif rule.get("chunk_where_turned"):
+        kinds = [CHUNKED if on else FULL for on in turned_layers(fields, rule, kinds)]
     elif rule.get("window_all"):
         kinds = [SLIDING] * count
     elif len(allowed) > 1 and not rule.get("all_full"):
@@ -89,7 +92,19 @@ def window_width(fields: ConfigFields, rule: Rule) -> int | None:
     if used and not fields.flag(used, False):
         fields.get(name, None)
         return None
+    if isinstance(fields.get(name, None), (list, tuple)):
+        return one_of_all(fields, name, None)
     return fields.size_or_none(name)
+
+
+def one_of_all(fields: ConfigFields, name: str, count: int | None) -> int:
+    """A number that a config gives once, or once for each layer, where all have to be alike."""
+    value = fields.get(name)
+    if not isinstance(value, (list, tuple)):
+        return fields.size(name)
+    if len(set(value)) != 1 or (count is not None and len(value) < count):
+        raise fields.refuse(name, value, "one number for all layers", "Layers differ here.")
+    return validation.size(FUNCTION, fields.argument(name), value[0])
 
 
 def window_of(fields: ConfigFields, rule: Rule, kind: str, causal: bool) -> int | None:
@@ -116,10 +131,18 @@ def window_of(fields: ConfigFields, rule: Rule, kind: str, causal: bool) -> int 
 
 def turned_layers(fields: ConfigFields, rule: Rule, kinds: list[str]) -> list[bool]:
     """Whether each layer has RoPE."""
+    if rule.get("no_rope"):
+        return [False] * len(kinds)
     only_if = rule.get("rope_if")
     if only_if and fields.get(only_if["field"], None) != only_if["is"]:
         return [False] * len(kinds)
     still = rule.get("no_rope_kinds", ())
+    if rule.get("dense_turned") and fields.size("prefix_dense_sliding_window_pattern", 1) == 1:
+        dense = fields.sequence("mlp_layer_types")
+        if dense is None:
+            first = fields.size("first_k_dense_replace", 0, minimum=0)
+            dense = ["dense" if layer < first else "sparse" for layer in range(len(kinds))]
+        return [k not in still or d == "dense" for k, d in zip(kinds, dense, strict=True)]
     if still and (not rule.get("no_rope_if_window") or window_width(fields, rule) is not None):
         return [kind not in still for kind in kinds]
     if "no_rope_field" not in rule:
@@ -128,9 +151,10 @@ def turned_layers(fields: ConfigFields, rule: Rule, kinds: list[str]) -> list[bo
     if not listed:
         step = fields.size("no_rope_layer_interval", 4)
         return [(layer + 1) % step != 0 for layer in range(len(kinds))]
-    if len(listed) != len(kinds) or not all(one in (0, 1) for one in listed):
+    numbers = all(isinstance(one, (int, float)) for one in listed)  # 0 and 1, or 0 and a base
+    if len(listed) != len(kinds) or not numbers:
         raise fields.refuse(
-            rule["no_rope_field"], listed, f"{len(kinds)} of 0 and 1, one for each layer",
-            "1 stands for a layer with RoPE.",
+            rule["no_rope_field"], listed, f"{len(kinds)} numbers, one for each layer",
+            "0 stands for a layer without RoPE.",
         )  # fmt: skip
     return [bool(one) for one in listed]

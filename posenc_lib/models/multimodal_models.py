@@ -11,6 +11,8 @@ from the first image on.
 
 from __future__ import annotations
 
+from typing import Any
+
 from posenc_lib.base.doors import PositionEncoding
 from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.layers.plan import PositionPlan
@@ -34,6 +36,8 @@ def multimodal_rotary(fields: ConfigFields, rule: Rule) -> Parts:
         values = rope_values(fields, rule, kind) or {}
         sections = values.get("mrope_section") or rule["sections"]
         pairs = plain.rotary_dim // 2
+        if rule["arrangement"] == "interleaved":
+            sections = fitted(sections, pairs)
         whole = isinstance(sections, (list, tuple)) and all(type(one) is int for one in sections)
         if not whole or sum(sections) != pairs or len(sections) != len(rule["sections"]):
             raise fields.refuse(
@@ -57,6 +61,20 @@ def multimodal_rotary(fields: ConfigFields, rule: Rule) -> Parts:
         fields.family, PositionPlan(plans), tuple(numbers), count, head_dim, original, stated
     )
     return {"": part}
+
+
+def fitted(sections: Any, pairs: int) -> Any:
+    """Sections that reach past the last pair, as Qwen3-VL's code reads them: cut at the last pair.
+
+    The code deals out every third pair to height and width, up to three times their sections, and
+    leaves the rest to time; published configs have sections that fit.
+    """
+    if not isinstance(sections, (list, tuple)) or not all(type(one) is int for one in sections):
+        return sections
+    counts = [
+        len(range(axis, min(3 * count, pairs), 3)) for axis, count in enumerate(sections[1:], 1)
+    ]
+    return [pairs - sum(counts), *counts]
 
 
 MULTIMODAL_BUILDERS = {"multimodal_rotary": multimodal_rotary}

@@ -5,8 +5,8 @@
               "dynamic"        DynamicNtkRotary          the base grows with the text
               "llama3"         Llama3Rotary              slow pairs slowed, fast ones kept
               "yarn"           YarnRotary(form="code")   slow pairs slowed, scores sharpened
-              "longrope"       LongRopeRotary            a factor for each pair, two lists
-              "proportional"   ProportionalRotary        the slow pairs stand still
+              "longrope"       LongRotary                a factor for each pair, two lists
+              "proportional"   PartialRotary             the slow pairs stand still
 
 rotary_dim = int(head_dim * partial_rotary_factor). A family with several kinds of layers has one
 such dict for each kind.
@@ -29,8 +29,10 @@ from posenc_lib.base.doors import PositionEncoding
 from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.models.config_fields import FUNCTION, ConfigFields
 from posenc_lib.models.family_table import Rule
+from posenc_lib.rotary.longrope import LongRotary
 from posenc_lib.rotary.llama3 import Llama3Rotary
-from posenc_lib.rotary.ntk import DynamicNtkRotary
+from posenc_lib.rotary.ntk import DynamicNtkRotary, NtkRotary
+from posenc_lib.rotary.partial import PartialRotary
 from posenc_lib.rotary.position_interpolation import InterpolatedRotary
 from posenc_lib.rotary.rope import RotaryEncoding
 from posenc_lib.rotary.yarn import YarnRotary
@@ -48,6 +50,11 @@ READ = {  # by each type, beside what all of them read
         "factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow",
         "mscale", "mscale_all_dim", "truncate",
     },
+    "longrope": {
+        "factor", "short_factor", "long_factor", "original_max_position_embeddings",
+        "attention_factor",
+    },
+    "proportional": {"factor"},
 }  # fmt: skip
 
 
@@ -142,7 +149,8 @@ class RopeParameters:
         if given is None:
             given = self._default("partial_rotary_factor", self.rule.get("partial_default", 1.0))
         share = validation.real(FUNCTION, self._argument("partial_rotary_factor"), given, above=0.0)
-        if share > 1 or (share != 1 and not self.rule.get("partial")):
+        reads = self.rule.get("partial") or self.type == "proportional"
+        if share > 1 or (share != 1 and not reads):
             allowed = "at most 1" if share > 1 else f"1: {self.fields.family} turns all features"
             raise self.refuse(
                 "partial_rotary_factor", share, allowed, "Look at the code that reads it."
@@ -210,10 +218,17 @@ def rope_from_config(
     if values is None:
         return NoEncoding()
     given = RopeParameters(fields, rule, values, kind)
-    rotary_dim = int(head_dim * given.share)
+    rotary_dim = int(head_dim * (1.0 if rule.get("partial_ignored") else given.share))
     named = rule.get("rotary_dim_field")
     if named and (fields.has(named) or rule.get("plain_rope")):
         rotary_dim = fields.size(named, head_dim)
+    if given.type == "proportional":
+        return PartialRotary(
+            head_dim, given.share, form="proportional", factor=given.real("factor", 1.0),
+            base=given.base, layout=rule["layout"],
+        )  # fmt: skip
+    if rotary_dim % 2 and given.type == "default" and rotary_dim < head_dim:
+        return PartialRotary(head_dim, given.share, base=given.base, layout=rule["layout"])
     if rotary_dim % 2 or not rotary_dim:
         raise given.refuse(
             "partial_rotary_factor", given.share,
@@ -233,15 +248,20 @@ def _linear(given: RopeParameters, head_dim: int, shape: dict[str, Any]) -> Rota
 
 
 def _dynamic(given: RopeParameters, head_dim: int, shape: dict[str, Any]) -> RotaryEncoding:
+    if given.rule.get("alpha") and given.values.get("alpha"):
+        return NtkRotary(head_dim, given.real("alpha", at_least=1.0), **shape)
     trained = given.fields.size("max_position_embeddings")
     return DynamicNtkRotary(head_dim, trained, factor=given.real("factor", at_least=1.0), **shape)
 
 
 def _llama3(given: RopeParameters, head_dim: int, shape: dict[str, Any]) -> RotaryEncoding:
     low = given.real("low_freq_factor", above=0.0)
+    high = given.real("high_freq_factor", at_least=low)
+    if high == low:  # a step instead of a ramp, as Llama 4 Scout has it
+        high = math.nextafter(low, math.inf)
     return Llama3Rotary(
         head_dim, given.real("factor", at_least=1.0), trained_length=given.trained_length,
-        low=low, high=given.real("high_freq_factor", above=low), **shape,
+        low=low, high=high, **shape,
     )  # fmt: skip
 
 
@@ -261,6 +281,33 @@ def _yarn(given: RopeParameters, head_dim: int, shape: dict[str, Any]) -> Rotary
     )  # fmt: skip
 
 
+def _longrope(given: RopeParameters, head_dim: int, shape: dict[str, Any]) -> RotaryEncoding:
+    trained = given.trained_length
+    stated = given.fields.size("max_position_embeddings")
+    factor = stated / trained if given.values.get("factor") is None else given.real("factor")
+    lists = {}
+    for name in ("short", "long"):
+        found = given.values.get(f"{name}_factor")
+        pairs = shape["rotary_dim"] // 2
+        if not isinstance(found, (list, tuple)) or len(found) != pairs:
+            shown = f"{len(found)} numbers" if isinstance(found, (list, tuple)) else found
+            raise given.refuse(
+                f"{name}_factor",
+                shown,
+                f"{pairs} numbers, one for each pair",
+                "Look at the config.",
+            )
+        lists[name] = found
+    magnitude = None
+    if given.values.get("attention_factor") is not None:
+        magnitude = given.real("attention_factor", above=0.0)
+    elif factor <= 1.0:
+        magnitude = 1.0
+    return LongRotary(
+        head_dim, max(factor, 1.0), trained_length=trained, magnitude=magnitude, **lists, **shape
+    )
+
+
 def yarn_attention_factor(given: RopeParameters, factor: float) -> float:
     """What turned features are multiplied by: given, or 0.1 mscale ln(factor) + 1, or a quotient."""
     if given.values.get("attention_factor") is not None:
@@ -278,4 +325,5 @@ def yarn_mscale(factor: float, mscale: float) -> float:
 
 MAKERS = {
     "default": _default, "linear": _linear, "dynamic": _dynamic, "llama3": _llama3, "yarn": _yarn,
+    "longrope": _longrope, "proportional": _default,
 }  # fmt: skip

@@ -16,7 +16,8 @@ padding_idx + 1: the table here has row 0 for position 0, and `skipped_rows` say
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from posenc_lib.base.doors import PositionEncoding
@@ -25,9 +26,10 @@ from posenc_lib.embeddings.learned import LearnedEncoding
 from posenc_lib.embeddings.sinusoidal_encoding import SinusoidalEncoding
 from posenc_lib.embeddings.split_sinusoidal import SplitSinusoidalEncoding
 from posenc_lib.layers.plan import LayerPlan, PositionPlan
-from posenc_lib.models.config_fields import ConfigFields
+from posenc_lib.models.config_fields import ConfigFields, Known
 from posenc_lib.models.family_table import Rule
 from posenc_lib.models.layer_kinds import (
+    one_of_all,
     CHUNKED,
     NO_ATTENTION,
     layer_kinds,
@@ -55,6 +57,20 @@ def head_width(fields: ConfigFields, rule: Rule) -> int:
             "Or the config has to give head_dim.",
         )  # fmt: skip
     return dim // heads
+
+
+def _width_of(fields: ConfigFields, rule: Rule, kind: str, head_dim: int) -> int:
+    """The features of a head in layers of a kind, where kinds differ (Gemma 4)."""
+    other = rule.get("head_dim_of", {}).get(kind)
+    if other is None:
+        return head_dim
+    layers = fields.mapping("per_layer_config").values()
+    found = {one["head_dim"] for one in layers if isinstance(one, Mapping) and "head_dim" in one}
+    if len(found) > 1:
+        raise fields.refuse(
+            "per_layer_config", sorted(found), "one head_dim for all layers of a kind"
+        )
+    return fields.size(other["field"], next(iter(found), other["default"]))
 
 
 def is_causal(fields: ConfigFields, rule: Rule) -> bool:
@@ -113,15 +129,16 @@ def rotary(fields: ConfigFields, rule: Rule) -> Parts:
     head_dim = head_width(fields, rule)
 
     def encoding(kind: str) -> PositionEncoding:
-        return rope_from_config(fields, rule, head_dim, kind)
+        return rope_from_config(fields, rule, _width_of(fields, rule, kind, head_dim), kind)
 
     plans, numbers, count = attention_layers(fields, rule, encoding)
     stated = fields.size_or_none("max_position_embeddings")
     lengths = [getattr(one.encoding, "trained_length", stated) for one in plans]
     original = min((one for one in lengths if one is not None), default=None)
     part = PartPositions(
-        fields.family, PositionPlan(plans), tuple(numbers), count, head_dim, original, stated
-    )
+        fields.family, PositionPlan(plans), tuple(numbers), count, head_dim, original, stated,
+        notes=tuple(rule.get("notes", ())),
+    )  # fmt: skip
     return {"": part}
 
 
@@ -166,7 +183,7 @@ def position_table(
     if waves:
         order, spacing = waves.split()
         return SplitSinusoidalEncoding(dim, order=order, spacing=spacing, first=first), 0, rows
-    if rule.get("skips") == "padding":
+    if rule.get("skips") == "padding" or rule.get("rows_with_skipped"):
         rows -= first
     if rows < 1:
         raise fields.refuse(
@@ -174,6 +191,46 @@ def position_table(
             f"more than the {first} rows before position 0",
         )  # fmt: skip
     return LearnedEncoding(rows, dim), first, rows
+
+
+def table_bias(fields: ConfigFields, rule: Rule) -> Parts:
+    """A table at the start, and T5's buckets in all layers."""
+    heads, buckets = fields.size("num_attention_heads"), fields.size(rule["buckets_field"])
+    bias = T5Bias(heads, buckets=buckets, max_distance=rule["max_distance"])
+    part = table(fields, rule)[""]
+    layers = [replace(layer, encoding=bias) for layer in part.plan]
+    return {"": replace(part, plan=PositionPlan(layers, part.plan.at_start))}
+
+
+def mpt(fields: ConfigFields, rule: Rule) -> Parts:
+    """ALiBi, or a table, as attn_config says."""
+    inside = ConfigFields(
+        fields.family, fields.mapping("attn_config"), MPT_ATTENTION, "attn_config"
+    )  # fmt: skip
+    if not inside.flag("alibi") or inside.flag("prefix_lm"):
+        raise inside.refuse("alibi", inside.get("alibi"), "true, and prefix_lm false")
+    if inside.real("alibi_bias_max") != 8:
+        raise inside.refuse(
+            "alibi_bias_max", inside.get("alibi_bias_max"), "8, as in ALiBi",
+            "Other slopes are not in the library.",
+        )  # fmt: skip
+    scale = inside.get("softmax_scale", None)
+    layer = LayerPlan(
+        AlibiBias(fields.size("num_attention_heads"), causal=True),
+        scale=None if scale is None else inside.real("softmax_scale", above=0.0),
+    )
+    stated = fields.size_or_none("max_seq_len")
+    part = stack(
+        fields, layer, fields.size("num_hidden_layers"), original_length=stated,
+        stated_length=stated,
+    )  # fmt: skip
+    return {"": part}
+
+
+MPT_ATTENTION = Known(
+    "MptAttentionConfig",
+    defaults={"alibi": True, "alibi_bias_max": 8, "prefix_lm": False, "attn_type": ""},
+)
 
 
 def _first_row(fields: ConfigFields, rule: Rule) -> int:
@@ -188,10 +245,13 @@ def pair(fields: ConfigFields, rule: Rule) -> Parts:
     parts = {}
     for name in rule.get("parts", ("encoder", "decoder")):
         at_start, skipped, length = position_table(fields, rule, name)
-        plan = LayerPlan(NoEncoding(), causal=name == "decoder")
         count = fields.size(rule.get(f"{name}_layers", f"{name}_layers"))
+        window = None
+        if f"{name}_window" in rule:
+            window = one_of_all(fields, rule[f"{name}_window"], count) // 2 + 1
+        plan = LayerPlan(NoEncoding(), causal=name == "decoder", window=window)
         parts[name] = stack(
-            fields, plan, count, at_start, skipped_rows=skipped,
+            fields, plan, count, at_start, skipped_rows=skipped, notes=tuple(rule.get("notes", ())),
             original_length=length, stated_length=length,
         )  # fmt: skip
     return parts
@@ -225,4 +285,6 @@ def t5(fields: ConfigFields, rule: Rule) -> Parts:
     return parts
 
 
-TEXT_BUILDERS = {"rotary": rotary, "table": table, "pair": pair, "alibi": alibi, "t5": t5}
+TEXT_BUILDERS = {
+    "table_bias": table_bias, "mpt": mpt,"rotary": rotary, "table": table, "pair": pair, "alibi": alibi, "t5": t5,
+}  # fmt: skip

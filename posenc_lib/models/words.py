@@ -74,6 +74,51 @@ def _t5(one: Any) -> str:
     )
 
 
+def _long(one: Any) -> str:
+    return (
+        f"{_rope(one)}; LongRoPE: a factor for each pair, one list up to "
+        f"{number(one.trained_length)} tokens, another past them; turned features times "
+        f"{one.magnitude:.4g}"
+    )
+
+
+def _partial(one: Any) -> str:
+    if one.form == "cut":
+        return f"{_rope(one)} (an odd share, rounded up)"
+    turned = int((one.frequencies() > 0).sum())
+    return (
+        f"RoPE, {one.layout} layout, base {number(one.base)}; the fastest {turned} of "
+        f"{one.rotary_dim // 2} pairs turn, the others stand still (proportional)"
+    )
+
+
+def _mrope(one: Any) -> str:
+    axes = ("time", "height", "width")
+    shares = ", ".join(f"{n} pairs {axis}" for n, axis in zip(one.sections, axes, strict=False))
+    plain = encoding_words(one.scaled) if one.scaled is not None else _rope(one)
+    order = {"sections": "in stretches", "interleaved": "in turn", "time_last": "time last"}
+    return f"{plain}, three axes (M-RoPE): {shares}, {order[one.arrangement]}"
+
+
+def _axial(one: Any) -> str:
+    where = {"index": "", "from_one": ", counted from 1", "centred": ", from -1 to 1"}
+    order = "rows and columns" if one.axis_order[0] == 0 else "columns and rows"
+    order = order if len(one.shape) == 2 else "frames, rows and columns"
+    grid = "" if set(one.shape) == {1} else f" of a grid of {one.shape[0]} by {one.shape[1]}"
+    still = [f"{n} tokens {side} unturned" for n, side in
+             ((one.prefix, "before"), (one.suffix, "after")) if n]  # fmt: skip
+    return ", ".join(
+        [f"RoPE in two axes, {order}{grid}{where[one.cells_at]}, {one.layout} layout, base "
+         f"{number(one.base)}", *still]
+    ).replace("two axes, frames", "three axes, frames")  # fmt: skip
+
+
+def _split(one: Any) -> str:
+    kind = "sines" if one.order == "sin_cos" else "cosines"
+    first = f", counted from {one.first}" if one.first else ""
+    return f"sinusoids, all {kind} first, base {number(one.base)}{first}"
+
+
 WORDS: dict[str, Callable[[Any], str]] = {
     "NoEncoding": lambda one: "no position",
     "RotaryEncoding": _rope,
@@ -84,6 +129,20 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "LearnedEncoding": _learned,
     "AlibiBias": lambda one: f"ALiBi, a slope for each of {one.heads} heads",
     "T5Bias": _t5,
+    "LongRotary": _long,
+    "PartialRotary": _partial,
+    "MultimodalRotary": _mrope,
+    "AxialRotary": _axial,
+    "SinusoidalEncoding": lambda one: f"sinusoids, base {number(one.base)}",
+    "SplitSinusoidalEncoding": _split,
+    "QueryTemperature": lambda one: (
+        f"queries longer past {number(one.trained_length)} tokens, slope {number(one.slope)}"
+    ),
+    "DecoupledRotary": lambda one: (
+        f"{encoding_words(one.rope)}, on the last {one.rope.head_dim} of {one.head_dim} features "
+        "of a head (latent attention)"
+    ),
+    "Combined": lambda one: " with ".join(encoding_words(part) for part in one.encodings),
 }
 
 

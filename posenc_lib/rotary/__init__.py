@@ -5,5 +5,5 @@
 - text with pictures and video: `mrope`, and `multimodal_positions` for it
 - longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`, `longrope`; `xpos`
   fades
-- some of the features: `partial`
+- some of the features: `partial`, `decoupled`; queries alone: `temperature`
 """
