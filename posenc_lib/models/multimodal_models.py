@@ -19,8 +19,9 @@ from posenc_lib.layers.plan import PositionPlan
 from posenc_lib.models.config_fields import ConfigFields
 from posenc_lib.models.family_table import Rule
 from posenc_lib.models.part_positions import PartPositions
-from posenc_lib.models.rope_parameters import rope_from_config, rope_values
-from posenc_lib.models.text_models import Parts, attention_layers, head_width
+from posenc_lib.models.rope_builders import rope_from_config
+from posenc_lib.models.rope_parameters import rope_values
+from posenc_lib.models.text_models import Parts, attention_layers, head_width, original_length
 from posenc_lib.rotary.mrope import MultimodalRotary
 from posenc_lib.rotary.rope import RotaryEncoding
 
@@ -55,8 +56,7 @@ def multimodal_rotary(fields: ConfigFields, rule: Rule) -> Parts:
 
     plans, numbers, count = attention_layers(fields, rule, encoding)
     stated = fields.size_or_none("max_position_embeddings")
-    original = min(getattr(getattr(one.encoding, "scaled", None), "trained_length", stated) or 0
-                   for one in plans) or None  # fmt: skip
+    original = original_length([layer.encoding for layer in plans], stated)
     part = PartPositions(
         fields.family, PositionPlan(plans), tuple(numbers), count, head_dim, original, stated
     )

@@ -9,6 +9,7 @@ A class without words of its own is named by its repr, so that nothing is ever l
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from posenc_lib.base.doors import Door, PositionEncoding
@@ -139,8 +140,8 @@ WORDS: dict[str, Callable[[Any], str]] = {
         f"queries longer past {number(one.trained_length)} tokens, slope {number(one.slope)}"
     ),
     "DecoupledRotary": lambda one: (
-        f"{encoding_words(one.rope)}, on the last {one.rope.head_dim} of {one.head_dim} features "
-        "of a head (latent attention)"
+        f"latent attention, the last {one.rope.head_dim} of {one.head_dim} features turn: "
+        f"{encoding_words(one.rope)}"
     ),
     "Combined": lambda one: " with ".join(encoding_words(part) for part in one.encodings),
 }
@@ -210,7 +211,7 @@ def _length_words(part: PartPositions) -> list[str]:
 
 def spans(numbers: list[int]) -> str:
     """The numbers of layers, a step that repeats said once: layers 5, 11, 17 ... 47 (every 6th)."""
-    steps = {b - a for a, b in zip(numbers, numbers[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(numbers)}
     if len(numbers) > 3 and len(steps) == 1 and steps != {1}:
         step = steps.pop()
         return f"layers {numbers[0]}, {numbers[1]} ... {numbers[-1]} (every {step}th)".replace(
