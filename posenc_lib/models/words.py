@@ -16,7 +16,7 @@ from posenc_lib.base.doors import Door, PositionEncoding
 from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.part_positions import PartPositions
 
-FOLD = {2: "twofold", 4: "fourfold", 8: "eightfold", 16: "sixteenfold"}
+FOLD: dict[float, str] = {2: "twofold", 4: "fourfold", 8: "eightfold", 16: "sixteenfold"}
 
 
 def number(value: float) -> str:
