@@ -53,6 +53,8 @@ from .embeddings.minilm_table import minilm_position_table as minilm_position_ta
 from .rotary.rotation import rotate as rotate, rotate_textbook as rotate_textbook
 from .rotary.rope import RotaryEncoding as RotaryEncoding
 from .rotary.axial_rope import AxialRotary as AxialRotary
+from .rotary.mrope import MultimodalRotary as MultimodalRotary
+from .rotary.multimodal_positions import multimodal_positions as multimodal_positions
 from .rotary.xpos import XposRotary as XposRotary
 from .rotary.position_interpolation import (
     interpolated_frequencies as interpolated_frequencies,

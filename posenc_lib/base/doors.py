@@ -67,6 +67,7 @@ class PositionEncoding(nn.Module):
     needs_seen: bool = False  # True where at_scores also takes `seen`, what the masks let through
     causal_only: bool = False  # True where the encoding means nothing for keys after the query
     keeps_turned_keys: bool = False  # True where a turned key stays right as the text grows
+    lifts_positions: bool = False  # True where a plain position p is short for (p, p, ..., p)
 
     def __new__(cls: type[Own], *arguments: Any, **options: Any) -> Own:
         """Refuse an option that the class does not have, with the name that was meant."""

@@ -139,7 +139,8 @@ class Places:
 
     @property
     def coordinates(self) -> bool:
-        """Whether positions are coordinates, (batch, length, axes), which have no order."""
+        """Whether positions are coordinates, (batch, length, axes). They have no order: tokens
+        come as they stand in the row, for causality, a window and a cache."""
         return self.query.ndim == 3
 
     @property
@@ -270,6 +271,12 @@ class Places:
         """How many steps back and ahead a query sees; None: all of them."""
         before = None if self.window is None else self.window - 1
         return before, 0 if self.causal else before
+
+
+def lifted(positions: Tensor, axes: int) -> Tensor:
+    """Plain positions as the coordinates (p, p, ..., p), (batch or 1, length, axes)."""
+    rows = positions if positions.ndim == 2 else positions[None]
+    return rows[..., None].expand(-1, -1, axes)
 
 
 def _in_a_row(query: Tensor, key: Tensor) -> tuple[int | None, int | None]:

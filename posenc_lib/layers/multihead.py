@@ -30,7 +30,7 @@ from posenc_lib.base.doors import (
 )
 from posenc_lib.base.masks import Masks
 from posenc_lib.base.no_encoding import NoEncoding
-from posenc_lib.base.places import Places
+from posenc_lib.base.places import Places, lifted
 from posenc_lib.base.precision import wide
 from posenc_lib.layers.dot_product import checked_bias, checked_masks, explained, for_each_head
 from posenc_lib.layers.fused import fused
@@ -130,8 +130,9 @@ class MultiHeadAttention(nn.Module):
         """Return output (batch, query, dim) and weights (batch, heads, query, key).
 
         Queries come from `x`, keys and values from `context` (from `x` when it is None).
-        Positions are (length,) or (batch, length), 0 .. length - 1 unless given; a causal layer
-        with a context needs both. `mask` is (query, key) or (batch, heads, query, key), True may
+        Positions are (length,) or (batch, length), 0 .. length - 1 unless given, or coordinates,
+        (batch, length, axes), of an encoding that takes them; a causal layer with a context needs
+        both. `mask` is (query, key) or (batch, heads, query, key), True may
         be seen; `padding` is (batch, key), True for a real token. With a `cache`, x holds the new
         tokens, the keys are all tokens so far, and positions count on from the cached ones.
 
@@ -202,6 +203,8 @@ class MultiHeadAttention(nn.Module):
                     ValueError, "MultiHeadAttention", "context_positions", "a tensor",
                     "None without a context", "Pass the context too, or use positions=.",
                 )  # fmt: skip
+            if cache is not None and cache.positions is not None:
+                query, _ = self._alike("positions", query, cache.positions)
             every = query if cache is None else cache.joined_positions(query, x.shape[0])
             return Places.given(query, every, query, **how)
         if self.causal and (positions is None or context_positions is None):
@@ -217,6 +220,7 @@ class MultiHeadAttention(nn.Module):
                 f"the batch of x, {x.shape[0]}", "Expand the shared one first.",
             )  # fmt: skip
         key = self._positions("context_positions", context, context_positions, None)
+        query, key = self._alike("positions, context_positions", query, key)
         return Places.given(query, key, key, **how)
 
     def check_input(self, argument: str, x: Tensor) -> None:
@@ -243,8 +247,30 @@ class MultiHeadAttention(nn.Module):
         steps = torch.arange(x.shape[1], device=x.device)
         if cache is None or cache.positions is None or not len(cache):
             return steps
+        if cache.positions.ndim == 3 and not self.encoding.lifts_positions:
+            raise validation.refuse(
+                ValueError, "MultiHeadAttention", argument, None,
+                "coordinates beside a cache that holds coordinates",
+                "After the cell of a grid there is no next one to count on to.",
+            )  # fmt: skip
         last = cache.positions[..., -1:]
+        if cache.positions.ndim == 3:  # after a picture, one past the largest of all axes
+            last = cache.positions.amax((-2, -1))[:, None]
         return (last if last.is_floating_point() else last.long()) + 1 + steps  # uint8 would wrap
+
+    def _alike(self, argument: str, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        """Both as coordinates where one is: a plain p becomes (p, p, ..., p), or is refused."""
+        if 3 not in (one.ndim, other.ndim) or one.ndim == other.ndim:
+            return one, other
+        axes = (one if one.ndim == 3 else other).shape[-1]
+        if not self.encoding.lifts_positions:
+            raise validation.refuse(
+                ValueError, "MultiHeadAttention", argument, "plain positions beside coordinates",
+                "one of the two throughout",
+                f"{type(self.encoding).__name__} reads a plain number as something else.",
+            )  # fmt: skip
+        lifted_one, lifted_other = (p if p.ndim == 3 else lifted(p, axes) for p in (one, other))
+        return lifted_one, lifted_other
 
     def _check_cache(self, cache: KeyValueCache | None, context: Tensor | None) -> None:
         if cache is None:

@@ -2,5 +2,5 @@
 
 - `rotation`: the turn itself; `rope`: the encoding
 - longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`; `xpos` fades
-- pictures: `axial_rope`
+- pictures: `axial_rope`; text with pictures and video: `mrope`, and `multimodal_positions` for it
 """
