@@ -62,6 +62,7 @@ CALLS = {
     "cosine_matrix": {"table": table}, "cosine_by_offset": {"table": table},
     "wave_spectrum": {"table": table}, "MultiHeadAttention.forward": {"context": x},
     "MultiHeadAttention.places": {"context": x},
+    "MultimodalRotary": {"sections": (0, 1, 1)}, "multimodal_positions": {"segments": [2, (1, 2)]},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.
@@ -93,6 +94,9 @@ INSTEAD = {  # of what the annotation says
     "lengths": [[3, 5], [-1], [2.7], ["2"], [True], torch.tensor([2.7]), ids, 3, "34"],
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
     "state_dict": [{}, nn.Linear(1, 1)], "betas": [], "device": [],
+    "sections": [6, (), "011", (0, 2.0), (True, 1), (-1, 3), (1, 2), (2**63, 0)],
+    "scaled": ["yarn", 3, make_encoding("alibi", dim=8, heads=2)],
+    "segments": [None, [], "2", 3.0, [0], [2.5], [True], ["2"], [(1,)], [(1, 2, 3, 4, 5)]],
     "sinusoidal_at.positions": [[0, NAN], [INF], ["1"], [True], [1j], None, 3.0, [2**53 + 1],
                                 [[1], [1, 2]], np.array(["2020"], "M8[Y]"), np.ma.array([1])],
 }  # fmt: skip

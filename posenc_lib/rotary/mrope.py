@@ -152,9 +152,7 @@ class MultimodalRotary(RotaryEncoding):
             )  # fmt: skip
 
     def extra_repr(self) -> str:
-        return (
-            f"{super().extra_repr()}, sections={self.sections}, arrangement={self.arrangement!r}"
-        )
+        return f"{super().extra_repr()}, sections={self.sections}, arrangement={self.arrangement!r}"
 
 
 def axes_of_pairs(sections: Sequence[int], arrangement: str) -> tuple[int, ...]:

@@ -65,6 +65,11 @@ def multimodal_positions(
     """
     name = "multimodal_positions"
     start = validation.integer(name, "start", start)
+    if abs(start) > 2**53:
+        raise validation.refuse(
+            ValueError, name, "start", start, "a whole number from -2**53 to 2**53",
+            "Angles cannot tell neighbouring positions apart beyond that.",
+        )  # fmt: skip
     validation.choice(name, "after", after, ("largest", "sides"))
     if not isinstance(segments, Sequence) or isinstance(segments, str) or not len(segments):
         raise validation.refuse(
