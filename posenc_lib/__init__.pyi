@@ -22,7 +22,11 @@ from .base.relative import (
     band_mask as band_mask,
 )
 from .base.distance_rows import toeplitz as toeplitz, skew as skew
-from .base.grid import grid_coordinates as grid_coordinates
+from .base.grid import (
+    grid_coordinates as grid_coordinates,
+    centred_coordinates as centred_coordinates,
+    merged_cells as merged_cells,
+)
 from .base.randomised import randomised_positions as randomised_positions
 
 # door 1: added to the embeddings

@@ -63,6 +63,7 @@ CALLS = {
     "wave_spectrum": {"table": table}, "MultiHeadAttention.forward": {"context": x},
     "MultiHeadAttention.places": {"context": x},
     "MultimodalRotary": {"sections": (0, 1, 1)}, "multimodal_positions": {"segments": [2, (1, 2)]},
+    "merged_cells": {"shape": (2, 2), "merge": 2},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.
@@ -86,6 +87,7 @@ ALSO = {
     "window_starts.window": [3], "dynamic_ntk_factor.factor": [0.5],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
+MAY_BE_ZERO |= {"suffix"}
 MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
 SIGNED = {"offset", "start"}
 INSTEAD = {  # of what the annotation says
@@ -94,6 +96,8 @@ INSTEAD = {  # of what the annotation says
     "lengths": [[3, 5], [-1], [2.7], ["2"], [True], torch.tensor([2.7]), ids, 3, "34"],
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
     "state_dict": [{}, nn.Linear(1, 1)], "betas": [], "device": [],
+    "axis_order": [(0, 0), (1, 2), (0,), 1, "01", (0.0, 1.0), (True, False)],
+    "merged_cells.shape": [6, (), (2, 0), (2, 3.0), (3, 2), (2, 2, 2)],
     "sections": [6, (), "011", (0, 2.0), (True, 1), (-1, 3), (1, 2), (2**63, 0)],
     "scaled": ["yarn", 3, make_encoding("alibi", dim=8, heads=2)],
     "segments": [None, [], "2", 3.0, [0], [2.5], [True], ["2"], [(1,)], [(1, 2, 3, 4, 5)]],

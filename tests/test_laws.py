@@ -386,6 +386,8 @@ NEARER = {
     "learned_2d": 0,
     "sinusoidal_2d": 0,  # and so does the grid
     "rope_2d": 0,
+    "rope_2d_dealt": 0,
+    "rope_2d_centred": 0,
     "xpos": 2000,  # its factors leave the range of float16 soon after; it says so
 }
 

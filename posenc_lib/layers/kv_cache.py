@@ -31,7 +31,8 @@ class KeyValueCache:
     """Keys, values and positions of the tokens seen so far, for one layer.
 
     `key` and `value` are (batch, heads, key, head_dim), `positions` (key,), (batch, key) or
-    coordinates, (batch, key, axes); all three are None at the start. `MultiHeadAttention` fills it: pass `cache=cache` at each step.
+    coordinates, (batch, key, axes); all three are None at the start. `MultiHeadAttention` fills
+    it: pass `cache=cache` at each step.
 
     A shallow copy is a branch of its own: what is appended to one never shows in the other. A deep
     copy or a pickle keeps the numbers and leaves the graph behind; taken together with the layer,

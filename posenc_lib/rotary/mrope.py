@@ -1,4 +1,4 @@
-"""M-RoPE: rotary encoding of text, images and video in one row of tokens, with three positions each.
+"""M-RoPE: rotary encoding of text, images and video in one row; three positions for each token.
 
     token at (t, h, w)  =  (time, row, column),      a text token at p stands at (p, p, p)
     angle of pair i     =  coordinate_a(i) * w_i,    w_i = base ** (-2i / rotary_dim)
@@ -46,10 +46,10 @@ class MultimodalRotary(RotaryEncoding):
     are, see the file. Positions are coordinates, (length, axes) or (batch, length, axes), as
     `multimodal_positions` makes them, or plain (length,) and (batch, length), where p stands for
     (p, p, p); whole numbers that could be either are plain ones. `base` is 1,000,000 unless given;
-    `scaled` is a scaling of RoPE, such as a `YarnRotary`, whose frequencies and magnitude are taken.
+    `scaled` is a scaling of RoPE, such as a `YarnRotary`, that lends its frequencies and magnitude.
 
-    In a causal layer, with a window or a cache, coordinates have no order of their own: a token sees
-    those before it in the row. Plain positions keep theirs.
+    In a causal layer, with a window or a cache, coordinates have no order of their own: a token
+    sees those before it in the row. Plain positions keep theirs.
 
     Raises ValueError for sections that do not sum to the pairs or do not fit the arrangement, for
     `scaled` of other sizes or beside another base, for coordinates with another number of axes, and
@@ -120,7 +120,7 @@ class MultimodalRotary(RotaryEncoding):
         plain = len(shape) == 2 and shape[1] == length and shape[0] in (1, batch)
         if len(shape) < 2 or (len(shape) == 2 and (plain or shape != (length, axes))):
             return super().check_positions(function, argument, positions, length, batch)
-        if len(shape) != 3 and shape != (length, axes) or shape[-2:] != (length, axes):
+        if shape[-2:] != (length, axes) or len(shape) > 3:
             raise validation.refuse(
                 ValueError, function, f"{argument}.shape", shape,
                 f"({length},), ({batch}, {length}) or coordinates ({batch}, {length}, {axes})",
@@ -181,7 +181,8 @@ def _checked_sections(function: str, sections: Any, pairs: int) -> tuple[int, ..
     )
     if sum(counts) != pairs:
         raise validation.refuse(
-            ValueError, function, "sections", counts, f"counts that sum to rotary_dim / 2 = {pairs}",
+            ValueError, function, "sections", counts,
+            f"counts that sum to rotary_dim / 2 = {pairs}",
             "Sections count pairs, not features: half of the features that are turned.",
         )  # fmt: skip
     return counts

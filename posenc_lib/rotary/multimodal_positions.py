@@ -48,9 +48,9 @@ def multimodal_positions(
 
     A segment is a number of text tokens, (rows, columns) of a picture, (frames, rows, columns) of a
     video, or (frames, rows, columns, step) with `step` positions between two frames, rounded down.
-    Returns (positions, next): int64 of shape (length, 3), and where the next segment or token starts.
+    Returns (positions, next): int64 of shape (length, 3), and where the next token stands.
 
-    A segment starts at the `start` for the first, then one past the largest coordinate so far. With
+    A segment starts at `start` for the first, then one past the largest coordinate so far. With
     after="sides" it starts max(rows, columns) after the one before, whatever its time, as
     transformers counts since 5.0: a video longer than its sides then overlaps with what follows.
 
