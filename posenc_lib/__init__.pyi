@@ -45,6 +45,10 @@ from .embeddings.axial_sinusoidal import (
 )
 from .embeddings.learned import LearnedEncoding as LearnedEncoding
 from .embeddings.axial_learned import AxialLearnedEncoding as AxialLearnedEncoding
+from .embeddings.fourier import (
+    random_fourier_features as random_fourier_features,
+    RandomFourierEncoding as RandomFourierEncoding,
+)
 from .embeddings.timing import (
     geometric_periods as geometric_periods,
     timing_signal as timing_signal,
@@ -57,6 +61,7 @@ from .embeddings.minilm_table import minilm_position_table as minilm_position_ta
 from .rotary.rotation import rotate as rotate, rotate_textbook as rotate_textbook
 from .rotary.rope import RotaryEncoding as RotaryEncoding
 from .rotary.axial_rope import AxialRotary as AxialRotary
+from .rotary.mixed_rope import MixedRotary as MixedRotary
 from .rotary.mrope import MultimodalRotary as MultimodalRotary
 from .rotary.multimodal_positions import multimodal_positions as multimodal_positions
 from .rotary.xpos import XposRotary as XposRotary

@@ -64,6 +64,7 @@ CALLS = {
     "MultiHeadAttention.places": {"context": x},
     "MultimodalRotary": {"sections": (0, 1, 1)}, "multimodal_positions": {"segments": [2, (1, 2)]},
     "merged_cells": {"shape": (2, 2), "merge": 2},
+    "random_fourier_features": {"directions": torch.ones(4, 2)},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.

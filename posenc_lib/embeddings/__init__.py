@@ -1,5 +1,6 @@
 """Door 1: position is added to the embeddings, before the first layer.
 
-- fixed: `sinusoidal` (the functions), `sinusoidal_encoding`, `axial_sinusoidal`, `timing`
+- fixed: `sinusoidal` (the functions), `sinusoidal_encoding`, `axial_sinusoidal`, `timing`;
+  `fourier`, drawn once at random
 - trained: `learned`, `axial_learned`, `bert`, and `minilm_table`, a trained one to look at
 """

@@ -2,5 +2,6 @@
 
 - `rotation`: the turn itself; `rope`: the encoding
 - longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`; `xpos` fades
-- pictures: `axial_rope`; text with pictures and video: `mrope`, and `multimodal_positions` for it
+- pictures: `axial_rope`; `mixed_rope`, with trained frequencies
+- text with pictures and video: `mrope`, and `multimodal_positions` for it
 """

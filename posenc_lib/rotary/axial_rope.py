@@ -7,14 +7,14 @@ The pairs are shared out evenly: the first ones turn with the row, the next ones
 Each axis is RoPE for itself, so the score depends on the difference of rows and the difference
 of columns, and on nothing else. Models differ in how they lay it out:
 
-    Qwen2-VL, Qwen3-VL, GLM-4V       base 10,000, layout "half"
-    Pixtral                          base 10,000, "half", spectrum "dealt"
-    DINOv3, Sapiens 2                base 100, "half", cells_at "centred", prefix
-    Llama 4                          base 10,000, "interleaved", columns first, cells_at "from_one", suffix 1
-    SAM 2 and 3                      base 10,000, "interleaved", columns first
-    Kimi K2.5                        base 10,000, "half", columns first, "alternating"
-    Gemma 4                          base 100, layout "half_each", columns first
-    MiniMax M3                       base 10,000, "half", (frames, rows, columns), part of the head
+    Qwen2-VL, Qwen3-VL, GLM-4V   base 10,000, layout "half"
+    Pixtral                      base 10,000, "half", spectrum "dealt"
+    DINOv3, Sapiens 2            base 100, "half", cells_at "centred", prefix
+    Llama 4                      base 10,000, columns first, cells_at "from_one", suffix 1
+    SAM 2 and 3, Inkling 2       base 10,000, columns first
+    Kimi K2.5                    base 10,000, "half", columns first, "alternating"
+    Gemma 4                      base 100, "half_each", columns first
+    MiniMax M3                   base 10,000, "half", (frames, rows, columns), part of the head
 
 Source: Su et al. 2021, "RoFormer", equation 34, for each axis; Heo et al. 2024, "Rotary
 Position Embedding for Vision Transformer", the variant RoPE-Axial, for base 100; the released code
@@ -135,7 +135,7 @@ class AxialRotary(RotaryEncoding):
         self.axis_order = _checked_order(name, axis_order, len(shape))
         kinds = ("index", "from_one", "centred")
         self.cells_at = validation.choice(name, "cells_at", cells_at, kinds)
-        self.scale = validation.real(name, "scale", scale, above=0.0)
+        self.scale = validation.real(name, "scale", scale, above=0.0, below=2.0**53)
 
     def frequencies(self) -> Float64[Tensor, " pairs"]:
         """w_i of one axis, or all that are dealt out, in radians per cell, float64, from 1 down."""
@@ -222,15 +222,14 @@ def _checked_order(function: str, order: Any, axes: int) -> tuple[int, ...]:
     """The axes in the order of their pairs: each one once."""
     if order is None:
         return tuple(range(axes))
-    order = tuple(order) if isinstance(order, Sequence) else order
-    whole = isinstance(order, tuple) and all(type(axis) is int for axis in order)
+    whole = isinstance(order, (tuple, list)) and all(type(axis) is int for axis in order)
     if not whole or sorted(order) != list(range(axes)):
         raise validation.refuse(
             ValueError, function, "axis_order", order,
             f"the axes 0 to {axes - 1}, each one once, as a tuple",
             "(1, 0) lays out the columns before the rows.",
         )  # fmt: skip
-    return order
+    return tuple(order)
 
 
 ENTRIES = [
