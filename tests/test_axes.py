@@ -1,6 +1,7 @@
 """Laws of several axes: M-RoPE, vision models' RoPE, mixed frequencies, Fourier features."""
 
 import copy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -10,12 +11,18 @@ from hypothesis import strategies as st
 from posenc_lib import (
     AxialRotary,
     KeyValueCache,
+    MixedRotary,
     MultiHeadAttention,
     MultimodalRotary,
+    RandomFourierEncoding,
     RotaryEncoding,
     TransformerStack,
     YarnRotary,
+    centred_coordinates,
+    grid_coordinates,
+    merged_cells,
     multimodal_positions,
+    random_fourier_features,
 )
 from tests.reference import tokens
 from tests.test_rope import both_layouts, normal
@@ -228,3 +235,202 @@ def test_a_grid_has_no_next_cell_and_no_lifted_numbers():
     full = layer(x, positions=cells)[0]
     rest = layer(x[:, 6:], positions=cells[6:], cache=cache)[0]
     torch.testing.assert_close(rest, full[:, 6:])
+
+
+# RoPE of vision models
+
+OPTIONS = [
+    {},
+    {"layout": "half"},
+    {"layout": "half_each"},
+    {"spectrum": "dealt"},
+    {"arrangement": "alternating"},
+    {"axis_order": (1, 0), "arrangement": "alternating", "spectrum": "dealt"},
+    {"cells_at": "centred", "layout": "half_each", "rotary_dim": 8},
+    {"cells_at": "from_one", "scale": 0.7},
+]
+with_options = pytest.mark.parametrize("options", OPTIONS, ids=str)
+
+
+@with_options
+def test_scores_know_the_differences_of_row_and_column_only(options):
+    rope, cells = AxialRotary(12, (3, 4), **options), torch.arange(12)
+    q, k = (
+        normal(1, 1, 1, 12).expand(1, 1, 12, 12),
+        normal(1, 1, 1, 12, seed=1).expand(1, 1, 12, 12),
+    )
+    turned = rope.at_query(q, cells)
+    torch.testing.assert_close(turned.norm(dim=-1), q.norm(dim=-1))
+    scores = (turned @ rope.at_key(k, cells).mT)[0, 0]
+    seen = {}
+    for i in range(12):
+        for j in range(12):
+            difference = (j // 4 - i // 4, j % 4 - i % 4)
+            seen.setdefault(difference, []).append(float(scores[i, j]))
+    assert all(max(same) - min(same) < 1e-12 for same in seen.values())
+    firsts = sorted(same[0] for same in seen.values())
+    assert min(b - a for a, b in pairwise(firsts)) > 1e-9  # all are told apart
+
+
+@with_options
+def test_a_layer_prepares_what_the_doors_compute(options):
+    """And coordinates that are given lead to the same as the cells that stand there."""
+    if options.get("cells_at") == "centred":
+        at = 2 * torch.pi * centred_coordinates((3, 4))
+    else:
+        at = grid_coordinates(torch.arange(12), (3, 4)).double()
+        at = (at + (options.get("cells_at") == "from_one")) * options.get("scale", 1.0)
+    rope, x = AxialRotary(16, (3, 4), **options), tokens(2, 12, 32)
+    layer = MultiHeadAttention(32, 2, encoding=rope).double()
+    counted = layer(x)[1]
+    torch.testing.assert_close(layer(x, positions=at)[1], counted)
+    heads = [layer._split(project(x)) for project in (layer.to_query, layer.to_key)]
+    q, k = rope.at_query(heads[0], torch.arange(12)), rope.at_key(heads[1], torch.arange(12))
+    torch.testing.assert_close((q @ k.mT / 16**0.5).softmax(-1), counted)
+
+
+def test_the_angles_of_each_option_written_out():
+    """Cell 5 of a grid with 3 columns is row 1, column 2; base 100, 8 features, 4 pairs."""
+    written = {
+        ("each", "axes", None): [1, 0.1, 2, 0.2],
+        ("each", "alternating", None): [1, 2, 0.1, 0.2],
+        ("each", "axes", (1, 0)): [2, 0.2, 1, 0.1],
+        ("dealt", "axes", None): [1, 0.1, 2 * 100**-0.25, 2 * 100**-0.75],
+        ("dealt", "alternating", None): [1, 2 * 100**-0.25, 0.1, 2 * 100**-0.75],
+    }
+    for (spectrum, arrangement, order), angles in written.items():
+        rope = AxialRotary(
+            8, (2, 3), spectrum=spectrum, arrangement=arrangement, axis_order=order
+        )  # fmt: skip
+        expected = torch.tensor([angles], dtype=torch.float64)
+        torch.testing.assert_close(rope.angles(torch.tensor([5])), expected)
+
+
+@pytest.mark.parametrize("cells_at", ["index", "from_one", "centred"])
+def test_prefix_and_suffix_stay_unturned_and_move_no_cell(cells_at):
+    plain = AxialRotary(16, (2, 3), cells_at=cells_at)
+    rope = AxialRotary(16, (2, 3), cells_at=cells_at, prefix=2, suffix=3)
+    x = normal(1, 2, 11, 16)
+    turned = rope.at_query(x, torch.arange(11))
+    for unturned in (slice(0, 2), slice(8, 11)):
+        assert torch.equal(turned[:, :, unturned], x[:, :, unturned])
+    assert torch.equal(turned[:, :, 2:8], plain.at_query(x[:, :, 2:8], torch.arange(6)))
+    with pytest.raises(ValueError, match=r"positions = 11 .*prefix = 2, before suffix = 3"):
+        rope.at_query(x, torch.arange(11) + 1)
+
+
+def test_a_finer_picture_spans_the_same_range():
+    coarse, fine = centred_coordinates((2, 3)), centred_coordinates((4, 6))
+    assert float(fine.abs().max()) < 1 and torch.equal(coarse, -coarse.flip(0))
+    blocks = fine[merged_cells((4, 6), 2)].unflatten(0, (-1, 4)).mean(1)
+    torch.testing.assert_close(blocks, coarse)  # each coarse cell holds four fine ones
+
+
+@few
+@given(rows=st.integers(1, 4), columns=st.integers(1, 4), merge=st.integers(1, 3))
+def test_merged_cells_come_block_after_block(rows, columns, merge):
+    shape = (rows * merge, columns * merge)
+    cells = merged_cells(shape, merge)
+    assert sorted(cells.tolist()) == list(range(rows * merge * columns * merge))
+    at = grid_coordinates(cells, shape).unflatten(0, (-1, merge * merge))
+    assert torch.equal(at // merge, at[:, :1] // merge * torch.ones_like(at))
+    first = at[:, 0] // merge
+    assert torch.equal(first[:, 0] * columns + first[:, 1], torch.arange(rows * columns))
+
+
+def test_half_each_is_half_of_each_axis():
+    x, cells = normal(1, 2, 6, 16), torch.arange(6)
+    both = AxialRotary(16, (2, 3), layout="half_each").at_query(x, cells)
+    for axis in (0, 1):
+        one = RotaryEncoding(8, base=100.0, layout="half")
+        at = grid_coordinates(cells, (2, 3))[:, axis]
+        part = slice(8 * axis, 8 * axis + 8)
+        torch.testing.assert_close(both[..., part], one.at_query(x[..., part], at))
+
+
+# RoPE-Mixed
+
+
+def mixed(**options):
+    torch.manual_seed(0)
+    return MixedRotary(16, 3, (4, 5), **options).double()
+
+
+def test_axial_frequencies_make_the_mixed_form_axial():
+    rope, axial = mixed(), AxialRotary(16, (4, 5), base=10.0)
+    with torch.no_grad():
+        rope.mixed.zero_()
+        rope.mixed[:, :4, 0] = rope.mixed[:, 4:, 1] = axial.frequencies()
+    x, cells = normal(2, 3, 20, 16), torch.arange(20)
+    torch.testing.assert_close(rope.at_query(x, cells), axial.at_query(x, cells))
+
+
+def test_it_starts_as_axial_rope_of_a_turned_picture():
+    """Two orthogonal directions, alike in length pair by pair, and other ones in each head."""
+    rope = mixed()
+    first, second = rope.mixed.detach().unflatten(1, (2, 4)).unbind(1)
+    each = AxialRotary(16, (4, 5), base=10.0).frequencies().expand(3, 4)
+    torch.testing.assert_close(first.norm(dim=-1), each, atol=1e-6, rtol=0)
+    torch.testing.assert_close(second.norm(dim=-1), each, atol=1e-6, rtol=0)
+    assert (first * second).sum(-1).abs().max() < 1e-6
+    directions = first[:, 0] / first[:, :1].norm(dim=-1)
+    assert torch.pdist(directions).min() > 0.05
+    quarter = torch.stack([-first[..., 1], first[..., 0]], -1)
+    torch.testing.assert_close(second, quarter)
+
+
+def test_a_shift_of_all_cells_changes_no_score_of_the_mixed_form():
+    rope, q, k = mixed(), normal(1, 3, 6, 16), normal(1, 3, 6, 16, seed=1)
+    at = torch.rand(6, 2, generator=torch.manual_seed(3), dtype=torch.float64)
+    scores = [rope.at_query(q, p) @ rope.at_key(k, p).mT for p in (at, at + at.new_tensor([7, -2]))]
+    torch.testing.assert_close(*scores)
+    diagonal = at + torch.arange(6)[:, None]
+    assert (rope.at_query(q, diagonal) @ rope.at_key(k, diagonal).mT - scores[0]).abs().max() > 0.1
+
+
+def test_each_layer_of_a_stack_trains_its_own_frequencies_but_finds_the_cells_once():
+    stack = TransformerStack(32, 4, 2, encoding="rope_mixed", length=9)
+    first, second = (layer.attention.encoding for layer in stack.layers)
+    assert not torch.equal(first.mixed, second.mixed)
+    stack(tokens(1, 9, 32, dtype=torch.float32)).square().sum().backward()
+    assert first.mixed.grad.abs().min() > 0 and second.mixed.grad.abs().min() > 0
+
+
+@pytest.mark.bad_input
+def test_other_heads_have_no_frequencies():
+    with pytest.raises(ValueError, match=r"query\.shape\[1\] = 2 is not allowed; .*heads = 3"):
+        mixed().at_query(normal(1, 2, 20, 16), torch.arange(20))
+
+
+# Fourier features
+
+
+def test_the_product_of_two_places_is_a_gaussian_of_their_difference():
+    """exp(-2 (pi scale distance)^2), within the noise of 20,000 directions (Rahimi and Recht)."""
+    directions = 0.3 * torch.randn(20_000, 2, generator=torch.manual_seed(0))
+    places = torch.tensor([[0.0, 0.0], [0.3, 0.4], [-0.6, 0.2], [1.0, -1.0]])
+    features = random_fourier_features(places, directions, dtype=torch.float64)
+    kernel = features @ features.mT / 20_000
+    distance = torch.cdist(places.double(), places.double())
+    torch.testing.assert_close(
+        kernel, (-2 * (torch.pi * 0.3 * distance) ** 2).exp(), rtol=0, atol=0.03
+    )
+
+
+def test_the_directions_are_part_of_the_model_and_are_never_trained():
+    one, two = (RandomFourierEncoding(8, (2, 3), seed=seed) for seed in (0, 1))
+    assert not list(one.parameters()) and not torch.equal(one.directions, two.directions)
+    assert torch.equal(one.directions, RandomFourierEncoding(8, (2, 3), seed=0).directions)
+    two.load_state_dict(one.state_dict())
+    x = tokens(1, 6, 8)
+    assert torch.equal(one.double()(x), two.double()(x))
+    wide = RandomFourierEncoding(8, (2, 3), seed=0, scale=10.0)
+    torch.testing.assert_close(wide.directions.double(), 10 * one.directions, rtol=1e-6, atol=0)
+
+
+def test_a_class_token_gets_no_features():
+    encode = RandomFourierEncoding(8, (2, 3), prefix=1, seed=0).double()
+    plain = RandomFourierEncoding(8, (2, 3), seed=0).double()
+    x = tokens(1, 7, 8)
+    assert torch.equal(encode(x)[:, 0], x[:, 0])
+    assert torch.equal(encode(x)[:, 1:], plain(x[:, 1:]))
