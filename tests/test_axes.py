@@ -122,12 +122,12 @@ def test_every_segment_starts_one_past_the_largest_before_it(segments, start):
 
 
 def test_positions_by_hand():
-    positions, following = multimodal_positions([1, (2, 2), 1, (2, 1, 2, 2.5), 1])
+    positions, following = multimodal_positions([1, (2, 2), 1, (2, 1, 2, 2.7), 1])
     assert positions.tolist() == [
         [0, 0, 0],
         [1, 1, 1], [1, 1, 2], [1, 2, 1], [1, 2, 2],
         [3, 3, 3],
-        [4, 4, 4], [4, 4, 5], [6, 4, 4], [6, 4, 5],  # 2.5 is rounded down
+        [4, 4, 4], [4, 4, 5], [6, 4, 4], [6, 4, 5],  # 2.7 is rounded down
         [7, 7, 7],
     ]  # fmt: skip
     assert following == 8
@@ -315,6 +315,8 @@ def test_prefix_and_suffix_stay_unturned_and_move_no_cell(cells_at):
     for unturned in (slice(0, 2), slice(8, 11)):
         assert torch.equal(turned[:, :, unturned], x[:, :, unturned])
     assert torch.equal(turned[:, :, 2:8], plain.at_query(x[:, :, 2:8], torch.arange(6)))
+    at = rope._of_cells(torch.arange(2, 8))
+    assert torch.equal(rope.at_query(x, at), turned)  # coordinates of the six cells alone
     with pytest.raises(ValueError, match=r"positions = 11 .*prefix = 2, before suffix = 3"):
         rope.at_query(x, torch.arange(11) + 1)
 

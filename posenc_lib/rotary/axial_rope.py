@@ -187,7 +187,8 @@ class AxialRotary(RotaryEncoding):
             positions = self.turns(self.angles(positions), wide(x), x.device)
         axes = (len(self.shape), -1)
         parts = x[..., : self.rotary_dim].unflatten(-1, axes)  # the features of each axis
-        turned = turn(parts, *(part.unflatten(-1, axes) for part in positions), "half").flatten(-2)
+        cos, sin = positions.cos.unflatten(-1, axes), positions.sin.unflatten(-1, axes)
+        turned = turn(parts, cos, sin, "half").flatten(-2)
         rest = x[..., self.rotary_dim :]
         return torch.cat((turned, rest), -1) if rest.shape[-1] else turned
 

@@ -126,10 +126,10 @@ class MultimodalRotary(RotaryEncoding):
                 f"({length},), ({batch}, {length}) or coordinates ({batch}, {length}, {axes})",
                 "Axes come last here; from (axes, batch, length) it is .permute(1, 2, 0).",
             )  # fmt: skip
-        positions = positions if len(shape) == 3 else positions[None]
-        for axis in positions.unbind(-1):
+        coordinates: Tensor = positions if len(shape) == 3 else positions[None]
+        for axis in coordinates.unbind(-1):
             validation.positions(function, argument, axis, length=length, batch=batch)
-        return positions
+        return coordinates
 
     def _check_scaled(self, scaled: Any, base: float | None) -> None:
         name = type(self).__name__
