@@ -62,7 +62,9 @@ CALLS = {
     "cosine_matrix": {"table": table}, "cosine_by_offset": {"table": table},
     "wave_spectrum": {"table": table}, "MultiHeadAttention.forward": {"context": x},
     "MultiHeadAttention.places": {"context": x},
-    "MultimodalRotary": {"sections": (0, 1, 1)}, "multimodal_positions": {"segments": [2, (1, 2)]},
+    "MultimodalRotary": {"sections": (0, 1, 1)},
+    "UnpairedMultimodalRotary": {"sections": (0, 1, 1)},
+    "multimodal_positions": {"segments": [2, (1, 2)]},
     "merged_cells": {"shape": (2, 2), "merge": 2},
     "random_fourier_features": {"directions": torch.ones(4, 2)},
 }  # fmt: skip
@@ -76,6 +78,7 @@ ALSO = {
     "rate": [0.0], "bias_rate_factor": [0.0], "decay": [-0.1], "warm_up": [1.0],
     "final_rate_share": [-0.1],
     "RotaryEncoding.rotary_dim": [6], "AxialRotary.head_dim": [6],
+    "UnpairedAxialRotary.head_dim": [6], "MixedRotary.head_dim": [6],
     "nezha_rotation.head_dim": [3], "shift_rotation.dim": [3],
     "TransformerXLRelative.heads": [3], "SandwichBias.dim": [3],
     "MultiHeadAttention.heads": [3, 16], "t5_bucket.buckets": [31, 2], "T5Bias.buckets": [31, 2],

@@ -129,7 +129,10 @@ def test_tokens_that_keep_their_positions_may_stand_in_any_order(name, causal):
     torch.testing.assert_close(mixed_weights, weights[..., order, :][..., order])
 
 
-@names_that(lambda entry: entry.door is Door.QUERIES_KEYS and entry.name != "xpos")  # it fades
+NO_ROTATION = {"xpos", "rope_2d_unpaired"}  # one fades, the other is what V-JEPA 2 computes
+
+
+@names_that(lambda entry: entry.door is Door.QUERIES_KEYS and entry.name not in NO_ROTATION)
 @few
 @given(start=st.integers(0, 100_000), seed=st.integers(0, 9))
 def test_a_rotation_keeps_norms(name, start, seed):
@@ -393,6 +396,7 @@ NEARER = {
     "rope_2d_dealt": 0,
     "rope_2d_centred": 0,
     "fourier_2d": 0,
+    "rope_2d_unpaired": 0,
     "rope_mixed": 0,
     "xpos": 2000,  # its factors leave the range of float16 soon after; it says so
 }

@@ -4,4 +4,5 @@
 - longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`; `xpos` fades
 - pictures: `axial_rope`; `mixed_rope`, with trained frequencies
 - text with pictures and video: `mrope`, and `multimodal_positions` for it
+- `unpaired_rope`: what two released models compute instead of a rotation
 """
