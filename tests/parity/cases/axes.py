@@ -54,11 +54,12 @@ from tests.parity.cases.rope import normal
 SEGMENTS = [5, (6, 4), 3, (2, 3, 5), 4]
 
 
-def text_config(cls, sections, head_dim=16, base=1e6, **more):
+def text_config(cls, sections, head_dim=16, base=1e6, length=4096, **more):
     rope = {"rope_type": "default", "rope_theta": base, "mrope_section": list(sections), **more}
     return cls(
-        hidden_size=2 * head_dim, num_attention_heads=2, head_dim=head_dim, rope_parameters=rope
-    )
+        hidden_size=2 * head_dim, num_attention_heads=2, head_dim=head_dim, rope_parameters=rope,
+        max_position_embeddings=length,
+    )  # fmt: skip
 
 
 def turned_by(module, rotary, encoding):
@@ -88,7 +89,7 @@ def mrope_qwen2_vl():
 )  # fmt: skip
 def mrope_yarn():
     more = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}
-    config = text_config(Qwen2VLTextConfig, (2, 3, 3), **more)
+    config = text_config(Qwen2VLTextConfig, (2, 3, 3), length=256, **more)
     yarn = YarnRotary(16, 4.0, trained_length=64, base=1e6, layout="half", form="code")
     rotary = qwen2_vl.Qwen2VLRotaryEmbedding(config)
     yield from turned_by(qwen2_vl, rotary, MultimodalRotary(16, (2, 3, 3), scaled=yarn))
@@ -416,7 +417,6 @@ def mrope_hunyuan():
         rope = UnpairedMultimodalRotary(16, sections, base=1e4)
         at = torch.randint(0, 50, (2, 9, 4), generator=torch.manual_seed(0))
         q, k = (normal(2, 2, 9, 16, seed=seed) for seed in (0, 1))
-        config.max_position_embeddings = 64
         cos, sin = hunyuan.HunYuanVLRotaryEmbedding(config)(q, at.permute(2, 0, 1))
         yield from both_turned(rope, hunyuan.apply_rotary_pos_emb(q, k, cos, sin), q, k, at)
 
