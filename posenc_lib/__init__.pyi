@@ -66,6 +66,10 @@ from .rotary.axial_rope import AxialRotary as AxialRotary
 from .rotary.mixed_rope import MixedRotary as MixedRotary
 from .rotary.mrope import MultimodalRotary as MultimodalRotary
 from .rotary.multimodal_positions import multimodal_positions as multimodal_positions
+from .rotary.unpaired_rope import (
+    UnpairedAxialRotary as UnpairedAxialRotary,
+    UnpairedMultimodalRotary as UnpairedMultimodalRotary,
+)
 from .rotary.xpos import XposRotary as XposRotary
 from .rotary.position_interpolation import (
     interpolated_frequencies as interpolated_frequencies,

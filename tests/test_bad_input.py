@@ -78,6 +78,7 @@ CALLS = {
     "merged_cells": {"shape": (2, 2), "merge": 2},
     "random_fourier_features": {"directions": torch.ones(4, 2)},
     "PositionPlan.mask": {"layer": 0}, "longrope_frequencies": {"factors": [1.0, 2.0]},
+    "UnpairedMultimodalRotary": {"sections": (0, 1, 1)},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.
@@ -90,6 +91,7 @@ ALSO = {
     "rate": [0.0], "bias_rate_factor": [0.0], "decay": [-0.1], "warm_up": [1.0],
     "final_rate_share": [-0.1],
     "RotaryEncoding.rotary_dim": [6], "AxialRotary.head_dim": [6],
+    "UnpairedAxialRotary.head_dim": [6], "MixedRotary.head_dim": [6],
     "nezha_rotation.head_dim": [3], "shift_rotation.dim": [3],
     "TransformerXLRelative.heads": [3], "SandwichBias.dim": [3],
     "MultiHeadAttention.heads": [3, 16], "t5_bucket.buckets": [31, 2], "T5Bias.buckets": [31, 2],
