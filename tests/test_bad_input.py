@@ -49,6 +49,7 @@ VALID = {
     "seen": square, "input_ids": ids, "token_type_ids": ids, "vocab_size": 9, "outputs": 2,
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
+    "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3,
 }  # fmt: skip
 CALLS = {
     "trained_reader": {"encoding": "none"},
@@ -83,9 +84,10 @@ ALSO = {
     "alpha": [0.0], "beta": [1.0], "low": [0.0], "high": [1.0], "slope": [-0.1],
     "YarnRotary.magnitude": [0.0], "ntk_base.rotary_dim": [2], "NtkRotary.head_dim": [2],
     "window_starts.window": [3], "dynamic_ntk_factor.factor": [0.5],
+    "resize_grid.offset": [1.0, -0.1], "resize_weights.offset": [1.0, -0.1],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
-MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
+MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length", "suffix", "registers"}
 SIGNED = {"offset", "start"}
 INSTEAD = {  # of what the annotation says
     "encoding": ["ropey", "RoPE", 7, MultiHeadAttention], "cache": [[], "cache"], "made": ["rope"],
@@ -109,7 +111,7 @@ ANSWERED_BY = {  # as their documentation says: what is passed on is refused whe
     "TransformerLayer": "MultiHeadAttention", "TransformerStack": "MultiHeadAttention",
     "TinyTransformer": "TransformerStack", "TimingEncoding": "geometric_periods",
     "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions", "T5Bias": "t5_bucket",
-    "MultiHeadAttention": "make_encoding",
+    "MultiHeadAttention": "make_encoding", "LearnedGridEncoding": "resize_grid",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
     "TimingEncoding.at_embeddings.positions": "times", "encoding": "name", "caches": "cache",

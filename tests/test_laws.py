@@ -384,6 +384,7 @@ def test_on_the_meta_device_it_has_a_shape(name, built):
 NEARER = {
     "learned": 0,  # the tables end before position 100,000
     "learned_2d": 0,
+    "learned_grid": 0,
     "sinusoidal_2d": 0,  # and so does the grid
     "rope_2d": 0,
     "xpos": 2000,  # its factors leave the range of float16 soon after; it says so

@@ -1,5 +1,6 @@
 """Door 1: position is added to the embeddings, before the first layer.
 
 - fixed: `sinusoidal` (the functions), `sinusoidal_encoding`, `axial_sinusoidal`, `timing`
-- trained: `learned`, `axial_learned`, `bert`, and `minilm_table`, a trained one to look at
+- trained: `learned`, `learned_grid` and how it gets another size, `resize_grid`, `axial_learned`,
+  `bert`, and `minilm_table`, a trained one to look at
 """
