@@ -5,8 +5,15 @@ Weights are random and copied from their side to ours, or back; nothing is downl
 
 import torch
 from torch.nn.functional import interpolate
-from transformers import BeitConfig, Dinov2Config, Dinov2WithRegistersConfig, DPTConfig
-from transformers import SiglipVisionConfig, ViTConfig, YolosConfig
+from transformers import (
+    BeitConfig,
+    Dinov2Config,
+    Dinov2WithRegistersConfig,
+    DPTConfig,
+    SiglipVisionConfig,
+    ViTConfig,
+    YolosConfig,
+)
 from transformers.models.beit import modeling_beit as beit
 from transformers.models.dinov2 import modeling_dinov2 as dinov2
 from transformers.models.dinov2_with_registers import modeling_dinov2_with_registers as registers
