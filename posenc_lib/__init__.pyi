@@ -46,6 +46,8 @@ from .embeddings.axial_sinusoidal import (
     AxialSinusoidalEncoding as AxialSinusoidalEncoding,
 )
 from .embeddings.learned import LearnedEncoding as LearnedEncoding
+from .embeddings.resize_grid import resize_grid as resize_grid, resize_weights as resize_weights
+from .embeddings.learned_grid import LearnedGridEncoding as LearnedGridEncoding
 from .embeddings.axial_learned import AxialLearnedEncoding as AxialLearnedEncoding
 from .embeddings.fourier import (
     random_fourier_features as random_fourier_features,

@@ -58,6 +58,8 @@ VALID = {
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3),
     "window": 2, "chunk": 2,
+    "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
+    "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3,
 }  # fmt: skip
 CALLS = {
     "trained_reader": {"encoding": "none"},
@@ -108,6 +110,9 @@ ALSO = {
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
 MAY_BE_ZERO |= {"suffix"}
 MAY_BE_ZERO |= {"QueryTemperature.first", "largest", "KeyValueCache.crop.length"}
+    "window_starts.window": [3], "dynamic_ntk_factor.factor": [0.5],
+    "resize_grid.offset": [1.0, -0.1], "resize_weights.offset": [1.0, -0.1],
+MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length", "suffix", "registers"}
 SIGNED = {"offset", "start"}
 SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
 INSTEAD = {  # of what the annotation says
@@ -145,6 +150,7 @@ ANSWERED_BY = {  # as their documentation says: what is passed on is refused whe
     "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions", "T5Bias": "t5_bucket",
     "MultiHeadAttention": "make_encoding", "LayerPlan": "Places", "PositionPlan": "LayerPlan",
     "DecoupledRotary": "RotaryEncoding", "LatentAttention": "MultiHeadAttention",
+    "MultiHeadAttention": "make_encoding", "LearnedGridEncoding": "resize_grid",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
     "TimingEncoding.at_embeddings.positions": "times", "encoding": "name", "caches": "cache",
