@@ -106,13 +106,11 @@ ALSO = {
     "window_starts.window": [3], "share": [0.0, -1.0, 1.5, 0.1],
     "longrope_magnitude.trained_length": [1], "LongRotary.trained_length": [1],
     "dynamic_ntk_factor.factor": [0.5],
+    "resize_grid.offset": [1.0, -0.1], "resize_weights.offset": [1.0, -0.1],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
-MAY_BE_ZERO |= {"suffix"}
-MAY_BE_ZERO |= {"QueryTemperature.first", "largest", "KeyValueCache.crop.length"}
-    "window_starts.window": [3], "dynamic_ntk_factor.factor": [0.5],
-    "resize_grid.offset": [1.0, -0.1], "resize_weights.offset": [1.0, -0.1],
-MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length", "suffix", "registers"}
+MAY_BE_ZERO |= {"suffix", "registers", "first"}
+MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
 SIGNED = {"offset", "start"}
 SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
 INSTEAD = {  # of what the annotation says

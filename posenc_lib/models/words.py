@@ -67,6 +67,19 @@ def _learned(one: Any) -> str:
     return f"a learned table of {number(one.length)} positions, {number(one.dim)} features"
 
 
+def _learned_grid(one: Any) -> str:
+    rows, columns = one.shape
+    around = [
+        f"{count} {what}"
+        for count, what in (
+            (one.prefix, "before"), (one.registers, "without a row"), (one.suffix, "after")
+        )
+        if count
+    ]  # fmt: skip
+    more = f", {', '.join(around)}" if around else ""
+    return f"a learned table of a grid of {rows} by {columns}{more}, {number(one.dim)} features"
+
+
 def _t5(one: Any) -> str:
     ways = "both directions" if one.bidirectional else "the past"
     return (
@@ -128,6 +141,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "InterpolatedRotary": _interpolated,
     "DynamicNtkRotary": _dynamic,
     "LearnedEncoding": _learned,
+    "LearnedGridEncoding": _learned_grid,
     "AlibiBias": lambda one: f"ALiBi, a slope for each of {one.heads} heads",
     "T5Bias": _t5,
     "LongRotary": _long,
