@@ -49,7 +49,9 @@ def draw(positions: ModelPositions, path: Path) -> None:
         from posenc_lib.plots.basic import curves
     rows = rotary_wavelengths(positions)
     if not rows:
-        raise ValueError(f"--picture: {positions.family} turns nothing, so there are no wavelengths.")
+        raise ValueError(
+            f"--picture: {positions.family} turns nothing, so there are no wavelengths."
+        )
     pairs = max(len(waves) for *_, waves in rows)
     named = [(f"{part}, {layers}", waves) for part, layers, waves in rows]
     for part in dict.fromkeys(part for part, *_ in rows):

@@ -1,8 +1,9 @@
 """Writes posenc_lib/models/defaults.json: the fields of transformers' configuration classes.
 
-For every class that builds without arguments: the family's own names of fields, the values it takes
-for fields that a config leaves out, and the families of its parts. Only numbers and names that speak
-of positions, sizes and layers are kept. Needs transformers; run it when its version is raised:
+For every class that builds without arguments: the family's own names of fields, the values it
+takes for fields that a config leaves out, and the families of its parts. Only numbers and names
+that speak of positions, sizes and layers are kept. Needs transformers; run it when its
+version is raised:
 
     .venv/bin/python tools/config_defaults.py
 """
@@ -59,7 +60,7 @@ def entry(cls):
     kept = {
         name: value
         for name, value in values.items()
-        if (KEPT.search(name) and not DROPPED.search(name) or name == "pad_token_id")
+        if ((KEPT.search(name) and not DROPPED.search(name)) or name == "pad_token_id")
         and plain(value)
     }
     names = {ours: own for ours, own in (cls.attribute_map or {}).items() if KEPT.search(ours)}

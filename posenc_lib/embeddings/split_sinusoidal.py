@@ -8,9 +8,9 @@
 
 `order` says which half comes first. An odd dim ends on a zero.
 
-Source: the code released with Tensor2Tensor (Vaswani et al. 2018), which orders and spaces the waves
-otherwise than Vaswani et al. 2017, section 3.5; ported to fairseq (M2M-100, XGLM), Whisper and
-Pegasus-X. Marian has the order with the paper's spacing, MusicGen the cosines first.
+Source: the code released with Tensor2Tensor (Vaswani et al. 2018), which orders and spaces its
+waves otherwise than Vaswani et al. 2017, section 3.5; ported to fairseq (M2M-100, XGLM), Whisper
+and Pegasus-X. Marian has the order with the paper's spacing, MusicGen the cosines first.
 
 The traps: the tables look alike and are not. With 512 features the slowest wave of one is 3.7 %
 longer than that of the other. And fairseq counts from padding_idx + 1: `first` is 2 there.

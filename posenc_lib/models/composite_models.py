@@ -1,6 +1,7 @@
 """Configs made of configs: text, vision, audio, encoder, decoder, each with its own family.
 
-    text_config, vision_config ...  ->  "text", "vision" ...     thinker_config.text_config -> "thinker.text"
+    text_config, vision_config ...  ->  "text", "vision" ...
+    thinker_config.text_config      ->  "thinker.text"
 
 A part says its family by its own `model_type`, or leaves it to the whole, which has one for each
 place. Older configs of some families have the fields of the text beside the parts, not in one.

@@ -67,10 +67,12 @@ class ConfigFields:
 
     def has(self, name: str) -> bool:
         """Whether the config itself gives the field a value."""
-        return any(self.config.get(key) is not None for key in {name, self.own_name(name)})
+        names = {name, self.own_name(name)}
+        self.read |= names
+        return any(self.config.get(key) is not None for key in names)
 
     def get(self, name: str, default: Any = _REQUIRED) -> Any:
-        """The value of a field: the config's, the family's, `default`; without all three refused."""
+        """The value of a field: the config's, the family's or `default`; refused without them."""
         own = self.own_name(name)
         self.read |= {name, own}
         given = {key: self.config[key] for key in (own, name) if self.config.get(key) is not None}

@@ -3,8 +3,8 @@
     config.json  ->  family (model_type)  ->  its rule  ->  a plan for each part, in code and words
 
 The config says numbers; what it does not say (the layout of the pairs, which layers leave position
-out, what a field means) is in the table of families. A composite config is taken apart: text_config,
-vision_config, audio_config, encoder, decoder.
+out, what a field means) is in the table of families. A composite config is taken apart:
+text_config, vision_config, audio_config, encoder, decoder.
 
 Source: each family's modelling code in transformers 5.23; the rule of the family names it.
 
@@ -30,10 +30,17 @@ from posenc_lib.models.latent_models import LATENT_BUILDERS
 from posenc_lib.models.model_positions import ModelPositions
 from posenc_lib.models.multimodal_models import MULTIMODAL_BUILDERS
 from posenc_lib.models.part_positions import PartPositions
+from posenc_lib.models.table_models import TABLE_BUILDERS
 from posenc_lib.models.text_models import TEXT_BUILDERS, Parts
 from posenc_lib.models.vision_models import VISION_BUILDERS
 
-BUILDERS = {**TEXT_BUILDERS, **LATENT_BUILDERS, **MULTIMODAL_BUILDERS, **VISION_BUILDERS}
+BUILDERS = {
+    **TEXT_BUILDERS,
+    **TABLE_BUILDERS,
+    **LATENT_BUILDERS,
+    **MULTIMODAL_BUILDERS,
+    **VISION_BUILDERS,
+}
 
 
 def encoding_from_config(config: Mapping[str, Any] | str | PathLike[str] | Any) -> ModelPositions:
@@ -60,6 +67,7 @@ def encoding_from_config(config: Mapping[str, Any] | str | PathLike[str] | Any) 
     """
     values = _as_mapping(config)
     parts = read_part(values, None, "")
+    parts = dict(sorted(parts.items(), key=lambda one: one[0] != "text"))  # the text first
     family = str(values.get("model_type"))
     return ModelPositions(family, parts)
 

@@ -1,16 +1,16 @@
 """Builds decoders with latent attention, and with queries that grow longer along the text.
 
-    latent attention   the last qk_rope_head_dim features of a head turn, one turned key for all heads
-    scale              (qk_nope_head_dim + qk_rope_head_dim) ** -0.5, times m ** 2 for a scaled RoPE,
-                       m = 0.1 mscale_all_dim ln(factor) + 1
+    latent attention   the last qk_rope_head_dim features of a head turn, one key for all heads
+    scale              (qk_nope_head_dim + qk_rope_head_dim) ** -0.5, times m ** 2 for a scaled
+                       RoPE, m = 0.1 mscale_all_dim ln(factor) + 1
     temperature        queries times 1 + slope ln(1 + floor((p + first) / L))
 
 Source: DeepSeek-AI 2024, "DeepSeek-V2", section 2.1.3; `yarn_apply_mscale`, Llama4TextAttention and
 `get_llama_4_attn_scale` in transformers 5.23.
 
 The traps: two numbers called mscale. The one in YaRN's magnitude multiplies the turned features
-alone, this one the whole score. And `rope_interleave`, which says the layout of the pairs: DeepSeek's
-own code has neighbours as pairs.
+alone, this one the whole score. And `rope_interleave`, which says the layout of the pairs:
+DeepSeek's own code has neighbours as pairs.
 """
 
 from __future__ import annotations
@@ -24,12 +24,8 @@ from posenc_lib.models.config_fields import ConfigFields
 from posenc_lib.models.family_table import Rule
 from posenc_lib.models.layer_kinds import NO_ATTENTION, layer_kinds
 from posenc_lib.models.part_positions import PartPositions
-from posenc_lib.models.rope_parameters import (
-    RopeParameters,
-    rope_from_config,
-    rope_values,
-    yarn_mscale,
-)
+from posenc_lib.models.rope_builders import rope_from_config, yarn_mscale
+from posenc_lib.models.rope_parameters import RopeParameters, rope_values
 from posenc_lib.models.text_models import Parts, rotary
 from posenc_lib.rotary.decoupled import DecoupledRotary
 from posenc_lib.rotary.rope import RotaryEncoding
@@ -68,7 +64,7 @@ def latent(fields: ConfigFields, rule: Rule) -> Parts:
 
 
 def heated(fields: ConfigFields, rule: Rule) -> Parts:
-    """A decoder whose queries grow longer along the text, in all layers or in those without RoPE."""
+    """A decoder whose queries grow along the text, in all layers or in those without RoPE."""
     part = rotary(fields, rule)[""]
     still = rule.get("heat_still_layers", False)
     if still:

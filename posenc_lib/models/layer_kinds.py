@@ -1,7 +1,7 @@
 """Which kind each layer is, and what its kind sees: windows, chunks, layers without position.
 
     layer_types        a kind for each layer, as the config lists them
-    a pattern          where it does not: every 6th layer of Gemma 3 sees everything, the rest a window
+    a pattern          where it does not: every 6th layer of Gemma 3 sees all, the rest a window
     no_rope_layers     1 where the layer turns its queries and keys, 0 where not
 
     causal:   window W lets through 0 <= i - j < W

@@ -2,8 +2,8 @@
 
 Nothing is computed here; the plan is the truth, the words are read off it.
 
-The trap: a report that is written beside the code and no longer says what it does. Each line here is
-made from the encoding objects that the plan holds.
+The trap: a report that is written beside the code and no longer says what it does. Each line here
+is made from the encoding objects that the plan holds.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 A pair whose wavelength is longer than the text it was trained on has never come full circle: at
 longer texts it meets angles that it has not seen.
 
-The trap: the base alone. After a scaling the wavelengths are others, and pairs that stand still have
-none at all.
+The trap: the base alone. After a scaling the wavelengths are others, and pairs that stand still
+have none at all.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def rotary_wavelengths(
 def wavelength_chart(positions: ModelPositions, *, width: int = 48) -> str:
     """The wavelengths as bars of text, on a logarithmic axis that ends at the stated length.
 
-    `|` stands at the length before scaling and at the stated one; a bar that is longer than the last
-    of them ends in `>`.
+    `|` stands at the length before scaling and at the stated one; a bar that is longer than the
+    last of them ends in `>`.
     """
     lines = []
     for part, layers, waves in rotary_wavelengths(positions):

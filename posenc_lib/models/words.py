@@ -9,13 +9,14 @@ A class without words of its own is named by its repr, so that nothing is ever l
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from posenc_lib.base.doors import Door, PositionEncoding
 from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.part_positions import PartPositions
 
-FOLD = {2: "twofold", 4: "fourfold", 8: "eightfold", 16: "sixteenfold"}
+FOLD: dict[float, str] = {2: "twofold", 4: "fourfold", 8: "eightfold", 16: "sixteenfold"}
 
 
 def number(value: float) -> str:
@@ -64,6 +65,19 @@ def _dynamic(one: Any) -> str:
 
 def _learned(one: Any) -> str:
     return f"a learned table of {number(one.length)} positions, {number(one.dim)} features"
+
+
+def _learned_grid(one: Any) -> str:
+    rows, columns = one.shape
+    around = [
+        f"{count} {what}"
+        for count, what in (
+            (one.prefix, "before"), (one.registers, "without a row"), (one.suffix, "after")
+        )
+        if count
+    ]  # fmt: skip
+    more = f", {', '.join(around)}" if around else ""
+    return f"a learned table of a grid of {rows} by {columns}{more}, {number(one.dim)} features"
 
 
 def _t5(one: Any) -> str:
@@ -127,6 +141,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "InterpolatedRotary": _interpolated,
     "DynamicNtkRotary": _dynamic,
     "LearnedEncoding": _learned,
+    "LearnedGridEncoding": _learned_grid,
     "AlibiBias": lambda one: f"ALiBi, a slope for each of {one.heads} heads",
     "T5Bias": _t5,
     "LongRotary": _long,
@@ -139,8 +154,8 @@ WORDS: dict[str, Callable[[Any], str]] = {
         f"queries longer past {number(one.trained_length)} tokens, slope {number(one.slope)}"
     ),
     "DecoupledRotary": lambda one: (
-        f"{encoding_words(one.rope)}, on the last {one.rope.head_dim} of {one.head_dim} features "
-        "of a head (latent attention)"
+        f"latent attention, the last {one.rope.head_dim} of {one.head_dim} features turn: "
+        f"{encoding_words(one.rope)}"
     ),
     "Combined": lambda one: " with ".join(encoding_words(part) for part in one.encodings),
 }
@@ -210,7 +225,7 @@ def _length_words(part: PartPositions) -> list[str]:
 
 def spans(numbers: list[int]) -> str:
     """The numbers of layers, a step that repeats said once: layers 5, 11, 17 ... 47 (every 6th)."""
-    steps = {b - a for a, b in zip(numbers, numbers[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(numbers)}
     if len(numbers) > 3 and len(steps) == 1 and steps != {1}:
         step = steps.pop()
         return f"layers {numbers[0]}, {numbers[1]} ... {numbers[-1]} (every {step}th)".replace(
