@@ -139,10 +139,12 @@ def _back(factor: Tensor, attention: Attention) -> Tensor:
             width = other.shape[-1]
             for first in range(factor.shape[-1] - width + 1):
                 part = factor[..., first : first + width]
-                if part.shape == other.shape and torch.allclose(part, other, atol=1e-6):
-                    return torch.cat(
-                        (factor[..., :first], one, factor[..., first + width :]), dim=-1
-                    )
+                if part.shape == other.shape:
+                    # a norm after the turn multiplies each row, and may as well come before it
+                    times = (part * other).sum(-1, True) / other.square().sum(-1, True)
+                    if torch.allclose(part, times * other, atol=1e-6):
+                        parts = factor[..., :first], times * one, factor[..., first + width :]
+                        return torch.cat(parts, dim=-1)
     return factor
 
 
