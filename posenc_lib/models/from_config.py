@@ -104,6 +104,8 @@ def read_part(values: Mapping[str, Any], family: str | None, where: str) -> Part
         return composite(fields, rule, read_part)
     parts = BUILDERS[builder](fields, rule)
     fields.refuse_unread()
+    if rule.get("with_parts"):
+        parts = {"text": parts[""], **composite(fields, rule, read_part)}
     return {name: _with_defaults(part, fields.from_defaults) for name, part in parts.items()}
 
 
