@@ -193,7 +193,10 @@ def part_words(part: PartPositions) -> list[str]:
         lines.append(f"at the start: {encoding_words(start)}")
     groups: dict[str, list[int]] = {}
     for at, layer in zip(part.numbers, part.plan.layers, strict=True):
-        groups.setdefault(layer_words(layer), []).append(at)
+        words = layer_words(layer)
+        if start.door is not Door.NONE and words.startswith("no position"):
+            words = words.replace("no position", "nothing more in the layers", 1)
+        groups.setdefault(words, []).append(at)
     if len(groups) == 1 and len(part.numbers) == part.layers_in_all:
         lines.append(f"{next(iter(groups))}; {_layers(part.layers_in_all)} alike")
     else:
