@@ -5,6 +5,7 @@ shut out must be the same, the logits equal to 1e-5 where a key is seen. A table
 the embeddings is compared row by row with the model's own, frequencies with its rotary modules.
 """
 
+import math
 import re
 import signal
 import time
@@ -19,8 +20,10 @@ from torch import Tensor, nn
 from posenc_lib import (
     Door,
     LearnedEncoding,
+    LearnedGridEncoding,
     NoEncoding,
     PositionEncoding,
+    QueryTemperature,
     RotaryEncoding,
     encoding_from_config,
 )
@@ -65,6 +68,24 @@ def check(family: str) -> Verdict:
     return verdict
 
 
+def run(model: nn.Module, config: Any) -> tuple[Watch, list[Tensor]]:
+    """A forward pass with the first input that the model takes."""
+    said: Exception | None = None
+    for given, places in inputs(model, config):
+        try:
+            with watching(model, modules_of(model)) as watch:
+                model(**given)
+        except TimeoutError:
+            raise
+        except Exception as problem:  # noqa: BLE001 - the next input may do
+            said = said or problem
+            continue
+        if watch.found:
+            return watch, places
+        said = said or LookupError("no attention was seen")
+    raise said or LookupError("nothing ran")
+
+
 def _too_long(*_: object) -> None:
     raise TimeoutError
 
@@ -87,8 +108,7 @@ def _check(family: str) -> Verdict:
             config = tiny_config(family, small)
             tiny = encoding_from_config(config.to_dict())
             model = tiny_model(family, config)
-            with watching(model, modules_of(model)) as watch:
-                model(**inputs(model, config))
+            watch, places = run(model, config)
             break
         except TimeoutError:
             raise
@@ -99,7 +119,7 @@ def _check(family: str) -> Verdict:
     checks, wrong, unchecked = {}, [], []
     for name, part in tiny.details.items():
         try:
-            checks[name] = compare_part(name, part, len(tiny.details), model, watch, config)
+            checks[name] = compare_part(name, part, len(tiny.details), model, watch, places, config)
         except Disagreement as problem:
             wrong.append(f"{name}: {problem}")
         except LookupError as problem:
@@ -123,6 +143,8 @@ def as_parts(family: str, positions: ModelPositions) -> Verdict | None:
         if getattr(sub, "model_type", "") in CONFIG_MAPPING:
             found[attribute.removesuffix("_config")] = sub
     checks, wrong, unchecked = {}, [], []
+    if not any(name.partition(".")[0] in found for name in positions.parts):
+        return None
     for name, plan in positions.parts.items():
         sub = found.get(name.partition(".")[0])
         if sub is None:
@@ -146,8 +168,9 @@ class Disagreement(Exception):
 
 
 def compare_part(
-    name: str, part: PartPositions, parts: int, model: nn.Module, watch: Watch, config: Any
-) -> str:
+    name: str, part: PartPositions, parts: int, model: nn.Module, watch: Watch,
+    places: list[Tensor], config: Any,
+) -> str:  # fmt: skip
     """How a part was compared; Disagreement where it differs, LookupError where nothing fits."""
     done = []
     start = part.plan.at_start
@@ -156,7 +179,7 @@ def compare_part(
     attentions = attentions_of(name, part, parts, watch)
     largest, notes = 0.0, set()
     for layer, attention in zip(part.plan, attentions, strict=True):
-        gap, note = compare_layer(layer, attention, model, config)
+        gap, note = compare_layer(layer, attention, places, model, config)
         largest = max(largest, gap)
         notes |= {note} - {""}
     done.append(f"scores and masks of {len(attentions)} layers to {largest:.0e}")
@@ -186,33 +209,46 @@ def attentions_of(name: str, part: PartPositions, parts: int, watch: Watch) -> l
     return next(iter(fitting.values()))
 
 
-def compare_layer(layer: Any, attention: Attention, model: nn.Module, config: Any) -> tuple[float, str]:
+def compare_layer(
+    layer: Any, attention: Attention, places: list[Tensor], model: nn.Module, config: Any
+) -> tuple[float, str]:
     """The largest difference of a logit that is seen."""
     encoding: PositionEncoding = layer.encoding
-    query, key = before_turning(attention)
-    if isinstance(encoding, RotaryEncoding) and not attention.turned:
+    heated = any(isinstance(part, QueryTemperature) for part in encoding.modules())
+    query, key = before_turning(attention, heated=heated)
+    turns = any(isinstance(part, RotaryEncoding) for part in encoding.modules())
+    if turns and not attention.turned:
         raise LookupError("what turns queries and keys was not seen")
     copy_weights(encoding, attention.place, model)
     length = query.shape[2]
     theirs = attention.logits[..., :length]
-    if layer.sink != (attention.logits.shape[-1] == length + 1):
+    column = attention.logits.shape[-1] == length + 1
+    after = any(n.startswith(attention.place) and "sink" in n for n, _ in model.named_parameters())
+    if layer.sink != (column or after):
         raise Disagreement(f"{attention.place}: a sink in one of the two only")
     at = torch.arange(length)
     seen = layer.mask(at).expand_as(theirs)
     if not torch.equal(seen, theirs > SHUT):
         many = int((seen != (theirs > SHUT)).sum())
         raise Disagreement(f"{attention.place}: {many} of {seen.numel()} places of the mask")
-    with torch.no_grad():
-        turned = encoding.at_query(query, at), encoding.at_key(key, at)
-        bias = encoding.at_scores(query, key, at, at)
-    product = turned[0] @ turned[1].mT
-    scale = query.shape[-1] ** -0.5 if layer.scale is None else layer.scale
-    gaps = {}
-    for factor, note in ((scale, ""), (1.0, "scaled before the product")):
-        ours = product * factor + (0.0 if bias is None else bias)
-        cap = getattr(config, "attn_logit_softcapping", None)
-        ours = cap * torch.tanh(ours / cap) if cap else ours
-        gaps[note] = gap_of(ours, theirs, seen)
+    scale = layer.scale if layer.scale is not None else encoding.layer_scale or query.shape[-1] ** -0.5
+    cap = getattr(config, "attn_logit_softcapping", None)
+    gaps, said = {}, None
+    for where in [at, *places]:
+        try:
+            with torch.no_grad():
+                turned = encoding.at_query(query, where), encoding.at_key(key, where)
+                bias = encoding.at_scores(query, key, where, where)
+        except (ValueError, TypeError, IndexError) as problem:  # these positions are not for it
+            said = said or problem
+            continue
+        product = turned[0] @ turned[1].mT
+        for factor, note in ((scale, ""), (1.0, "scaled before the product")):
+            ours = product * factor + (0.0 if bias is None else bias)
+            ours = cap * torch.tanh(ours / cap) if cap else ours
+            gaps[note] = min(gaps.get(note, math.inf), gap_of(ours, theirs, seen))
+    if not gaps:
+        raise LookupError(f"its positions: {said}")
     note = min(gaps, key=lambda one: gaps[one])
     if gaps[note] > CLOSE * max(1.0, float(theirs[seen].abs().max())):
         raise Disagreement(f"{attention.place}: scores differ by {gaps[note]:.2g}")
@@ -249,7 +285,7 @@ def copy_weights(encoding: PositionEncoding, place: str, model: nn.Module) -> No
 
 def compare_start(start: PositionEncoding, part: PartPositions, model: nn.Module, watch: Watch) -> str:
     """The table that is added to the embeddings, beside the model's."""
-    if isinstance(start, LearnedEncoding):
+    if isinstance(start, (LearnedEncoding, LearnedGridEncoding)):
         rows, dim = start.weight.shape
         shape = (rows + part.skipped_rows, dim)
         for weight, index in watch.embedded:
@@ -263,7 +299,8 @@ def compare_start(start: PositionEncoding, part: PartPositions, model: nn.Module
             return f"a table of {rows} rows ({flat[0].split('.')[-1]})"
         raise LookupError(f"no table of {shape} was looked up")
     with torch.no_grad():
-        ours = start.at_embeddings(torch.zeros(1, 8, start.dim), torch.arange(8))[0]
+        dim = getattr(start, "dim")  # noqa: B009 - every encoding of door 1 has one
+        ours = start.eval().at_embeddings(torch.zeros(1, 8, dim), torch.arange(8))[0]
     for _, table in [*model.named_buffers(), *model.named_parameters()]:
         flat = table.reshape(-1, table.shape[-1]) if table.ndim else table
         if flat.ndim == 2 and flat.shape[-1] == ours.shape[-1]:

@@ -1,13 +1,17 @@
 """Tiny random models of transformers: the family's own code with few layers and narrow heads."""
 
 import importlib
+import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from posenc_lib import merged_cells
 
 LENGTH, WINDOW, CHUNK = 22, 5, 8
 LARGEST = 60_000_000
@@ -53,15 +57,36 @@ def tiny_config(family: str, sizes: dict[str, Any]) -> Any:
 
     cls = CONFIG_MAPPING[family]
     default = cls()
-    known = {**vars(default), **{name: None for name in cls.attribute_map}}
+    known = {*vars(default), *cls.attribute_map}
     small = {name: value for name, value in sizes.items() if name in known}
     for name in list(small):
-        was = getattr(default, name, None)
-        if was is None or isinstance(was, bool) or not isinstance(was, (int, float)):
+        was = _of(default, name)
+        missing = was is None and name not in ("head_dim", "num_key_value_heads")
+        if missing or isinstance(was, (bool, list, tuple, dict, str)):
             small.pop(name)  # not used by default: no window, no list
-        elif name == "num_key_value_heads" and was == getattr(default, "num_attention_heads", 0):
+        elif name == "num_key_value_heads" and was in (None, _of(default, "num_attention_heads")):
             small[name] = 4
+    rope = _of(default, "rope_parameters")
+    if isinstance(rope, dict) and "mrope_section" in rope:
+        width = small.get("head_dim") or _of(default, "head_dim") or 0
+        width = width or small.get("hidden_size", 64) // small.get("num_attention_heads", 4)
+        pairs = int(width * rope.get("partial_rotary_factor", 1.0)) // 2
+        small["rope_parameters"] = {**rope, "mrope_section": _shared(rope["mrope_section"], pairs)}
     return cls(**small)
+
+
+def _of(config: Any, name: str) -> Any:
+    try:
+        return getattr(config, name, None)
+    except Exception:  # noqa: BLE001 - some fields differ by layer and refuse to be read
+        return 1
+
+
+def _shared(sections: list[int], pairs: int) -> list[int]:
+    """The sections in about the same shares of so many pairs."""
+    found = [max(1, section * pairs // sum(sections)) for section in sections]
+    found[0] += pairs - sum(found)
+    return found
 
 
 def model_class(family: str) -> type:
@@ -79,13 +104,20 @@ def model_class(family: str) -> type:
     folder = Path(sys.modules[config.__module__].__file__ or "").parent
     for file in sorted(folder.glob("modeling_*.py")):
         module = importlib.import_module(f"{package}.{file.stem}")
-        for cls in vars(module).values():
-            if isinstance(cls, type) and vars(cls).get("config_class") is config:
-                return cls
-            hint = getattr(cls, "__annotations__", {}).get("config")
-            if isinstance(cls, type) and hint in (config, config.__name__):
-                return cls
+        fitting = [
+            cls for cls in vars(module).values()
+            if isinstance(cls, type) and issubclass(cls, nn.Module) and "forward" in vars(cls)
+            and hasattr(cls, "_from_config") and _configured(cls, config)
+        ]  # fmt: skip
+        if fitting:
+            return min(fitting, key=lambda cls: ("For" in cls.__name__, len(cls.__name__)))
     raise LookupError("no model class of its own")
+
+
+def _configured(cls: Any, config: type) -> bool:
+    hints = [base.__dict__.get("__annotations__", {}).get("config") for base in cls.__mro__]
+    named = next((hint for hint in hints if hint is not None), None)
+    return cls.config_class is config or named in (config, config.__name__)
 
 
 def tiny_model(family: str, config: Any) -> nn.Module:
@@ -99,7 +131,7 @@ def tiny_model(family: str, config: Any) -> nn.Module:
     model: nn.Module = cls._from_config(config, attn_implementation="eager").eval()
     with torch.no_grad():
         for parameter in model.parameters():  # zeros would agree with anything
-            if parameter.is_floating_point():
+            if parameter.is_floating_point() and parameter.requires_grad:
                 parameter.add_(0.05 * torch.randn_like(parameter))
     return model.float()
 
@@ -110,23 +142,58 @@ def modules_of(model: nn.Module) -> list[ModuleType]:
     return [sys.modules[n] for n in sorted(names) if n.startswith("transformers.models")]
 
 
-def inputs(model: nn.Module, config: Any) -> dict[str, Tensor]:
-    """Random text or a random picture, as the model's main input asks."""
+def inputs(model: nn.Module, config: Any) -> Iterator[tuple[dict[str, Tensor], list[Tensor]]]:
+    """What the model may take, and where its tokens may stand: one after the other is tried."""
+    wanted = inspect.signature(type(model).forward).parameters
     generator = torch.Generator().manual_seed(1)
-    main = getattr(model, "main_input_name", "input_ids")
-    made: dict[str, Tensor] = {}
-    if main == "pixel_values":
-        size = getattr(config, "image_size", 32)
-        height, width = (size, size) if isinstance(size, int) else tuple(size)[-2:]
-        channels = getattr(config, "num_channels", 3)
-        made[main] = torch.randn(2, channels, height, width, generator=generator)
-    elif main == "input_features":
-        mel, frames = getattr(config, "num_mel_bins", 80), 2 * getattr(config, "max_source_positions", 16)
-        made[main] = torch.randn(2, mel, frames, generator=generator)
-        made["decoder_input_ids"] = torch.randint(5, 90, (2, LENGTH - 3), generator=generator)
-    else:
-        vocabulary = min(getattr(config, "vocab_size", 99) or 99, 99)
-        made["input_ids"] = torch.randint(5, vocabulary, (2, LENGTH), generator=generator)
-        if getattr(config, "is_encoder_decoder", False):
-            made["decoder_input_ids"] = made["input_ids"][:, : LENGTH - 3]
-    return made
+    vocabulary = min(_of(config, "vocab_size") or 99, 99)
+    ids = torch.randint(5, max(vocabulary, 6), (2, LENGTH), generator=generator)
+    text = {"input_ids": ids, "decoder_input_ids": ids[:, : LENGTH - 3]}
+    row = [torch.arange(LENGTH)]
+
+    def noise(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator)
+
+    if "input_features" in wanted:
+        frames = 2 * (_of(config, "max_source_positions") or 16)
+        text["input_features"] = noise(2, _of(config, "num_mel_bins") or 80, frames)
+    yield _named(text, wanted), row
+    if "grid_thw" in wanted or "image_grid_thw" in wanted:
+        rows, columns = 4, 6
+        width = (_of(config, "in_channels") or _of(config, "num_channels") or 3)
+        width *= (_of(config, "temporal_patch_size") or 1) * (_of(config, "patch_size") or 8) ** 2
+        patches, grid = noise(rows * columns, width), torch.tensor([[1, rows, columns]])
+        merge = _of(config, "spatial_merge_size") or 2
+        given = {"hidden_states": patches, "pixel_values": patches, "grid_thw": grid,
+                 "image_grid_thw": grid, "merge_sizes": torch.tensor([merge])}  # fmt: skip
+        yield _named(given, wanted), _cells(rows, columns, merge)
+    size = _of(config, "image_size") or 32
+    height, width = (size, size) if isinstance(size, int) else tuple(size)[-2:]
+    channels = _of(config, "num_channels") or _of(config, "in_channels") or 3
+    patch = _of(config, "patch_size") or 8
+    patch = patch if isinstance(patch, int) else patch[-1]
+    cells = _cells(height // patch, width // patch, 1) if isinstance(patch, int) else row
+    mask = torch.ones(1, height // patch, width // patch, dtype=torch.bool)
+    for images in (noise(1, channels, height, width), noise(1, 1, channels, height, width)):
+        given = {"pixel_values": images, "patch_attention_mask": mask,
+                 "image_sizes": torch.tensor([[height, width]])}  # fmt: skip
+        yield _named(given, wanted), cells
+    frames = _of(config, "num_frames") or _of(config, "frames_per_clip") or 2
+    clip = noise(1, frames, channels, height, width)
+    yield _named({"pixel_values": clip, "pixel_values_videos": clip}, wanted), [*cells, *row]
+    hidden = _of(config, "hidden_size") or _of(config, "d_model") or 64
+    yield _named({"inputs_embeds": noise(2, LENGTH, hidden)}, wanted), row
+
+
+def _named(given: dict[str, Tensor], wanted: Any) -> dict[str, Tensor]:
+    return {name: value for name, value in given.items() if name in wanted}
+
+
+def _cells(rows: int, columns: int, merge: int) -> list[Tensor]:
+    """Cell numbers, and coordinates row by row and, where patches are merged, block by block."""
+    cells = torch.arange(rows * columns)
+    found = [cells, torch.stack((cells // columns, cells % columns), -1)]
+    if merge > 1:
+        order = merged_cells((rows, columns), merge)
+        found += [order, torch.stack((order // columns, order % columns), -1)]
+    return found

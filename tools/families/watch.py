@@ -30,6 +30,7 @@ class Attention:
     query: Tensor
     key: Tensor
     turned: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # before and after
+    projected: list[Tensor] = field(default_factory=list)  # what came out of the layer's matrices
 
 
 class Watch(TorchDispatchMode):
@@ -41,6 +42,7 @@ class Watch(TorchDispatchMode):
         self.embedded: list[tuple[Tensor, Tensor]] = []  # weights and indices of each look-up
         self.modules: list[str] = []
         self.turned: list[tuple[Tensor, Tensor]] = []
+        self.projected: list[Tensor] = []
         self.product: tuple[Tensor, Tensor, Tensor] | None = None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -71,16 +73,20 @@ class Watch(TorchDispatchMode):
             self.modules[-1] if self.modules else "",
             logits.reshape(*split, queries, logits.shape[-1]).clone(),
             left.reshape(*split, queries, width), right.mT.reshape(*split, keys, width),
-            self.turned,
+            self.turned, self.projected,
         ))  # fmt: skip
-        self.turned = []
+        self.turned, self.projected = [], []
 
 
-def _functions(modules: list[ModuleType]) -> Iterator[tuple[ModuleType, str]]:
+def _functions(modules: list[ModuleType]) -> Iterator[tuple[Any, str]]:
+    """The functions that turn, and those that are static methods of a class."""
     for module in modules:
-        for name in vars(module):
-            if TURNS.fullmatch(name) and callable(getattr(module, name)):
+        for name, value in list(vars(module).items()):
+            if TURNS.fullmatch(name) and callable(value):
                 yield module, name
+            if isinstance(value, type) and value.__module__ == module.__name__:
+                yield from ((value, n) for n, v in list(vars(value).items())
+                            if TURNS.fullmatch(n) and isinstance(v, staticmethod))  # fmt: skip
 
 
 @contextmanager
@@ -101,7 +107,10 @@ def watching(model: nn.Module, modules: list[ModuleType]) -> Iterator[Watch]:
 
     with ExitStack() as stack:
         for module, name in _functions(modules):
-            stack.enter_context(patch.object(module, name, recorded(getattr(module, name))))
+            call = recorded(getattr(module, name))
+            stack.enter_context(
+                patch.object(module, name, staticmethod(call) if isinstance(module, type) else call)
+            )
         for name, part in model.named_modules():
             before = part.register_forward_pre_hook(_enter(watch, name))
             after = part.register_forward_hook(_leave(watch))
@@ -121,18 +130,24 @@ def _enter(watch: Watch, name: str) -> Any:
 
 
 def _leave(watch: Watch) -> Any:
-    def leave(*_: Any) -> None:
+    def leave(module: nn.Module, _: Any, out: Any) -> None:
         watch.modules.pop()
+        if isinstance(module, nn.Linear) and out.ndim == 3:
+            watch.projected.append(out.detach().clone())
 
     return leave
 
 
-def before_turning(attention: Attention) -> tuple[Tensor, Tensor]:
-    """Query and key as they were before position: what was turned is put back where it stands."""
-    return _back(attention.query, attention), _back(attention.key, attention)
+def before_turning(attention: Attention, *, heated: bool = False) -> tuple[Tensor, Tensor]:
+    """Query and key as they were before position: what was turned is put back where it stands.
+
+    `heated` queries were multiplied by a temperature of their position: that is taken off as well.
+    """
+    key = _back(attention.key, attention, heated=False)
+    return _back(attention.query, attention, heated=heated), key
 
 
-def _back(factor: Tensor, attention: Attention) -> Tensor:
+def _back(factor: Tensor, attention: Attention, *, heated: bool) -> Tensor:
     """`factor` with each slice that a turning function returned replaced by what it was given."""
     for before, after in attention.turned:
         for one, other in _ways(before, after, factor):
@@ -144,7 +159,16 @@ def _back(factor: Tensor, attention: Attention) -> Tensor:
                     times = (part * other).sum(-1, True) / other.square().sum(-1, True)
                     if torch.allclose(part, times * other, atol=1e-6):
                         parts = factor[..., :first], times * one, factor[..., first + width :]
-                        return torch.cat(parts, dim=-1)
+                        whole = torch.cat(parts, dim=-1)
+                        return whole / times if heated else whole
+    if heated:
+        rows, heads, length, width = factor.shape
+        for out in attention.projected:
+            if out.shape[:2] == (rows, length) and out.shape[2] == heads * width:
+                one = out.view(rows, length, heads, width).transpose(1, 2)
+                times = (factor * one).sum(-1, True) / one.square().sum(-1, True)
+                if torch.allclose(factor, times * one, atol=1e-6):
+                    return one
     return factor
 
 
