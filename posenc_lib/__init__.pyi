@@ -123,7 +123,13 @@ from .scores.fire import fire_input as fire_input, FireBias as FireBias
 from .scores.cope import cope_positions as cope_positions, CopeBias as CopeBias
 
 # every encoding by name
-from .registry import Registry as Registry, encodings as encodings, make_encoding as make_encoding
+from .registry import (
+    Registry as Registry,
+    encodings as encodings,
+    make_encoding as make_encoding,
+    register_encoding as register_encoding,
+    unregister_encoding as unregister_encoding,
+)
 
 # attention, heads, layers, caches
 from .layers.dot_product import attention as attention

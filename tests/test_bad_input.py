@@ -134,6 +134,8 @@ EXEMPT = {  # from all of this, and why
     "NoEncoding": "takes nothing", "encodings": "takes nothing", "attention_ways": "takes nothing",
     "minilm_position_table": "takes nothing",
     "largest_tensor": "calls what it is given and raises what that raises",
+    "register_encoding": "takes a class; tests/test_check_encoding.py",
+    "unregister_encoding": "takes a registered name; tests/test_check_encoding.py",
     "scoreboard": "takes names and rows; tests/test_scoreboard.py",
     "answer": "takes any objects", "show_source": "takes any object; tests/test_source.py",
 }  # fmt: skip

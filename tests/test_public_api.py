@@ -27,6 +27,8 @@ NO_SOURCE = {  # public names that rest on no paper, each with its reason
     "RegistryEntry": "our own list; each entry names its paper",
     "encodings": "our own list; each entry names its paper",
     "make_encoding": "our own list; each entry names its paper",
+    "register_encoding": "our own list",
+    "unregister_encoding": "our own list",
     "padding_mask": "bookkeeping, not an idea from a paper",
     "toy_relative": "tutorials without an author; the module says what they got wrong",
     "show_source": "a tool for notebooks",
