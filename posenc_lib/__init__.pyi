@@ -121,6 +121,10 @@ from .scores.sandwich import (
 )
 from .scores.fire import fire_input as fire_input, FireBias as FireBias
 from .scores.cope import cope_positions as cope_positions, CopeBias as CopeBias
+from .scores.forgetting import (
+    forgetting_bias as forgetting_bias,
+    ForgettingBias as ForgettingBias,
+)
 
 # every encoding by name
 from .registry import (

@@ -167,8 +167,8 @@ def register_encoding(
     ()
     >>> MultiHeadAttention(8, 2, encoding="recency").encoding
     Recency()
-    >>> unregister_encoding("recency").title
-    'Recency'
+    >>> unregister_encoding("recency").depends_on
+    'distance'
     """
     function = "register_encoding"
     if not isinstance(name, str) or not name or name in encodings():

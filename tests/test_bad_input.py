@@ -47,6 +47,7 @@ VALID = {
     "weight": torch.ones(3, 8), "rotation": torch.eye(4), "to": "half", "name": "rope",
     "before": 1, "after": 1, "form": "paper", "padding": ids.bool(), "mask": square,
     "seen": square, "input_ids": ids, "token_type_ids": ids, "vocab_size": 9, "outputs": 2,
+    "log_gates": -torch.ones(2, 2, 3), "from_input": -torch.ones(1, 2, 3),
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
 }  # fmt: skip
@@ -67,6 +68,7 @@ CALLS = {
     "multimodal_positions": {"segments": [2, (1, 2)]},
     "merged_cells": {"shape": (2, 2), "merge": 2},
     "random_fourier_features": {"directions": torch.ones(4, 2)},
+    "ForgettingBias.at_scores": {"from_input": -torch.ones(1, 2, 3)},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.
@@ -113,14 +115,15 @@ FITS = re.compile(  # any last axis: each number by itself, or nothing to agree 
     r"(distance|relative|coordinates|rows|times|by_distance|angles)$|at_scores\.(query|key)$"
     r"|(rotate|rotate_textbook)\.x|append\.(key|value)|attention(_output)?\.value|from_table"
     r"|(lookup_relative|shaw_values|shaw_values_naive)\.table|dynamic_ntk_factor|input_ids"
-    r"|TinyTransformer.forward"
+    r"|TinyTransformer.forward|forgetting_bias.query_positions"
     r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\."
 )
 MOVED = {"skew.by_distance", "toeplitz.by_distance"}  # numbers of any kind are only moved
 ANSWERED_BY = {  # as their documentation says: what is passed on is refused where it arrives
     "TransformerLayer": "MultiHeadAttention", "TransformerStack": "MultiHeadAttention",
     "TinyTransformer": "TransformerStack", "TimingEncoding": "geometric_periods",
-    "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions", "T5Bias": "t5_bucket",
+    "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions",
+    "ForgettingBias": "forgetting_bias", "T5Bias": "t5_bucket",
     "MultiHeadAttention": "make_encoding",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
@@ -142,8 +145,8 @@ EXEMPT = {  # from all of this, and why
 INSIDE = {  # methods that the library calls with what it has checked, or that take nothing
     "prepare", "score_mod", "modify_scores", "follows_diagonals", "check_heads", "check_positions",
     "check_input", "turn", "turns", "factors", "reach", "zetas", "vectors", "tables", "angles",
-    "frequencies", "by_pair", "extra_repr", "joined", "joined_positions", "keep", "belongs_to",
-    "counting", "given", "mask_mod", "masked", "once", "new_caches", "rate_at",
+    "frequencies", "by_pair", "extra_repr", "joined", "joined_positions",
+    "joined_from_input", "keep", "belongs_to", "counting", "given", "mask_mod", "masked", "once", "new_caches", "rate_at",
 }  # fmt: skip
 
 

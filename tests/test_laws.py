@@ -16,7 +16,7 @@ from posenc_lib import (
     encodings,
     make_encoding,
 )
-from tests.reference import tokens
+from tests.reference import of_input, tokens
 
 DIM, HEADS, LENGTH = 32, 4, 64
 HEAD_DIM = DIM // HEADS
@@ -51,7 +51,7 @@ def logits(layer, x, positions):
     query, key = (layer._split(project(x)) for project in (layer.to_query, layer.to_key))
     query, key = encoding.at_query(query, positions), encoding.at_key(key, positions)
     scores = query @ key.transpose(-1, -2) / HEAD_DIM**0.5
-    bias = encoding.at_scores(query, key, positions, positions)
+    bias = encoding.at_scores(query, key, positions, positions, **of_input(encoding, x))
     return scores if bias is None else scores + bias
 
 
@@ -292,7 +292,7 @@ def test_an_unstable_encoding_does_change_what_it_said(name):
 
 OWN_WAY = {
     "sinusoidal", "learned", "rope", "rope_half", "rope_dynamic_ntk", "shaw", "transformer_xl",
-    "alibi", "cope",
+    "alibi", "cope", "forgetting",
 }  # fmt: skip
 every_graph = pytest.mark.every_graph
 graphs = pytest.mark.parametrize(
@@ -368,9 +368,13 @@ def test_compiled_for_counted_positions_and_for_any_length(name, options, more):
 def test_scores_can_be_mapped_over(name):
     encoding, q = made(name), tokens(3, HEADS * 5, HEAD_DIM).unflatten(1, (1, HEADS, 5))
     at = torch.stack([torch.arange(5), torch.arange(5) * 2, torch.arange(5) + 9])
-    found = torch.func.vmap(encoding.at_scores)(q, q, at, at)
+    more = [of_input(encoding, x) for x in tokens(3, 5, DIM).unsqueeze(1)]
+    rows = {name: torch.stack([row[name] for row in more]) for name in more[0]}
+    found = torch.func.vmap(lambda q, at, rows: encoding.at_scores(q, q, at, at, **rows))(
+        q, at, rows
+    )
     for row in range(3):
-        expected = encoding.at_scores(q[row], q[row], at[row], at[row])
+        expected = encoding.at_scores(q[row], q[row], at[row], at[row], **more[row])
         torch.testing.assert_close(found[row], expected)
 
 
@@ -409,7 +413,8 @@ def parts(encoding, dtype, positions):
     yield encoding.at_embeddings(x.to(dtype), positions)
     yield encoding.at_query(heads, positions)
     yield encoding.at_key(heads, positions)
-    bias = encoding.at_scores(heads, heads, positions, positions)
+    more = of_input(encoding, x.to(dtype))
+    bias = encoding.at_scores(heads, heads, positions, positions, **more)
     if bias is not None:
         assert bias.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
         keep = positions[None, :] <= positions[:, None]

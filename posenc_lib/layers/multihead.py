@@ -151,11 +151,12 @@ class MultiHeadAttention(nn.Module):
 
         query = self._split(self.to_query(x))  # (batch, heads, query, head_dim)
         key, value = self._split(self.to_key(context)), self._split(self.to_value(context))
+        made = self._made_of_input(context, cache)
         query = self._door("at_query", query, at_query)  # door 2
         key, value, kept = self._keys_and_values(key, value, at_new, cache)
 
         masks = Masks(places, *self._masks(mask, padding, query, key))
-        bias, masks = self._bias(query, key, prepared, masks)  # door 3
+        bias, masks = self._bias(query, key, prepared, masks, made)  # door 3
         if need_weights or self.encoding.needs_weights:
             output, weights = explained(query, key, value, bias, masks, self.scale, self.sink)
             more = self.encoding.at_values(weights, at_query, at_key)  # door 3
@@ -165,7 +166,7 @@ class MultiHeadAttention(nn.Module):
         else:
             output = fused(query, key, value, bias, masks, self.scale, self.sink, self.flex)
         if cache is not None:  # only now: a call that was refused leaves the cache as it was
-            cache.keep(*kept, places.key, start=places.start, owner=self._identity)
+            cache.keep(*kept, places.key, from_input=made, start=places.start, owner=self._identity)
         output = self.dropout(self.to_output(self._merge(output)))
         return output, weights if need_weights else None
 
@@ -382,8 +383,23 @@ class MultiHeadAttention(nn.Module):
         kept = cache.joined(key, value)
         return self._door("at_key", kept[0], at_new), kept[1], kept
 
+    def _made_of_input(self, x: Tensor, cache: KeyValueCache | None) -> Tensor | None:
+        """What the encoding makes of the input of every key, old ones first, if it asks for it."""
+        if not self.encoding.needs_input:
+            return None
+        made = self.encoding.from_input(x)
+        shape = tuple(made.shape) if isinstance(made, Tensor) else ()
+        if len(shape) < 3 or (shape[0], shape[2]) != (x.shape[0], x.shape[1]):
+            raise validation.refuse(
+                ValueError if shape else TypeError, f"{type(self.encoding).__name__}.from_input",
+                "result.shape" if shape else "result", shape or type(made).__name__,
+                f"a tensor of shape ({x.shape[0]}, heads, {x.shape[1]}, ...)",
+                "The tokens are the third axis, as those of keys are.",
+            )  # fmt: skip
+        return made if cache is None else cache.joined_from_input(made)
+
     def _bias(
-        self, query: Tensor, key: Tensor, prepared: Prepared, masks: Masks
+        self, query: Tensor, key: Tensor, prepared: Prepared, masks: Masks, made: Tensor | None
     ) -> tuple[Tensor | PreparedBias | None, Masks]:
         """What door 3 adds to the scores; what a foreign encoding returns is checked and may be
         -inf."""
@@ -393,8 +409,10 @@ class MultiHeadAttention(nn.Module):
             return at_query, masks
         if type(encoding).at_scores is PositionEncoding.at_scores:
             return None, masks
-        seen = {"seen": masks.seen()} if encoding.needs_seen else {}
-        bias = encoding.at_scores(query, for_each_head(key, query), at_query, at_key, **seen)
+        more = {"seen": masks.seen()} if encoding.needs_seen else {}
+        if made is not None:
+            more["from_input"] = made
+        bias = encoding.at_scores(query, for_each_head(key, query), at_query, at_key, **more)
         places = prepared.places
         if places.batch is not None and bias is not None and bias.ndim == 3 and bias.shape[0] != 1:
             raise validation.refuse(

@@ -2,5 +2,5 @@
 
 - one number a distance (`distance_bias`): `t5`, `alibi`, `kerple`, `sandwich`, `fire`
 - one vector a distance (`table_relative`): `shaw`, `nezha`; with terms of its own `transformer_xl`
-- by what stands in between: `cope`
+- by what stands in between: `cope`; by gates of the layer's input: `forgetting`
 """
