@@ -143,6 +143,9 @@ from .layers.kv_cache import KeyValueCache as KeyValueCache
 from .layers.multihead import MultiHeadAttention as MultiHeadAttention
 from .layers.stack import TransformerLayer as TransformerLayer, TransformerStack as TransformerStack
 
+# which laws an encoding obeys
+from .laws.check import LawReport as LawReport, check_encoding as check_encoding
+
 # from one form of trained weights to another
 from .convert.nezha_forms import (
     nezha_rotation as nezha_rotation,

@@ -134,6 +134,21 @@ def make_encoding(
     return entry.cls(**{**arguments, **entry.defaults, **options})
 
 
+def make_from_class(
+    cls: type[PositionEncoding],
+    *,
+    dim: int,
+    heads: int,
+    length: int | None = None,
+    causal: bool = False,
+    **options: Any,
+) -> PositionEncoding:
+    """Build a class that has no name here, with the sizes that it has no default for."""
+    sizes = _sizes(dim, heads, length, causal, options.get("prefix", 0))
+    wanted = _sizes_of(cls.__name__, cls, None, options)
+    return cls(**{size: sizes[size] for size in wanted}, **options)
+
+
 def register_encoding(
     name: str,
     cls: type[PositionEncoding],

@@ -28,6 +28,8 @@ NO_SOURCE = {  # public names that rest on no paper, each with its reason
     "encodings": "our own list; each entry names its paper",
     "make_encoding": "our own list; each entry names its paper",
     "register_encoding": "our own list",
+    "check_encoding": "our own laws; each encoding names its paper",
+    "LawReport": "our own laws",
     "unregister_encoding": "our own list",
     "padding_mask": "bookkeeping, not an idea from a paper",
     "toy_relative": "tutorials without an author; the module says what they got wrong",

@@ -11,7 +11,7 @@ import posenc_lib
 
 # A file imports from its own room and from the rooms before it.
 ROOMS = (
-    "base", "embeddings", "rotary", "scores", "registry", "layers", "convert", "lessons",
+    "base", "embeddings", "rotary", "scores", "registry", "layers", "laws", "convert", "lessons",
     "experiments", "faults", "plots", "checks", "explorers",
 )  # fmt: skip
 LIBRARY = Path(posenc_lib.__file__).parent
@@ -51,7 +51,7 @@ def test_each_room_says_what_every_file_in_it_holds():
         assert f"`{room}`" in posenc_lib.__doc__, room
     rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", CONTRIBUTING, re.MULTILINE)
     assert tuple(rows[: len(ROOMS)]) == ROOMS, "the table of CONTRIBUTING has their order"
-    for room in ("base", "embeddings", "rotary", "scores", "layers", "convert", "lessons"):
+    for room in ("base", "embeddings", "rotary", "scores", "layers", "laws", "convert", "lessons"):
         package = importlib.import_module(f"posenc_lib.{room}")
         files = {info.name for info in pkgutil.iter_modules(package.__path__)}
         named = set(re.findall(r"`(\w+)`", package.__doc__))
