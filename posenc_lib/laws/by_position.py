@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from posenc_lib.base.doors import Door
 from posenc_lib.laws.law import CLOSE, DoesNotApply, first_difference, law, listed, told_apart
@@ -46,7 +47,7 @@ def order_is_seen(subject: Subject) -> str | None:
 @law("scores depend on the distance only", reported=True)
 def distance_only(subject: Subject) -> str | None:
     """One word throughout, so that positions alone can make two scores of one distance differ."""
-    layer, first = subject.layer(), {}
+    layer, first = subject.layer(), dict[int, tuple[Tensor, tuple[int, int]]]()
     near = (torch.arange(8), torch.arange(8) + 5, torch.tensor([0, 1, 2, 4, 9]))
     far = torch.tensor([0, 5, 700, 1100])
     for at in (*near, far, far + 1003):

@@ -121,7 +121,7 @@ def check_encoding(
     name = "check_encoding"
     compiled = validation.flag(name, "compiled", compiled)
     asked = {"dim": dim, "heads": heads, "length": length}
-    sizes = {n: None if v is None else validation.size(name, n, v) for n, v in asked.items()}
+    given = {n: validation.size(name, n, v) for n, v in asked.items() if v is not None}
     build: Callable[[], PositionEncoding] | None = None
     if isinstance(encoding, PositionEncoding):
         if options:
@@ -129,47 +129,46 @@ def check_encoding(
                 TypeError, name, "options", options, "none beside an object",
                 "Give them to the encoding, or pass its class.",
             )  # fmt: skip
-        sizes = _own_sizes(encoding, sizes)
-        one = encoding
+        sizes = _own_sizes(encoding, given)
     else:
-        how = {"dim": sizes["dim"] or 32, "heads": sizes["heads"] or 4}
-        how |= {"length": sizes["length"] or 64, "causal": True}
-        sizes = {**sizes, **{n: how[n] for n in asked}}
-        if isinstance(encoding, str):
-            known: str = encoding
-
-            def build() -> PositionEncoding:
-                return make_encoding(known, **how, **options)
-
-        elif inspect.isclass(encoding) and issubclass(encoding, PositionEncoding):
-            cls: type[PositionEncoding] = encoding
-
-            def build() -> PositionEncoding:
-                return make_from_class(cls, **how, **options)
-
-        else:
-            raise validation.refuse(
-                TypeError, name, "encoding", getattr(encoding, "__name__", type(encoding).__name__),
-                "a PositionEncoding, a class of it, or a name of the registry",
-                "Subclass PositionEncoding and open a door.",
-            )  # fmt: skip
-    if (sizes["length"] or 0) < _SHORTEST:
+        sizes = {"dim": 32, "heads": 4, "length": 64, **given}
+        build = _builder(encoding, sizes, options)
+    if sizes["length"] < _SHORTEST:
         raise validation.refuse(
             ValueError, name, "length", sizes["length"], f"at least {_SHORTEST}",
             "The laws need room for a few positions.",
         )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
+        one = encoding if isinstance(encoding, PositionEncoding) else None
         one = build() if build is not None else one
-        subject = Subject(one, **sizes, build=build)
+        assert one is not None
+        subject = Subject(one, sizes["dim"], sizes["heads"], sizes["length"], build)
         laws = [law for law in LAWS if compiled or not law.asked]
         return LawReport(subject.name, [applied(law, subject) for law in laws])
 
 
-def _own_sizes(encoding: PositionEncoding, sizes: dict[str, int | None]) -> dict[str, int | None]:
+def _builder(
+    encoding: Any, sizes: dict[str, int], options: dict[str, Any]
+) -> Callable[[], PositionEncoding]:
+    """How one more of this class, or of this name, is made."""
+    how: dict[str, Any] = {**sizes, "causal": True, **options}
+    if isinstance(encoding, str):
+        return lambda: make_encoding(encoding, **how)
+    if inspect.isclass(encoding) and issubclass(encoding, PositionEncoding):
+        return lambda: make_from_class(encoding, **how)
+    raise validation.refuse(
+        TypeError, "check_encoding", "encoding",
+        getattr(encoding, "__name__", type(encoding).__name__),
+        "a PositionEncoding, a class of it, or a name of the registry",
+        "Subclass PositionEncoding and open a door.",
+    )  # fmt: skip
+
+
+def _own_sizes(encoding: PositionEncoding, given: dict[str, int]) -> dict[str, int]:
     """The sizes of an object's own attributes, where none were given."""
-    own = {n: getattr(encoding, n, None) for n in (*sizes, "head_dim")}
-    own = {n: v for n, v in own.items() if isinstance(v, int)}
-    heads = sizes["heads"] or own.get("heads", 4)
-    dim = sizes["dim"] or own.get("dim") or own.get("head_dim", 8) * heads
-    return {"dim": dim, "heads": heads, "length": sizes["length"] or own.get("length", 64)}
+    own = {n: getattr(encoding, n, None) for n in ("dim", "heads", "length", "head_dim")}
+    sizes = {"heads": 4, "length": 64, **{n: v for n, v in own.items() if isinstance(v, int)}}
+    sizes |= given
+    dim = sizes.get("dim", sizes.get("head_dim", 8) * sizes["heads"])
+    return {"dim": dim, "heads": sizes["heads"], "length": sizes["length"]}

@@ -104,6 +104,6 @@ def told_apart(one: float, other: float) -> tuple[str, str]:
     return words
 
 
-def listed(numbers: Tensor) -> str:
+def listed(numbers: Tensor | Sequence[int]) -> str:
     """A few whole numbers in words: 0, 1, 3."""
     return ", ".join(f"{int(n)}" for n in torch.as_tensor(numbers).flatten())

@@ -54,8 +54,10 @@ class Subject:
         """A causal layer with this encoding and random projections."""
         torch.manual_seed(seed)
         head_dim = getattr(encoding, "head_dim", None)
-        size = {"head_dim": head_dim} if isinstance(head_dim, int) else {}
-        layer = MultiHeadAttention(self.dim, self.heads, encoding=encoding, causal=True, **size)
+        layer = MultiHeadAttention(
+            self.dim, self.heads, encoding=encoding, causal=True,
+            head_dim=head_dim if isinstance(head_dim, int) else None,
+        )  # fmt: skip
         return layer.to(dtype).eval()
 
     def tokens(
@@ -82,9 +84,9 @@ class Subject:
         x = encoding.at_embeddings(x, at_query)
         query, key = layer._split(layer.to_query(x)), layer._split(layer.to_key(x))
         query, key = encoding.at_query(query, at_query), encoding.at_key(key, at_new)
-        scores = query @ key.transpose(-1, -2) * layer.scale
+        scores: Tensor = query @ key.transpose(-1, -2) * layer.scale
         more = {"from_input": encoding.from_input(x)} if encoding.needs_input else {}
-        bias = encoding.at_scores(query, key, at_query, at_key, **more)
+        bias: Tensor | None = encoding.at_scores(query, key, at_query, at_key, **more)
         return scores if bias is None else scores + bias
 
 

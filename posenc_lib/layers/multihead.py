@@ -399,7 +399,12 @@ class MultiHeadAttention(nn.Module):
         return made if cache is None else cache.joined_from_input(made)
 
     def _bias(
-        self, query: Tensor, key: Tensor, prepared: Prepared, masks: Masks, made: Tensor | None
+        self,
+        query: Tensor,
+        key: Tensor,
+        prepared: Prepared,
+        masks: Masks,
+        made: Tensor | None = None,
     ) -> tuple[Tensor | PreparedBias | None, Masks]:
         """What door 3 adds to the scores; what a foreign encoding returns is checked and may be
         -inf."""
