@@ -125,6 +125,7 @@ from .scores.forgetting import (
     forgetting_bias as forgetting_bias,
     ForgettingBias as ForgettingBias,
 )
+from .scores.deberta import deberta_bucket as deberta_bucket, DebertaRelative as DebertaRelative
 
 # every encoding by name
 from .registry import (

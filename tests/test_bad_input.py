@@ -47,6 +47,7 @@ VALID = {
     "weight": torch.ones(3, 8), "rotation": torch.eye(4), "to": "half", "name": "rope",
     "before": 1, "after": 1, "form": "paper", "padding": ids.bool(), "mask": square,
     "seen": square, "input_ids": ids, "token_type_ids": ids, "vocab_size": 9, "outputs": 2,
+    "buckets": 8, "terms": ("c2p", "p2c"), "to_query": nn.Linear(8, 8), "to_key": nn.Linear(8, 8),
     "log_gates": -torch.ones(2, 2, 3), "from_input": -torch.ones(1, 2, 3),
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
@@ -68,6 +69,7 @@ CALLS = {
     "multimodal_positions": {"segments": [2, (1, 2)]},
     "merged_cells": {"shape": (2, 2), "merge": 2},
     "random_fourier_features": {"directions": torch.ones(4, 2)},
+    "DebertaRelative.at_scores": {"query_positions": at},
     "ForgettingBias.at_scores": {"from_input": -torch.ones(1, 2, 3)},
 }  # fmt: skip
 
@@ -97,6 +99,8 @@ MAY_BE_ZERO |= {"suffix"}
 MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
 SIGNED = {"offset", "start"}
 INSTEAD = {  # of what the annotation says
+    "terms": ["c2p", (), ("p2p",), ("c2p", "c2p"), [1], 7, None], "to_query": [7, None, ids],
+    "to_key": [7, None, ids],
     "encoding": ["ropey", "RoPE", 7, MultiHeadAttention], "cache": [[], "cache"], "made": ["rope"],
     "prepared": [(1, 2)], "generator": [3], "layer": [nn.Linear(1, 1)], "caches": [[], [1, 2], 3],
     "lengths": [[3, 5], [-1], [2.7], ["2"], [True], torch.tensor([2.7]), ids, 3, "34"],

@@ -95,5 +95,5 @@ def moved(encoding: PositionEncoding) -> PositionEncoding:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in encoding.parameters():
-            parameter += torch.randn(parameter.shape, generator=generator).to(parameter) * 0.1
+            parameter.add_(torch.randn(parameter.shape, generator=generator).to(parameter) * 0.1)
     return encoding
