@@ -171,8 +171,9 @@ class DebertaRelative(PositionEncoding):
             self.buckets, self.max_distance = _settings(name, buckets, max_distance)
         self.terms = _checked_terms(name, terms)
         self.form = validation.choice(name, "form", form, _FORMS)
-        self.half = self.max_distance if self.buckets is None else self.buckets  # K
-        self.table = nn.Parameter(torch.randn(2 * self.half, self.dim) * 0.02)
+        self.span = self.max_distance if self.buckets is None else self.buckets  # K
+        self._starts = _edges(self.span // 2, self.max_distance - 1) if self.buckets else ()
+        self.table = nn.Parameter(torch.randn(2 * self.span, self.dim) * 0.02)
         if "c2p" in self.terms:
             self.to_key = nn.Linear(self.dim, self.dim, bias=False)
         if "p2c" in self.terms:
@@ -211,12 +212,10 @@ class DebertaRelative(PositionEncoding):
         """The table row of distances i - j, query minus key."""
         if self.buckets is None:
             validation.whole("DebertaRelative", "distance", distance, "A table has whole rows.")
-            steps = distance.long().clamp(-self.half, self.half)
+            steps = distance.long().clamp(-self.span, self.span)
         else:
-            steps = _bucket(
-                "DebertaRelative", distance, _edges(self.buckets // 2, self.max_distance - 1)
-            )
-        return (steps + self.half).clamp(0, 2 * self.half - 1)
+            steps = _bucket("DebertaRelative", distance, self._starts)
+        return (steps + self.span).clamp(0, 2 * self.span - 1)
 
     def prepare(self, places: Places) -> tuple[PreparedTerms, None, PreparedTerms]:
         """The rows of all pairs, which layers share, and the projected tables."""
@@ -245,7 +244,8 @@ class DebertaRelative(PositionEncoding):
         weight, *bias = weights_of(self.get_submodule(name))
         vectors = product(self.table, weight)
         vectors = vectors + bias[0] if bias else vectors
-        return vectors.unflatten(-1, (self.heads, self.head_dim)).transpose(0, 1)
+        by_head: Tensor = vectors.unflatten(-1, (self.heads, self.head_dim))
+        return by_head.transpose(0, 1)
 
     def at_scores(
         self,
