@@ -69,6 +69,7 @@ from .rotary.unpaired_rope import (
     UnpairedMultimodalRotary as UnpairedMultimodalRotary,
 )
 from .rotary.xpos import XposRotary as XposRotary
+from .rotary.pope import PolarEncoding as PolarEncoding
 from .rotary.position_interpolation import (
     interpolated_frequencies as interpolated_frequencies,
     InterpolatedRotary as InterpolatedRotary,

@@ -73,6 +73,7 @@ class PositionEncoding(nn.Module):
     causal_only: bool = False  # True where the encoding means nothing for keys after the query
     keeps_turned_keys: bool = False  # True where a turned key stays right as the text grows
     lifts_positions: bool = False  # True where a plain position p is short for (p, p, ..., p)
+    widens: ClassVar[int] = 1  # features of a query or key behind door 2, for each one before it
 
     def __new__(cls: type[Own], *arguments: Any, **options: Any) -> Own:
         """Refuse an option that the class does not have, with the name that was meant."""
@@ -128,13 +129,13 @@ class PositionEncoding(nn.Module):
 
     def at_query(
         self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions | Any
-    ) -> Float[Tensor, "batch heads query head_dim"]:
+    ) -> Float[Tensor, "batch heads query turned"]:
         """Door 2: return the queries transformed by their positions."""
         return query
 
     def at_key(
         self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions | Any
-    ) -> Float[Tensor, "batch heads key head_dim"]:
+    ) -> Float[Tensor, "batch heads key turned"]:
         """Door 2: return the keys transformed by their positions."""
         return key
 

@@ -432,19 +432,22 @@ class MultiHeadAttention(nn.Module):
 
     def _door(self, method: str, x: Tensor, positions: object) -> Tensor:
         """Pass x through a method of the encoding, which has to return as much as it got."""
-        return self._same_shape(method, getattr(self.encoding, method)(x, positions), x)
+        widens = 1 if method == "at_embeddings" else self.encoding.widens
+        return self._same_shape(method, getattr(self.encoding, method)(x, positions), x, widens)
 
-    def _same_shape(self, method: str, result: Tensor, like: Tensor) -> Tensor:
+    def _same_shape(self, method: str, result: Tensor, like: Tensor, widens: int = 1) -> Tensor:
+        shape = (*like.shape[:-1], like.shape[-1] * widens)
         function = f"{type(self.encoding).__name__}.{method}"
         if not isinstance(result, Tensor):
             raise validation.refuse(
                 TypeError, function, "result", type(result).__name__,
-                f"a tensor of shape {tuple(like.shape)}", "Does the method end with return?",
+                f"a tensor of shape {shape}", "Does the method end with return?",
             )  # fmt: skip
-        if result.shape != like.shape:
+        if result.shape != shape:
+            as_given = "the shape it was given" if widens == 1 else f"{widens} times as wide"
             raise validation.refuse(
                 ValueError, function, "result.shape", tuple(result.shape),
-                f"{tuple(like.shape)}, the shape it was given", "Keep every axis.",
+                f"{shape}, {as_given}", "Keep every axis.",
             )  # fmt: skip
         if result.dtype != like.dtype and validation.autocast_on(like):
             return result.to(like.dtype)

@@ -5,4 +5,5 @@
 - pictures: `axial_rope`; `mixed_rope`, with trained frequencies
 - text with pictures and video: `mrope`, and `multimodal_positions` for it
 - `unpaired_rope`: what two released models compute instead of a rotation
+- angles that content has no part in: `pope`
 """
