@@ -149,8 +149,8 @@ class PolarEncoding(PositionEncoding):
         else:
             validation.positions(name, "positions", positions, length=x.shape[2], batch=x.shape[0])
             positions = self._phases(positions, wide(x), x.device, shift)
-        length = F.softplus(x.to(wide(x)))
-        return torch.cat((length * positions.cos, length * positions.sin), -1).to(x.dtype)
+        lengths = F.softplus(x.to(wide(x)))
+        return torch.cat((lengths * positions.cos, lengths * positions.sin), -1).to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"head_dim={self.head_dim}, heads={self.heads}, base={self.base:g}"
