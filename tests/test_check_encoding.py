@@ -46,7 +46,7 @@ def slope():
 def test_a_registered_encoding_is_known_by_its_name_everywhere(slope):
     assert encodings()["slope"] is slope and slope.sizes == ("heads",)
     assert list(encodings()).index("slope") == len(encodings()) - 1  # the last of its door
-    assert "slope" not in on_panels()
+    assert "slope" not in on_panels() and not slope.on_panels
     assert make_encoding("slope", dim=8, heads=2, steepness=3.0).slope.tolist() == [3.0, 3.0]
     layer = MultiHeadAttention(8, 2, encoding="slope")
     assert isinstance(layer.encoding, Slope)
