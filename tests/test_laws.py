@@ -145,7 +145,8 @@ def test_a_rotation_keeps_norms(name, start, seed):
     assert torch.equal(encoding.at_key(x, start + torch.arange(5)), turned)
 
 
-# In a layer
+# In a layer: left padding and rows of padding alone are laws of `check_encoding`, to which
+# tests/test_check_encoding.py holds every entry
 
 
 @every
@@ -183,16 +184,6 @@ def test_each_batch_row_has_its_own_positions(name, length, start):
 
 
 @every
-def test_left_padding_changes_nothing_for_the_real_tokens(name):
-    layer, x = layer_with(name), tokens(2, 6, DIM)
-    positions = torch.tensor([[0, 0, 0, 1, 2, 3], [0, 1, 2, 3, 4, 5]])
-    padding = torch.tensor([[False] * 2 + [True] * 4, [True] * 6])
-    output = layer(x, positions=positions, padding=padding)[0]
-    torch.testing.assert_close(output[:1, 2:], layer(x[:1, 2:])[0])
-    torch.testing.assert_close(output[1:], layer(x[1:])[0])
-
-
-@every
 @pytest.mark.parametrize("by", ["padding", "mask"])
 @pytest.mark.parametrize("poison", [1.0, float("nan")])
 def test_tokens_that_nobody_sees_might_as_well_not_be_there(name, by, poison):
@@ -207,16 +198,6 @@ def test_tokens_that_nobody_sees_might_as_well_not_be_there(name, by, poison):
         output, weights = layer(x, positions=positions, need_weights=need_weights, **shut)
         torch.testing.assert_close(output[:, real], expected)
         assert (weights is not None) == need_weights
-
-
-@every
-def test_a_row_that_may_see_nothing_is_the_output_bias_and_has_a_gradient(name):
-    layer, x = layer_with(name), tokens(2, 5, DIM).requires_grad_()
-    output, weights = layer(x, padding=torch.tensor([[True] * 5, [False] * 5]))
-    assert not weights[1].any()
-    torch.testing.assert_close(output[1], layer.to_output.bias.expand(5, DIM))
-    output.square().sum().backward()
-    assert x.grad.isfinite().all()
 
 
 @every

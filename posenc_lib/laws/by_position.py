@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from posenc_lib.base.doors import Door
-from posenc_lib.laws.law import CLOSE, DoesNotApply, first_difference, law, listed, told_apart
+from posenc_lib.laws.law import DoesNotApply, first_difference, law, listed, told_apart
 from posenc_lib.laws.subject import Subject
 
 WANTED = {
@@ -63,7 +63,7 @@ def distance_only(subject: Subject) -> str | None:
                 pair, distance = (int(at[i]), int(at[j])), int(at[j] - at[i])
                 known, there = first.setdefault(distance, (scores[..., i, j], pair))
                 gap = (scores[..., i, j] - known).abs()
-                if not bool((gap <= 10 * CLOSE * known.abs().clamp(min=1)).all()):
+                if not bool((gap <= 10 * subject.close * known.abs().clamp(min=1)).all()):
                     head = int(gap.nan_to_num(torch.inf).argmax())
                     one, other = told_apart(float(known[head]), float(scores[head, i, j]))
                     return f"positions {there} and {pair} gave {one} and {other}"
@@ -81,7 +81,7 @@ def norms_are_kept(subject: Subject) -> str | None:
         turned = getattr(layer.encoding, method)(query, at)
         before, after = query.norm(dim=-1), turned.norm(dim=-1)
         where = first_difference(
-            after, before, ("row", "head", "position"), ("long", "long before"), 10 * CLOSE
+            after, before, ("row", "head", "position"), ("long", "long before"), 10 * subject.close
         )
         if where:
             return f"{method}, {where}"
@@ -94,7 +94,9 @@ def row_does_not_matter(subject: Subject) -> str | None:
     layer, x, order = subject.layer(), subject.tokens(1, 5), torch.tensor([3, 0, 4, 1, 2])
     output, mixed = layer(x)[0], layer(x[:, order], positions=order.clone())[0]
     ways = (f"in the order {listed(order)}", "in a row")
-    return first_difference(mixed, output[:, order], ("row", "place", "feature"), ways)
+    return first_difference(
+        mixed, output[:, order], ("row", "place", "feature"), ways, subject.close
+    )
 
 
 @law("what is prepared is what the positions say")
@@ -109,7 +111,7 @@ def prepared_is_the_same(subject: Subject) -> str | None:
         plain = subject.scores_of(layer, x, *(at.clone() for _ in range(3)))
         once, plain = (scores.masked_fill(~seen, 0.0) for scores in (once, plain))
         axes, ways = ("row", "head", "query", "key"), ("prepared", "from the positions")
-        if where := first_difference(once, plain, axes, ways):
+        if where := first_difference(once, plain, axes, ways, subject.close):
             return f"positions {listed(at)}: {where}"
     return None
 

@@ -20,7 +20,7 @@ def rows_are_alone(subject: Subject) -> str | None:
         together = subject.layer()(x)[0]
         alone = torch.cat([subject.layer()(x[b : b + 1])[0] for b in range(3)])
         ways = ("beside others", "alone")
-        if where := first_difference(together, alone, OUTPUT, ways):
+        if where := first_difference(together, alone, OUTPUT, ways, subject.close):
             return where
     return None
 
@@ -35,7 +35,7 @@ def rows_have_positions(subject: Subject) -> str | None:
     for b in range(heads):
         alike = subject.layer()(x, positions=rows[b].clone())[0]
         ways = ("beside rows at other positions", "beside rows at the same")
-        where = first_difference(together[b : b + 1], alike[b : b + 1], OUTPUT, ways)
+        where = first_difference(together[b : b + 1], alike[b : b + 1], OUTPUT, ways, subject.close)
         if where:
             return f"positions {listed(rows[b])} in {where.replace('row 0', f'row {b}')}"
     return None
@@ -49,7 +49,7 @@ def future_is_ignored(subject: Subject) -> str | None:
         changed = torch.cat((x[:, :cut], x[:, cut:] * -3 + 1), 1)
         before, after = (subject.layer()(each)[0][:, :cut] for each in (x, changed))
         ways = (f"with another token {cut} behind it", "before that was changed")
-        if where := first_difference(after, before, OUTPUT, ways):
+        if where := first_difference(after, before, OUTPUT, ways, subject.close):
             return where
     return None
 
@@ -72,7 +72,9 @@ def cache_is_one_pass(subject: Subject) -> str | None:
     for start in (0, 5):
         steps, full = _decoded(subject, start)
         steps, full = (steps[:, -1:], full[:, -1:]) if may_change else (steps, full)
-        where = first_difference(steps, full, OUTPUT, ("with a cache", "in one pass"))
+        where = first_difference(
+            steps, full, OUTPUT, ("with a cache", "in one pass"), subject.close
+        )
         if where:
             return where.replace("token 0", "token 7") if may_change else where
     return None
@@ -89,7 +91,7 @@ def answers_stay(subject: Subject) -> str | None:
         long = long[:, : subject.length]
         after = subject.layer()(long)[0][:, : short.shape[1]]
     ways = (f"in a text of {long.shape[1]}", f"in one of {short.shape[1]}")
-    return first_difference(after, subject.layer()(short)[0], OUTPUT, ways)
+    return first_difference(after, subject.layer()(short)[0], OUTPUT, ways, subject.close)
 
 
 @law("padding changes nothing for real tokens")
@@ -101,7 +103,9 @@ def padding_is_not_there(subject: Subject) -> str | None:
         at = (kept.cumsum(0) - 1).clamp(min=0)
         output = subject.layer()(x, positions=at, padding=kept[None])[0][:, kept]
         ways = (f"with padding {''.join(map(str, real))} (1 is real)", "without")
-        if where := first_difference(output, subject.layer()(x[:, kept])[0], OUTPUT, ways):
+        if where := first_difference(
+            output, subject.layer()(x[:, kept])[0], OUTPUT, ways, subject.close
+        ):
             return where
     return None
 
@@ -110,11 +114,15 @@ def padding_is_not_there(subject: Subject) -> str | None:
 def nothing_seen_is_no_nan(subject: Subject) -> str | None:
     """A row of padding alone gives the bias of the output, and finite gradients."""
     layer, x = subject.layer(), subject.tokens(2, 4).requires_grad_()
-    output, _ = layer(x, padding=torch.tensor([[True] * 4, [False] * 4]))
+    output, weights = layer(x, padding=torch.tensor([[True] * 4, [False] * 4]))
     expected = layer.to_output.bias.expand(4, -1)[None]
-    where = first_difference(output[1:], expected, OUTPUT, ("was found", "is the output's bias"))
+    where = first_difference(
+        output[1:], expected, OUTPUT, ("was found", "is the output's bias"), subject.close
+    )
     if where:
         return where.replace("row 0", "row 1, which is all padding")
+    if bool(weights[1].any()):
+        return "a row that is all padding gives weights that are not 0"
     output.square().sum().backward()
     broken = x.grad is None or not bool(x.grad.isfinite().all())
     return "the gradient of the input is not finite" if broken else None

@@ -56,6 +56,6 @@ def nothing_is_stale(subject: Subject) -> str | None:
         found = used(x, positions=at.clone())[0]
         expected = copy.deepcopy(unused)(x, positions=at.clone())[0]
         ways = ("after other positions and weights", "in a layer that had no others")
-        if where := first_difference(found, expected, OUTPUT, ways):
+        if where := first_difference(found, expected, OUTPUT, ways, subject.close):
             return f"positions {listed(at)}: {where}"
     return None

@@ -18,9 +18,6 @@ from torch import Tensor
 
 from posenc_lib.laws.subject import Subject
 
-CLOSE = 1e-5
-"""Two ways to one number may differ by this much: float32 inside an encoding is allowed."""
-
 
 class DoesNotApply(Exception):
     """Raised by a law that has nothing to say about an encoding; the message says why."""
@@ -82,7 +79,7 @@ def first_difference(
     expected: Tensor,
     axes: Sequence[str],
     ways: tuple[str, str],
-    within: float | Tensor = CLOSE,
+    within: float,
 ) -> str | None:
     """The first place where two tensors differ, in words: its indices and both numbers."""
     found, expected = found.detach().double(), expected.detach().double()

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from posenc_lib.base.doors import PositionEncoding
+from posenc_lib.base.doors import PositionEncoding, is_foreign
 from posenc_lib.layers.multihead import MultiHeadAttention
 
 
@@ -35,6 +35,14 @@ class Subject:
     def name(self) -> str:
         """The name of its class."""
         return type(self.encoding).__name__
+
+    @property
+    def close(self) -> float:
+        """Two ways to one number may differ by this much in float64.
+
+        Encodings of this library compute in float64 there; others may use float32 inside.
+        """
+        return 1e-5 if is_foreign(self.encoding) else 1e-7
 
     def opens(self, method: str) -> bool:
         """Whether the class has a method of the protocol itself."""
