@@ -101,13 +101,25 @@ def test_the_two_terms_are_the_sum_of_each_with_the_scale_of_three():
     for term in ("c2p", "p2c"):
         one = DebertaRelative(DIM, HEADS, 6, terms=[term]).double()
         one.load_state_dict(both.state_dict(), strict=False)
-        assert one.scale == 1 / math.sqrt(2 * DIM / HEADS)
-        total = total + scores_of(one, q, k, at) / one.scale
-    assert both.scale == 1 / math.sqrt(3 * DIM / HEADS)
-    torch.testing.assert_close(scores_of(both, q, k, at), total * both.scale)
+        assert one.layer_scale == 1 / math.sqrt(2 * DIM / HEADS)
+        total = total + scores_of(one, q, k, at) / one.layer_scale
+    assert both.layer_scale == 1 / math.sqrt(3 * DIM / HEADS)
+    torch.testing.assert_close(scores_of(both, q, k, at), total * both.layer_scale)
 
 
 # In layers
+
+
+def test_a_layer_takes_the_scale_that_the_encoding_asks_for_unless_told_otherwise():
+    encoding = DebertaRelative(DIM, HEADS, 6)
+    for layer in (
+        MultiHeadAttention(DIM, HEADS, encoding=encoding),
+        MultiHeadAttention(DIM, HEADS, encoding="deberta"),
+        TransformerStack(DIM, HEADS, 1, encoding="deberta").layers[0].attention,
+    ):
+        assert layer.scale == 1 / math.sqrt(3 * DIM / HEADS)
+    assert MultiHeadAttention(DIM, HEADS, encoding=encoding, scale=0.5).scale == 0.5
+    assert MultiHeadAttention(DIM, HEADS, encoding="rope").scale == (DIM / HEADS) ** -0.5
 
 
 def test_shared_projections_are_the_layers_own_and_stay_so_in_a_copy():

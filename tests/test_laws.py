@@ -50,7 +50,7 @@ def logits(layer, x, positions):
     x = encoding.at_embeddings(x, positions)
     query, key = (layer._split(project(x)) for project in (layer.to_query, layer.to_key))
     query, key = encoding.at_query(query, positions), encoding.at_key(key, positions)
-    scores = query @ key.transpose(-1, -2) / HEAD_DIM**0.5
+    scores = query @ key.transpose(-1, -2) * layer.scale
     bias = encoding.at_scores(query, key, positions, positions, **of_input(encoding, x))
     return scores if bias is None else scores + bias
 

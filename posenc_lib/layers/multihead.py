@@ -50,7 +50,8 @@ class MultiHeadAttention(nn.Module):
 
     - `kv_heads`: heads of keys and values; each serves heads / kv_heads query heads.
     - `head_dim`: features of a head, dim / heads unless given.
-    - `scale`: what q . k is multiplied by, 1 / sqrt(head_dim) unless given (T5 uses 1).
+    - `scale`: what q . k is multiplied by; unless given what the encoding asks for (DeBERTa
+      does), else 1 / sqrt(head_dim). T5 uses 1.
     - `window`: only keys whose position is fewer than `window` steps away are seen.
     - `sink`: with True, `sink` is a trained score a head that takes part in the softmax and has
       no value, 0 at the start; the weights then sum to less than 1.
@@ -96,13 +97,14 @@ class MultiHeadAttention(nn.Module):
         self.head_dim = validation.size(name, "head_dim", head_dim)
         self.kv_heads = validation.size(name, "kv_heads", heads if kv_heads is None else kv_heads)
         validation.divides(name, "kv_heads", self.kv_heads, "heads", self.heads)
-        scale = self.head_dim**-0.5 if scale is None else scale
-        largest = torch.finfo(torch.float32).max
-        self.scale = validation.real(name, "scale", scale, above=0.0, below=largest)
         self.window = None if window is None else validation.size(name, "window", window)
         self.flex = flex if flex is None else validation.flag(name, "flex", flex)
         self.causal = validation.flag(name, "causal", causal)
         self.encoding = self._encoding(encoding, length)
+        scale = self.encoding.layer_scale if scale is None else scale
+        scale = self.head_dim**-0.5 if scale is None else scale
+        largest = torch.finfo(torch.float32).max
+        self.scale = validation.real(name, "scale", scale, above=0.0, below=largest)
         bias = validation.flag(name, "bias", bias)
         inside, kv_inside = self.heads * self.head_dim, self.kv_heads * self.head_dim
         self.to_query = nn.Linear(self.dim, inside, bias=bias)

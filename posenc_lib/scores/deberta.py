@@ -13,9 +13,10 @@ Source: He et al. 2021, "DeBERTa: Decoding-enhanced BERT with Disentangled Atten
 to 4. The buckets are those of the released code of the second version.
 
 The traps: the scale. Three terms are summed, so all three are divided by sqrt(3 head_dim), the
-content's too, and that one is the layer's: give it `scale=encoding.scale`. And the direction: the
-paper looks up the distance d_ji in position to content, the released code d_ij in both terms, so
-trained weights want `form="code"`. Distances are i - j here, query minus key.
+content's too, and that one is the layer's: `MultiHeadAttention` takes it from the encoding unless
+told otherwise, any other layer has to be given `encoding.layer_scale`. And the direction: the paper
+looks up the distance d_ji in position to content, the released code d_ij in both terms, so trained
+weights want `form="code"`. Distances are i - j here, query minus key.
 """
 
 from __future__ import annotations
@@ -126,9 +127,9 @@ class PreparedTerms(NamedTuple):
 class DebertaRelative(PositionEncoding):
     """Content to position and position to content, from one table of 2K vectors of the model.
 
-    Adds s (q_i . W_k r[d_ij] + k_j . W_q r[d_ji]); the layer has to take `scale=encoding.scale`, s,
-    for its q . k. K is `max_distance`, or `buckets`, if there are any; then r is looked up by
-    `deberta_bucket`. `terms` may be one of the two. `form="code"` looks up d_ij in both, as
+    Adds s (q_i . W_k r[d_ij] + k_j . W_q r[d_ji]); `layer_scale` is s = 1 / sqrt(3 head_dim), or
+    1 / sqrt(2 head_dim) with one term, which the layer takes for its q . k. K is `max_distance`, or
+    `buckets`, if there are any; then r is looked up by `deberta_bucket`. `terms` may be one of the two. `form="code"` looks up d_ij in both, as
     released models do.
 
     Parameters: `table`, r, (2K, dim), N(0, 0.02) at the start; `to_key`, W_k, (dim -> dim) without
@@ -142,7 +143,7 @@ class DebertaRelative(PositionEncoding):
 
     >>> from posenc_lib import MultiHeadAttention
     >>> deberta = DebertaRelative(dim=8, heads=2, max_distance=4)
-    >>> layer = MultiHeadAttention(8, 2, encoding=deberta, scale=deberta.scale)
+    >>> layer = MultiHeadAttention(8, 2, encoding=deberta)
     >>> round(layer.scale, 4)  # 1 / sqrt(3 * 4)
     0.2887
     """
@@ -171,6 +172,7 @@ class DebertaRelative(PositionEncoding):
             self.buckets, self.max_distance = _settings(name, buckets, max_distance)
         self.terms = _checked_terms(name, terms)
         self.form = validation.choice(name, "form", form, _FORMS)
+        self.layer_scale: float = 1 / math.sqrt((1 + len(self.terms)) * self.head_dim)
         self.span = self.max_distance if self.buckets is None else self.buckets  # K
         self._starts = _edges(self.span // 2, self.max_distance - 1) if self.buckets else ()
         self.table = nn.Parameter(torch.randn(2 * self.span, self.dim) * 0.02)
@@ -178,11 +180,6 @@ class DebertaRelative(PositionEncoding):
             self.to_key = nn.Linear(self.dim, self.dim, bias=False)
         if "p2c" in self.terms:
             self.to_query = nn.Linear(self.dim, self.dim)
-
-    @property
-    def scale(self) -> float:
-        """s = 1 / sqrt((1 + number of terms) head_dim), for the layer's q . k as for the terms."""
-        return 1 / math.sqrt((1 + len(self.terms)) * self.head_dim)
 
     def share_projections(self, to_query: nn.Linear, to_key: nn.Linear) -> None:
         """Project distances with the layer's own maps from here on, as the second version does.
@@ -274,7 +271,7 @@ class DebertaRelative(PositionEncoding):
             by_row = product(key, prepared.queries)  # (batch, heads, key, rows)
             index = _for_each(prepared.back.transpose(-1, -2), key)
             found = found + by_row.gather(-1, index).transpose(-1, -2)
-        return found * self.scale
+        return found * self.layer_scale
 
     def _prepared(self, query: Tensor, key: Tensor, at: Any, keys_at: Any) -> PreparedTerms:
         """What was prepared, or is now, if it fits queries and keys."""

@@ -16,8 +16,8 @@ TERMS = (("c2p", "p2c"), ("c2p",), ("p2c",))
 
 
 def layer_with(encoding, seed):
-    """A layer with the scale that the encoding asks for."""
-    layer = MultiHeadAttention(DIM, HEADS, encoding=encoding, scale=encoding.scale)
+    """A layer, which takes the scale that the encoding asks for."""
+    layer = MultiHeadAttention(DIM, HEADS, encoding=encoding)
     return randomise(layer, seed=seed).double().eval()
 
 
@@ -36,7 +36,7 @@ def seen(length):
 
 @parity(
     "deberta", reference="transformers", what="DebertaModel's DisentangledSelfAttention",
-    transformation='form="code"; the layer takes scale=encoding.scale, theirs is rounded to '
+    transformation='form="code"; their scale is rounded to '
     "float32; their one map of queries, keys and values is ours, head by head",
     bound=2e-6,
 )  # fmt: skip
@@ -64,7 +64,7 @@ def first_version():
 
 @parity(
     "deberta_v2", reference="transformers", what="DebertaV2Model's DisentangledSelfAttention",
-    transformation='form="code"; the layer takes scale=encoding.scale, theirs is rounded to '
+    transformation='form="code"; their scale is rounded to '
     "float32; projections of its own, or those of the layer (share_att_key)",
     bound=2e-6,
 )  # fmt: skip
