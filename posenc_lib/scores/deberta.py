@@ -129,8 +129,8 @@ class DebertaRelative(PositionEncoding):
 
     Adds s (q_i . W_k r[d_ij] + k_j . W_q r[d_ji]); `layer_scale` is s = 1 / sqrt(3 head_dim), or
     1 / sqrt(2 head_dim) with one term, which the layer takes for its q . k. K is `max_distance`, or
-    `buckets`, if there are any; then r is looked up by `deberta_bucket`. `terms` may be one of the two. `form="code"` looks up d_ij in both, as
-    released models do.
+    `buckets`, if there are any; then r is looked up by `deberta_bucket`. `terms` may be one of the
+    two. `form="code"` looks up d_ij in both, as released models do.
 
     Parameters: `table`, r, (2K, dim), N(0, 0.02) at the start; `to_key`, W_k, (dim -> dim) without
     a bias, which would change no weight, and `to_query`, W_q, with one. The layers of a model share
