@@ -108,6 +108,11 @@ from .scores.sandwich import (
 )
 from .scores.fire import fire_input as fire_input, FireBias as FireBias
 from .scores.cope import cope_positions as cope_positions, CopeBias as CopeBias
+from .scores.window_bias import WindowBias as WindowBias
+from .scores.swin_v2 import SwinV2Bias as SwinV2Bias
+from .scores.decomposed import DecomposedRelative as DecomposedRelative
+from .scores.levit import LevitBias as LevitBias
+from .scores.shifted_windows import shifted_window_mask as shifted_window_mask
 
 # every encoding by name
 from .registry import Registry as Registry, encodings as encodings, make_encoding as make_encoding

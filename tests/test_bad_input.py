@@ -102,7 +102,7 @@ ANY_RANK = re.compile(r"(_relative|_index|band_mask)\.relative|grid_coordinates|
 FITS = re.compile(  # any last axis: each number by itself, or nothing to agree with
     r"(distance|relative|coordinates|rows|times|by_distance|angles)$|at_scores\.(query|key)$"
     r"|(rotate|rotate_textbook)\.x|append\.(key|value)|attention(_output)?\.value|from_table"
-    r"|(lookup_relative|shaw_values|shaw_values_naive)\.table|dynamic_ntk_factor|input_ids"
+    r"|(lookup_relative|shaw_values|shaw_values_naive|resize_grid)\.table|dynamic_ntk_factor|input_ids"
     r"|TinyTransformer.forward"
     r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\."
 )
