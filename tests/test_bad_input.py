@@ -49,7 +49,7 @@ VALID = {
     "seen": square, "input_ids": ids, "token_type_ids": ids, "vocab_size": 9, "outputs": 2,
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
-    "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3,
+    "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3, "trained_shape": (1, 3),
 }  # fmt: skip
 CALLS = {
     "trained_reader": {"encoding": "none"},
@@ -61,7 +61,9 @@ CALLS = {
     "T5Bias": {"max_distance": 64}, "t5_bucket": {"max_distance": 64},
     "t5_bucket_textbook": {"max_distance": 64}, "index_probe": {"table": table},
     "cosine_matrix": {"table": table}, "cosine_by_offset": {"table": table},
-    "wave_spectrum": {"table": table}, "MultiHeadAttention.forward": {"context": x},
+    "wave_spectrum": {"table": table}, "SwinV2Bias.by_offset": {"offset": at[:2]},
+    "shifted_window_mask": {"shape": (2, 4), "window": (1, 2)},
+    "MultiHeadAttention.forward": {"context": x},
     "MultiHeadAttention.places": {"context": x},
 }  # fmt: skip
 
@@ -93,6 +95,8 @@ INSTEAD = {  # of what the annotation says
     "encoding": ["ropey", "RoPE", 7, MultiHeadAttention], "cache": [[], "cache"], "made": ["rope"],
     "prepared": [(1, 2)], "generator": [3], "layer": [nn.Linear(1, 1)], "caches": [[], [1, 2], 3],
     "lengths": [[3, 5], [-1], [2.7], ["2"], [True], torch.tensor([2.7]), ids, 3, "34"],
+    "shifted_window_mask.window": [2, (2, 3), (1, 2.5), (3,)],
+    "shifted_window_mask.shift": [1, (1,), (0, 2), (-1, 0), (0, 1.5)],
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
     "state_dict": [{}, nn.Linear(1, 1)], "betas": [], "device": [],
     "sinusoidal_at.positions": [[0, NAN], [INF], ["1"], [True], [1j], None, 3.0, [2**53 + 1],
@@ -112,6 +116,7 @@ ANSWERED_BY = {  # as their documentation says: what is passed on is refused whe
     "TinyTransformer": "TransformerStack", "TimingEncoding": "geometric_periods",
     "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions", "T5Bias": "t5_bucket",
     "MultiHeadAttention": "make_encoding", "LearnedGridEncoding": "resize_grid",
+    "WindowBias": "resize_grid", "DecomposedRelative": "resize_grid",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
     "TimingEncoding.at_embeddings.positions": "times", "encoding": "name", "caches": "cache",
@@ -132,6 +137,7 @@ INSIDE = {  # methods that the library calls with what it has checked, or that t
     "check_input", "turn", "turns", "factors", "reach", "zetas", "vectors", "tables", "angles",
     "frequencies", "by_pair", "extra_repr", "joined", "joined_positions", "keep", "belongs_to",
     "counting", "given", "mask_mod", "masked", "once", "new_caches", "rate_at",
+    "pairs", "rows",
 }  # fmt: skip
 
 

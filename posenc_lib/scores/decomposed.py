@@ -9,10 +9,10 @@ Source: Li et al. 2021, "MViTv2", section 4.1 (one table more for time); Li et a
 "Exploring Plain Vision Transformer Backbones for Object Detection" (ViTDet); Kirillov et al. 2023,
 "Segment Anything", whose image encoder is ViTDet.
 
-The traps: the scale. The paper's equation divides both terms by sqrt(head_dim); the released code of all
-three multiplies the keys' term only and adds the relative one with the query as it is, and trained
-tables go with the code. And pooled keys (MViT v2): a key that stands for s x s cells counts as
-the last of them, which is where the released code puts the zero of its table.
+The traps: the scale. The paper's equation divides both terms by sqrt(head_dim); the released code
+of all three divides the keys' term only and adds the relative one with the query as it is, and
+trained tables go with the code. And pooled keys (MViT v2): a key that stands for s x s cells
+counts as the last of them, which is where the released code puts the zero of its table.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class DecomposedRelative(GridRelative):
     ) -> Float[Tensor, "batch heads query key"]:
         """The sum over the axes of q_i . table[row], float32 at least."""
         name = type(self).__name__
-        prepared = self.prepared(query, key, query_positions, key_positions)
+        prepared = self._prepared(query, key, query_positions, key_positions)
         for argument, x in (("query", query), ("key", key)):
             validation.last_axis(name, argument, x, "head_dim", self.head_dim)
         wider = query.to(wide(query))

@@ -84,7 +84,7 @@ class GridRelative(PositionEncoding):
 
     def prepare(self, places: Places) -> tuple[PreparedPairs, None, PreparedPairs]:
         """The row of each pair, found once for all layers with the same grid, and the tables."""
-        asked = (type(self).pairs, self.shape, self.prefix)
+        asked = (type(self), self.shape, self.prefix)
         rows, in_cells = places.once(asked, lambda: self.pairs(self._offsets(places)))
         prepared = PreparedPairs(rows, self.tables(places), in_cells)
         return prepared, None, prepared
@@ -112,7 +112,7 @@ class GridRelative(PositionEncoding):
         cells, in_cell = after_prefix(positions, self.prefix)
         return axes_of(cells, self.shape), in_cell
 
-    def prepared(self, query: Tensor, key: Tensor, at: Any, keys_at: Any) -> PreparedPairs:
+    def _prepared(self, query: Tensor, key: Tensor, at: Any, keys_at: Any) -> PreparedPairs:
         """What was prepared, or is now, if it fits queries and keys."""
         name = type(self).__name__
         for argument, x, positions in (("query", query, at), ("key", key, keys_at)):
@@ -171,7 +171,7 @@ class GridBias(GridRelative):
 
         float32, or float64 for float64 queries.
         """
-        prepared = self.prepared(query, key, query_positions, key_positions)
+        prepared = self._prepared(query, key, query_positions, key_positions)
         if self.heads != query.shape[1]:
             raise validation.refuse(
                 ValueError, type(self).__name__, "heads", self.heads,
