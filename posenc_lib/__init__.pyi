@@ -139,6 +139,11 @@ from .scores.forgetting import (
     ForgettingBias as ForgettingBias,
 )
 from .scores.deberta import deberta_bucket as deberta_bucket, DebertaRelative as DebertaRelative
+from .scores.window_bias import WindowBias as WindowBias
+from .scores.swin_v2 import SwinV2Bias as SwinV2Bias
+from .scores.decomposed import DecomposedRelative as DecomposedRelative
+from .scores.levit import LevitBias as LevitBias
+from .scores.shifted_windows import shifted_window_mask as shifted_window_mask
 
 # every encoding by name
 from .registry import (

@@ -60,7 +60,7 @@ VALID = {
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3),
     "window": 2, "chunk": 2,
-    "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3,
+    "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3, "trained_shape": (1, 3),
 }  # fmt: skip
 CALLS = {
     "trained_reader": {"encoding": "none"},
@@ -72,7 +72,9 @@ CALLS = {
     "T5Bias": {"max_distance": 64}, "t5_bucket": {"max_distance": 64},
     "t5_bucket_textbook": {"max_distance": 64}, "index_probe": {"table": table},
     "cosine_matrix": {"table": table}, "cosine_by_offset": {"table": table},
-    "wave_spectrum": {"table": table}, "MultiHeadAttention.forward": {"context": x},
+    "wave_spectrum": {"table": table}, "SwinV2Bias.by_offset": {"offset": at[:2]},
+    "shifted_window_mask": {"shape": (2, 4), "window": (1, 2)},
+    "MultiHeadAttention.forward": {"context": x},
     "MultiHeadAttention.places": {"context": x}, "LatentAttention.places": {"context": x},
     "TransformerStack": {"layers": 2},
     "LayerPlan": {"encoding": RotaryEncoding(4)}, "DecoupledRotary": {"rope": RotaryEncoding(2)},
@@ -122,6 +124,8 @@ INSTEAD = {  # of what the annotation says
     "encoding": ["ropey", "RoPE", 7, MultiHeadAttention], "cache": [[], "cache"], "made": ["rope"],
     "prepared": [(1, 2)], "generator": [3], "layer": [nn.Linear(1, 1)], "caches": [[], [1, 2], 3],
     "lengths": [[3, 5], [-1], [2.7], ["2"], [True], torch.tensor([2.7]), ids, 3, "34"],
+    "shifted_window_mask.window": [2, (2, 3), (1, 2.5), (3,)],
+    "shifted_window_mask.shift": [1, (1,), (0, 2), (-1, 0), (0, 1.5)],
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
     "LayerPlan.encoding": ["rope", 3, nn.Linear(1, 1)], "at_start": ["rope", RotaryEncoding(4)],
     "PositionPlan.layers": [[], 3, "rope", [RotaryEncoding(4)]], "plan": ["rope", [], 3],
@@ -142,7 +146,7 @@ ANY_RANK = re.compile(r"(_relative|_index|band_mask)\.relative|grid_coordinates|
 FITS = re.compile(  # any last axis: each number by itself, or nothing to agree with
     r"(distance|relative|coordinates|rows|times|by_distance|angles)$|at_scores\.(query|key)$"
     r"|(rotate|rotate_textbook)\.x|append\.(key|value)|attention(_output)?\.value|from_table"
-    r"|(lookup_relative|shaw_values|shaw_values_naive)\.table|dynamic_ntk_factor|input_ids"
+    r"|(lookup_relative|shaw_values|shaw_values_naive|resize_grid)\.table|dynamic_ntk_factor|input_ids"
     r"|TinyTransformer.forward|QueryTemperature\.at_|forgetting_bias.query_positions"
     r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\.|Plan\.mask\."
 )
@@ -154,7 +158,8 @@ ANSWERED_BY = {  # as their documentation says: what is passed on is refused whe
     "ForgettingBias": "forgetting_bias", "T5Bias": "t5_bucket",
     "MultiHeadAttention": "make_encoding", "LayerPlan": "Places", "PositionPlan": "LayerPlan",
     "DecoupledRotary": "RotaryEncoding", "LatentAttention": "MultiHeadAttention",
-    "LearnedGridEncoding": "resize_grid",
+    "LearnedGridEncoding": "resize_grid", "WindowBias": "resize_grid",
+    "DecomposedRelative": "resize_grid",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
     "TimingEncoding.at_embeddings.positions": "times", "encoding": "name", "caches": "cache",
@@ -185,6 +190,7 @@ INSIDE = {  # methods that the library calls with what it has checked, or that t
     "frequencies", "by_pair", "extra_repr", "joined", "joined_positions",
     "joined_from_input", "keep", "belongs_to", "counting", "given", "mask_mod", "masked", "once",
     "new_caches", "rate_at", "alike", "words", "chunk_numbers", "check_continues",
+    "pairs", "rows",
 }  # fmt: skip
 
 

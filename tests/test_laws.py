@@ -380,6 +380,11 @@ NEARER = {
     "learned": 0,  # the tables end before position 100,000
     "learned_2d": 0,
     "learned_grid": 0,
+    "swin": 0,
+    "beit": 0,
+    "levit": 0,
+    "swin_v2": 0,
+    "mvit_v2": 0,
     "sinusoidal_2d": 0,  # and so does the grid
     "rope_2d": 0,
     "rope_2d_dealt": 0,
