@@ -11,6 +11,7 @@ from . import (
 # what everything stands on
 from .base.doors import Door as Door, PositionEncoding as PositionEncoding
 from .base.no_encoding import NoEncoding as NoEncoding
+from .base.combined import Combined as Combined
 from .base.registry_entry import RegistryEntry as RegistryEntry
 from .base.places import Places as Places
 from .base.masks import causal_mask as causal_mask, padding_mask as padding_mask
@@ -87,6 +88,14 @@ from .rotary.yarn import (
     YarnRotary as YarnRotary,
 )
 from .rotary.llama3 import llama3_frequencies as llama3_frequencies, Llama3Rotary as Llama3Rotary
+from .rotary.longrope import (
+    longrope_frequencies as longrope_frequencies,
+    longrope_magnitude as longrope_magnitude,
+    LongRotary as LongRotary,
+)
+from .rotary.temperature import QueryTemperature as QueryTemperature
+from .rotary.decoupled import DecoupledRotary as DecoupledRotary
+from .rotary.partial import PartialRotary as PartialRotary
 
 # door 3: added to the scores
 from .scores.distance_bias import DistanceBias as DistanceBias
@@ -143,6 +152,8 @@ from .layers.fused import attention_output as attention_output
 from .layers.attention_ways import attention_ways as attention_ways
 from .layers.kv_cache import KeyValueCache as KeyValueCache
 from .layers.multihead import MultiHeadAttention as MultiHeadAttention
+from .layers.latent import LatentAttention as LatentAttention
+from .layers.plan import LayerPlan as LayerPlan, PositionPlan as PositionPlan
 from .layers.stack import TransformerLayer as TransformerLayer, TransformerStack as TransformerStack
 
 # which laws an encoding obeys

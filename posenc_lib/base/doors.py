@@ -117,6 +117,13 @@ class PositionEncoding(nn.Module):
         validation.positions(function, argument, positions, length=length, batch=batch)
         return positions
 
+    def check_continues(self, places: Places) -> None:
+        """Refuse a step that a stack with caches cannot take; here nothing is refused.
+
+        Asked before a `TransformerStack` adds to its caches. A layer alone turns its keys again
+        where their angles change; deeper layers hold keys that were made of earlier answers.
+        """
+
     @property
     def needs_weights(self) -> bool:
         """Whether `at_values` has to see the attention weights: so if a subclass overrides it."""
@@ -215,7 +222,8 @@ def check_from_input(name: str, made: object, key: Tensor) -> Tensor:
 
 def is_foreign(encoding: PositionEncoding) -> bool:
     """Whether a class is not the library's own: what it returns is looked at."""
-    return not type(encoding).__module__.startswith("posenc_lib.")
+    own = (one for one in encoding.modules() if isinstance(one, PositionEncoding))
+    return not all(type(one).__module__.startswith("posenc_lib.") for one in own)
 
 
 def check_prepared(

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from posenc_lib.base import validation
+from posenc_lib.base.combined import Combined
 from posenc_lib.base.doors import (
     Coordinates,
     KeyPositions,
@@ -53,6 +54,7 @@ class MultiHeadAttention(nn.Module):
     - `scale`: what q . k is multiplied by; unless given what the encoding asks for (DeBERTa
       does), else 1 / sqrt(head_dim). T5 uses 1.
     - `window`: only keys whose position is fewer than `window` steps away are seen.
+    - `chunk`: only keys in the query's own chunk of so many positions are seen (Llama 4).
     - `sink`: with True, `sink` is a trained score a head that takes part in the softmax and has
       no value, 0 at the start; the weights then sum to less than 1.
     - `flex`: as in `attention_output`, where no weights are asked for.
@@ -84,6 +86,7 @@ class MultiHeadAttention(nn.Module):
         head_dim: int | None = None,
         scale: float | None = None,
         window: int | None = None,
+        chunk: int | None = None,
         sink: bool = False,
         flex: bool | None = None,
     ) -> None:
@@ -98,6 +101,7 @@ class MultiHeadAttention(nn.Module):
         self.kv_heads = validation.size(name, "kv_heads", heads if kv_heads is None else kv_heads)
         validation.divides(name, "kv_heads", self.kv_heads, "heads", self.heads)
         self.window = None if window is None else validation.size(name, "window", window)
+        self.chunk = None if chunk is None else validation.size(name, "chunk", chunk)
         self.flex = flex if flex is None else validation.flag(name, "flex", flex)
         self.causal = validation.flag(name, "causal", causal)
         self.encoding = self._encoding(encoding, length)
@@ -178,7 +182,7 @@ class MultiHeadAttention(nn.Module):
         Layers with the same encoding object and the same mask can share it. It serves one forward
         pass: what is made of trained numbers carries the gradients of the moment it is made in.
         """
-        places = places.masked(self.causal, self.window)
+        places = places.masked(*self.mask)
         return Prepared(self.encoding, places, *self.encoding.prepare(places))
 
     def places(
@@ -192,7 +196,7 @@ class MultiHeadAttention(nn.Module):
         """Where the tokens of x and of the context stand; all that comes in is checked here."""
         self.check_input("x", x)
         self._check_cache(cache, context)
-        how = {"causal": self.causal, "window": self.window, "dtype": wide(x)}
+        how = dict(zip(("causal", "window", "chunk"), self.mask, strict=True), dtype=wide(x))
         if context is None and positions is None and context_positions is None:
             done = 0 if cache is None else len(cache)
             start = cache.start if cache is not None and done else 0
@@ -225,6 +229,11 @@ class MultiHeadAttention(nn.Module):
         key = self._positions("context_positions", context, context_positions, None)
         query, key = self._alike("positions, context_positions", query, key)
         return Places.given(query, key, key, **how)
+
+    @property
+    def mask(self) -> tuple[bool, int | None, int | None]:
+        """Causality, window and chunk of this layer, as `Places` takes them."""
+        return self.causal, self.window, self.chunk
 
     def check_input(self, argument: str, x: Tensor) -> None:
         """Refuse anything but (batch, length, dim) in the dtype of the weights."""
@@ -317,11 +326,10 @@ class MultiHeadAttention(nn.Module):
                 "What is prepared holds the positions already.",
             )  # fmt: skip
         places = prepared.places
-        mask = (places.causal, places.window)
-        if prepared.encoding is not self.encoding or mask != (self.causal, self.window):
+        if prepared.encoding is not self.encoding or places.mask != self.mask:
             raise validation.refuse(
                 ValueError, name, "prepared", "what was made for another encoding or mask",
-                "what this layer prepared, or one with the same encoding object, causal and window",
+                "what this layer, or one with the same encoding object and mask, prepared",
                 "Call layer.prepare(layer.places(x)).",
             )  # fmt: skip
         if context is None and places.new is not places.query:
@@ -411,6 +419,8 @@ class MultiHeadAttention(nn.Module):
         """What door 3 adds to the scores; what a foreign encoding returns is checked and may be
         -inf."""
         encoding, at_query, at_key = self.encoding, prepared.query, prepared.key
+        if isinstance(encoding, Combined) and len(alone := encoding.biases(at_query)) == 1:
+            at_query = alone[0] if isinstance(alone[0], PreparedBias) else at_query
         if isinstance(at_query, PreparedBias):
             at_query.encoding.check_heads(at_query.numbers, query)
             return at_query, masks
