@@ -131,6 +131,7 @@ from .layers.fused import attention_output as attention_output
 from .layers.attention_ways import attention_ways as attention_ways
 from .layers.kv_cache import KeyValueCache as KeyValueCache
 from .layers.multihead import MultiHeadAttention as MultiHeadAttention
+from .layers.plan import LayerPlan as LayerPlan, PositionPlan as PositionPlan
 from .layers.stack import TransformerLayer as TransformerLayer, TransformerStack as TransformerStack
 
 # from one form of trained weights to another

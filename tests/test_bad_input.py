@@ -17,7 +17,14 @@ import torch
 from torch import nn
 
 import posenc_lib
-from posenc_lib import BertEmbeddings, MultiHeadAttention, PositionEncoding, make_encoding
+from posenc_lib import (
+    BertEmbeddings,
+    LayerPlan,
+    MultiHeadAttention,
+    PositionEncoding,
+    RotaryEncoding,
+    make_encoding,
+)
 from posenc_lib.experiments import TinyTransformer, Training, window_starts
 
 pytestmark = pytest.mark.bad_input
@@ -49,6 +56,7 @@ VALID = {
     "seen": square, "input_ids": ids, "token_type_ids": ids, "vocab_size": 9, "outputs": 2,
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
+    "chunk": 2,
 }  # fmt: skip
 CALLS = {
     "trained_reader": {"encoding": "none"},
@@ -61,12 +69,15 @@ CALLS = {
     "t5_bucket_textbook": {"max_distance": 64}, "index_probe": {"table": table},
     "cosine_matrix": {"table": table}, "cosine_by_offset": {"table": table},
     "wave_spectrum": {"table": table}, "MultiHeadAttention.forward": {"context": x},
-    "MultiHeadAttention.places": {"context": x},
     "MultimodalRotary": {"sections": (0, 1, 1)},
     "UnpairedMultimodalRotary": {"sections": (0, 1, 1)},
     "multimodal_positions": {"segments": [2, (1, 2)]},
     "merged_cells": {"shape": (2, 2), "merge": 2},
     "random_fourier_features": {"directions": torch.ones(4, 2)},
+    "MultiHeadAttention.places": {"context": x}, "TransformerStack": {"layers": 2},
+    "LayerPlan": {"encoding": RotaryEncoding(4)},
+    "PositionPlan": {"layers": [LayerPlan(RotaryEncoding(4))] * 2},
+    "PositionPlan.mask": {"layer": 0},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.
@@ -94,11 +105,15 @@ MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "pad
 MAY_BE_ZERO |= {"suffix"}
 MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
 SIGNED = {"offset", "start"}
+SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
 INSTEAD = {  # of what the annotation says
     "encoding": ["ropey", "RoPE", 7, MultiHeadAttention], "cache": [[], "cache"], "made": ["rope"],
     "prepared": [(1, 2)], "generator": [3], "layer": [nn.Linear(1, 1)], "caches": [[], [1, 2], 3],
     "lengths": [[3, 5], [-1], [2.7], ["2"], [True], torch.tensor([2.7]), ids, 3, "34"],
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
+    "LayerPlan.encoding": ["rope", 3, nn.Linear(1, 1)], "at_start": ["rope", RotaryEncoding(4)],
+    "PositionPlan.layers": [[], 3, "rope", [RotaryEncoding(4)]], "plan": ["rope", [], 3],
+    "PositionPlan.mask.layer": [2, -3, *SIZES[:-2]],
     "state_dict": [{}, nn.Linear(1, 1)], "betas": [], "device": [],
     "axis_order": [(0, 0), (1, 2), (0,), 1, "01", (0.0, 1.0), (True, False)],
     "merged_cells.shape": [6, (), (2, 0), (2, 3.0), (3, 2), (2, 2, 2)],
@@ -114,17 +129,19 @@ FITS = re.compile(  # any last axis: each number by itself, or nothing to agree 
     r"|(rotate|rotate_textbook)\.x|append\.(key|value)|attention(_output)?\.value|from_table"
     r"|(lookup_relative|shaw_values|shaw_values_naive)\.table|dynamic_ntk_factor|input_ids"
     r"|TinyTransformer.forward"
-    r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\."
+    r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\.|Plan\.mask\."
 )
 MOVED = {"skew.by_distance", "toeplitz.by_distance"}  # numbers of any kind are only moved
 ANSWERED_BY = {  # as their documentation says: what is passed on is refused where it arrives
     "TransformerLayer": "MultiHeadAttention", "TransformerStack": "MultiHeadAttention",
     "TinyTransformer": "TransformerStack", "TimingEncoding": "geometric_periods",
     "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions", "T5Bias": "t5_bucket",
-    "MultiHeadAttention": "make_encoding",
+    "MultiHeadAttention": "make_encoding", "LayerPlan": "Places", "PositionPlan": "LayerPlan",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
     "TimingEncoding.at_embeddings.positions": "times", "encoding": "name", "caches": "cache",
+    "LayerPlan.mask.query_positions": "query", "LayerPlan.mask.key_positions": "key",
+    "PositionPlan.mask.query_positions": "query", "PositionPlan.mask.key_positions": "key",
 }  # fmt: skip
 EXEMPT = {  # from all of this, and why
     "PositionEncoding": "abstract; its classes are all here",
@@ -141,7 +158,8 @@ INSIDE = {  # methods that the library calls with what it has checked, or that t
     "prepare", "score_mod", "modify_scores", "follows_diagonals", "check_heads", "check_positions",
     "check_input", "turn", "turns", "factors", "reach", "zetas", "vectors", "tables", "angles",
     "frequencies", "by_pair", "extra_repr", "joined", "joined_positions", "keep", "belongs_to",
-    "counting", "given", "mask_mod", "masked", "once", "new_caches", "rate_at",
+    "counting", "given", "mask_mod", "masked", "once", "new_caches", "rate_at", "alike", "words",
+    "chunk_numbers",
 }  # fmt: skip
 
 
@@ -180,7 +198,6 @@ def call(target, **changed):
     return function(**given)
 
 
-SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
 REALS = [NAN, INF, "1e4", b"1", True, 1j, np.array(2j), torch.tensor(2j), [1.0], np.ones(2)]
 REALS += [10**400, np.ma.masked_array(2.0, mask=True), np.timedelta64(9, "s")]
 CHOICES = ["unknown", "", 1, True, ["half"], ("half",), {"half": 1}, b"half", np.array(["half"])]

@@ -52,6 +52,7 @@ class MultiHeadAttention(nn.Module):
     - `head_dim`: features of a head, dim / heads unless given.
     - `scale`: what q . k is multiplied by, 1 / sqrt(head_dim) unless given (T5 uses 1).
     - `window`: only keys whose position is fewer than `window` steps away are seen.
+    - `chunk`: only keys in the query's own chunk of so many positions are seen (Llama 4).
     - `sink`: with True, `sink` is a trained score a head that takes part in the softmax and has
       no value, 0 at the start; the weights then sum to less than 1.
     - `flex`: as in `attention_output`, where no weights are asked for.
@@ -83,6 +84,7 @@ class MultiHeadAttention(nn.Module):
         head_dim: int | None = None,
         scale: float | None = None,
         window: int | None = None,
+        chunk: int | None = None,
         sink: bool = False,
         flex: bool | None = None,
     ) -> None:
@@ -100,6 +102,7 @@ class MultiHeadAttention(nn.Module):
         largest = torch.finfo(torch.float32).max
         self.scale = validation.real(name, "scale", scale, above=0.0, below=largest)
         self.window = None if window is None else validation.size(name, "window", window)
+        self.chunk = None if chunk is None else validation.size(name, "chunk", chunk)
         self.flex = flex if flex is None else validation.flag(name, "flex", flex)
         self.causal = validation.flag(name, "causal", causal)
         self.encoding = self._encoding(encoding, length)
@@ -175,7 +178,7 @@ class MultiHeadAttention(nn.Module):
         Layers with the same encoding object and the same mask can share it. It serves one forward
         pass: what is made of trained numbers carries the gradients of the moment it is made in.
         """
-        places = places.masked(self.causal, self.window)
+        places = places.masked(*self.mask)
         return Prepared(self.encoding, places, *self.encoding.prepare(places))
 
     def places(
@@ -189,7 +192,7 @@ class MultiHeadAttention(nn.Module):
         """Where the tokens of x and of the context stand; all that comes in is checked here."""
         self.check_input("x", x)
         self._check_cache(cache, context)
-        how = {"causal": self.causal, "window": self.window, "dtype": wide(x)}
+        how = dict(zip(("causal", "window", "chunk"), self.mask, strict=True), dtype=wide(x))
         if context is None and positions is None and context_positions is None:
             done = 0 if cache is None else len(cache)
             start = cache.start if cache is not None and done else 0
@@ -222,6 +225,11 @@ class MultiHeadAttention(nn.Module):
         key = self._positions("context_positions", context, context_positions, None)
         query, key = self._alike("positions, context_positions", query, key)
         return Places.given(query, key, key, **how)
+
+    @property
+    def mask(self) -> tuple[bool, int | None, int | None]:
+        """Causality, window and chunk of this layer, as `Places` takes them."""
+        return self.causal, self.window, self.chunk
 
     def check_input(self, argument: str, x: Tensor) -> None:
         """Refuse anything but (batch, length, dim) in the dtype of the weights."""
@@ -314,11 +322,10 @@ class MultiHeadAttention(nn.Module):
                 "What is prepared holds the positions already.",
             )  # fmt: skip
         places = prepared.places
-        mask = (places.causal, places.window)
-        if prepared.encoding is not self.encoding or mask != (self.causal, self.window):
+        if prepared.encoding is not self.encoding or places.mask != self.mask:
             raise validation.refuse(
                 ValueError, name, "prepared", "what was made for another encoding or mask",
-                "what this layer prepared, or one with the same encoding object, causal and window",
+                "what this layer, or one with the same encoding object and mask, prepared",
                 "Call layer.prepare(layer.places(x)).",
             )  # fmt: skip
         if context is None and places.new is not places.query:
