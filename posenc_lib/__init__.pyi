@@ -86,6 +86,12 @@ from .rotary.yarn import (
     YarnRotary as YarnRotary,
 )
 from .rotary.llama3 import llama3_frequencies as llama3_frequencies, Llama3Rotary as Llama3Rotary
+from .rotary.longrope import (
+    longrope_frequencies as longrope_frequencies,
+    longrope_magnitude as longrope_magnitude,
+    LongRotary as LongRotary,
+)
+from .rotary.partial import PartialRotary as PartialRotary
 
 # door 3: added to the scores
 from .scores.distance_bias import DistanceBias as DistanceBias

@@ -52,7 +52,7 @@ VALID = {
     "r1": two, "r2": two, "c": 0.1, "threshold": 9.0, "scores": heads[..., :3], "sink": two,
     "rows": torch.ones(8, 3), "vectors": torch.ones(2, 5, 4), "u": pairs, "v": pairs,
     "weight": torch.ones(3, 8), "rotation": torch.eye(4), "to": "half", "name": "rope",
-    "before": 1, "after": 1, "form": "paper", "padding": ids.bool(), "mask": square,
+    "before": 1, "after": 1, "form": "paper", "share": 0.5, "padding": ids.bool(), "mask": square,
     "seen": square, "input_ids": ids, "token_type_ids": ids, "vocab_size": 9, "outputs": 2,
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
@@ -77,7 +77,7 @@ CALLS = {
     "MultiHeadAttention.places": {"context": x}, "TransformerStack": {"layers": 2},
     "LayerPlan": {"encoding": RotaryEncoding(4)},
     "PositionPlan": {"layers": [LayerPlan(RotaryEncoding(4))] * 2},
-    "PositionPlan.mask": {"layer": 0},
+    "PositionPlan.mask": {"layer": 0}, "longrope_frequencies": {"factors": [1.0, 2.0]},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.
@@ -99,7 +99,9 @@ ALSO = {
     "relative_positions.offset": [2**63], "shift_rotation.offset": [2**53 + 1],
     "alpha": [0.0], "beta": [1.0], "low": [0.0], "high": [1.0], "slope": [-0.1],
     "YarnRotary.magnitude": [0.0], "ntk_base.rotary_dim": [2], "NtkRotary.head_dim": [2],
-    "window_starts.window": [3], "dynamic_ntk_factor.factor": [0.5],
+    "window_starts.window": [3], "share": [0.0, -1.0, 1.5, 0.1],
+    "longrope_magnitude.trained_length": [1], "LongRotary.trained_length": [1],
+    "dynamic_ntk_factor.factor": [0.5],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
 MAY_BE_ZERO |= {"suffix"}
@@ -113,6 +115,8 @@ INSTEAD = {  # of what the annotation says
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
     "LayerPlan.encoding": ["rope", 3, nn.Linear(1, 1)], "at_start": ["rope", RotaryEncoding(4)],
     "PositionPlan.layers": [[], 3, "rope", [RotaryEncoding(4)]], "plan": ["rope", [], 3],
+    "factors": [[1.0], 3.0, "12", None, [1.0, 0.0], [1.0, NAN], [1.0, "2"]],
+    "short": [[1.0], 3.0, "12", [1.0, 0.0]], "long": [[1.0], 3.0, "12", [1.0, NAN]],
     "PositionPlan.mask.layer": [2, -3, *SIZES[:-2]],
     "state_dict": [{}, nn.Linear(1, 1)], "betas": [], "device": [],
     "axis_order": [(0, 0), (1, 2), (0,), 1, "01", (0.0, 1.0), (True, False)],
@@ -159,7 +163,7 @@ INSIDE = {  # methods that the library calls with what it has checked, or that t
     "check_input", "turn", "turns", "factors", "reach", "zetas", "vectors", "tables", "angles",
     "frequencies", "by_pair", "extra_repr", "joined", "joined_positions", "keep", "belongs_to",
     "counting", "given", "mask_mod", "masked", "once", "new_caches", "rate_at", "alike", "words",
-    "chunk_numbers",
+    "chunk_numbers", "check_continues",
 }  # fmt: skip
 
 

@@ -110,6 +110,13 @@ class PositionEncoding(nn.Module):
         validation.positions(function, argument, positions, length=length, batch=batch)
         return positions
 
+    def check_continues(self, places: Places) -> None:
+        """Refuse a step that a stack with caches cannot take; here nothing is refused.
+
+        Asked before a `TransformerStack` adds to its caches. A layer alone turns its keys again
+        where their angles change; deeper layers hold keys that were made of earlier answers.
+        """
+
     @property
     def needs_weights(self) -> bool:
         """Whether `at_values` has to see the attention weights: so if a subclass overrides it."""

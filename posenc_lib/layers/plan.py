@@ -136,10 +136,10 @@ class PositionPlan:
     >>> near = LayerPlan(RotaryEncoding(head_dim=8), window=512)
     >>> far = LayerPlan(RotaryEncoding(head_dim=8, base=1e6))
     >>> plan = PositionPlan([near, near, far] * 2)
-    >>> print(str(plan).replace("interleaved", "half"))
-    layers 0-1, 3-4: RotaryEncoding(head_dim=8, base=10000, layout='half', rotary_dim=8), \
-causal, window 512
-    layers 2, 5: RotaryEncoding(head_dim=8, base=1e+06, layout='half', rotary_dim=8), causal
+    >>> print(plan)  # doctest: +NORMALIZE_WHITESPACE
+    layers 0-1, 3-4: RotaryEncoding(head_dim=8, base=10000, layout='interleaved', rotary_dim=8),
+                     causal, window 512
+    layers 2, 5: RotaryEncoding(head_dim=8, base=1e+06, layout='interleaved', rotary_dim=8), causal
     >>> plan.mask(2, torch.arange(2)).int()
     tensor([[1, 0],
             [1, 1]], dtype=torch.int32)

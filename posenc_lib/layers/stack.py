@@ -169,6 +169,9 @@ class TransformerStack(nn.Module):
         each = self._caches(caches)
         asked = next((layer for layer in layers if _takes_coordinates(layer)), layers[0])
         places = asked.attention.places(x, positions=positions, cache=each[0])
+        if caches is not None and len(layers) > 1:
+            for encoding in {id(e): e for e in (one.attention.encoding for one in layers)}.values():
+                encoding.check_continues(places)
         x = self.at_start.at_embeddings(x, self.at_start.prepare(places)[0])
         uses = Counter(_prepares(layer.attention) for layer in layers)
         shared: dict[Any, Prepared] = {}

@@ -1,7 +1,9 @@
 """Door 2: queries and keys are turned by their positions, in every layer.
 
 - `rotation`: the turn itself; `rope`: the encoding
-- longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`; `xpos` fades
+- longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`, `longrope`; `xpos`
+  fades
+- some of the features: `partial`
 - pictures: `axial_rope`; `mixed_rope`, with trained frequencies
 - text with pictures and video: `mrope`, and `multimodal_positions` for it
 - `unpaired_rope`: what two released models compute instead of a rotation
