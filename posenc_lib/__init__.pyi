@@ -11,6 +11,7 @@ from . import (
 # what everything stands on
 from .base.doors import Door as Door, PositionEncoding as PositionEncoding
 from .base.no_encoding import NoEncoding as NoEncoding
+from .base.combined import Combined as Combined
 from .base.registry_entry import RegistryEntry as RegistryEntry
 from .base.places import Places as Places
 from .base.masks import causal_mask as causal_mask, padding_mask as padding_mask

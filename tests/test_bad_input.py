@@ -150,7 +150,8 @@ RENAMED = {  # on the way to where it is refused
 EXEMPT = {  # from all of this, and why
     "PositionEncoding": "abstract; its classes are all here",
     "DistanceBias": "abstract", "TableRelative": "abstract",
-    "Door": "four constants", "Registry": "made once, by the library",
+    "Combined": "takes encodings; tests/test_combined.py", "Door": "four constants",
+    "Registry": "made once, by the library",
     "RegistryEntry": "made once, by the library",
     "NoEncoding": "takes nothing", "encodings": "takes nothing", "attention_ways": "takes nothing",
     "minilm_position_table": "takes nothing",

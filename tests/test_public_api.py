@@ -23,6 +23,7 @@ NO_SOURCE = {  # public names that rest on no paper, each with its reason
     "answer": "our own bookkeeping",
     "PositionEncoding": "our own protocol",
     "DistanceBias": "our own protocol",
+    "Combined": "our own protocol",
     "Registry": "our own list; each entry names its paper",
     "RegistryEntry": "our own list; each entry names its paper",
     "encodings": "our own list; each entry names its paper",

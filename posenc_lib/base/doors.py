@@ -186,7 +186,8 @@ def check_heads_first(function: str, argument: str, x: Tensor, positions: Any) -
 
 def is_foreign(encoding: PositionEncoding) -> bool:
     """Whether a class is not the library's own: what it returns is looked at."""
-    return not type(encoding).__module__.startswith("posenc_lib.")
+    own = (one for one in encoding.modules() if isinstance(one, PositionEncoding))
+    return not all(type(one).__module__.startswith("posenc_lib.") for one in own)
 
 
 def check_prepared(

@@ -186,6 +186,12 @@ class Places:
         other.causal, other.window, other.chunk = causal, window, chunk
         return other
 
+    def turning_all_keys(self) -> Places:
+        """The same places for keys that are all turned again, those of a cache too."""
+        other = copy.copy(self)
+        other.new = self.key
+        return other
+
     @property
     def row(self) -> Int64[Tensor, " distances"] | None:
         """The query + key - 1 distances of positions in a row, where float64 can be made."""
@@ -295,7 +301,8 @@ class Places:
         if self.coordinates:
             key = torch.arange(self.keys, device=key.device)
             query = torch.arange(self.queries, device=query.device) - self.known_first
-        return tuple(p.div(chunk, rounding_mode="floor") for p in (whole64(query), whole64(key)))
+        rows = whole64(query).div(chunk, rounding_mode="floor")
+        return rows, whole64(key).div(chunk, rounding_mode="floor")
 
     def mask_mod(self, batch: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
         """Causality, window and chunk as `flex_attention` takes them: may query i see key j?

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from posenc_lib.base import validation
+from posenc_lib.base.combined import Combined
 from posenc_lib.base.doors import (
     Coordinates,
     KeyPositions,
@@ -395,6 +396,8 @@ class MultiHeadAttention(nn.Module):
         """What door 3 adds to the scores; what a foreign encoding returns is checked and may be
         -inf."""
         encoding, at_query, at_key = self.encoding, prepared.query, prepared.key
+        if isinstance(encoding, Combined) and len(alone := encoding.biases(at_query)) == 1:
+            at_query = alone[0] if isinstance(alone[0], PreparedBias) else at_query
         if isinstance(at_query, PreparedBias):
             at_query.encoding.check_heads(at_query.numbers, query)
             return at_query, masks

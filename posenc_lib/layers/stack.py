@@ -142,7 +142,9 @@ class TransformerStack(nn.Module):
             at_start = each[0].door is Door.EMBEDDINGS
             self.at_start = each[0] if at_start else NoEncoding()
             each = [NoEncoding()] * layers if at_start else each
-            how = [{"encoding": one, "causal": causal} | settings for one in each]
+            how: list[dict[str, Any]] = [
+                {"encoding": one, "causal": causal} | settings for one in each
+            ]
         else:
             said = {"encoding": encoding, "length": length, "options": options, "causal": causal}
             _check_plan(plan, layers, {n: v for n, v in said.items() if v is not None} | settings)

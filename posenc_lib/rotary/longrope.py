@@ -144,8 +144,8 @@ class LongRotary(RotaryEncoding):
 
     def check_continues(self, places: Places) -> None:
         """Refuse a step in which a text grows past the trained length behind cached tokens."""
-        cached = places.keys - places.new.shape[-1]
-        if cached <= 0:
+        cached = places.keys - places.queries
+        if cached <= 0 or places.coordinates:
             return
         if places.start is not None:
             before, after = places.start + cached, places.start + places.keys
