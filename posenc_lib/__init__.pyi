@@ -92,6 +92,8 @@ from .rotary.longrope import (
     longrope_magnitude as longrope_magnitude,
     LongRotary as LongRotary,
 )
+from .rotary.temperature import QueryTemperature as QueryTemperature
+from .rotary.decoupled import DecoupledRotary as DecoupledRotary
 from .rotary.partial import PartialRotary as PartialRotary
 
 # door 3: added to the scores
@@ -138,6 +140,7 @@ from .layers.fused import attention_output as attention_output
 from .layers.attention_ways import attention_ways as attention_ways
 from .layers.kv_cache import KeyValueCache as KeyValueCache
 from .layers.multihead import MultiHeadAttention as MultiHeadAttention
+from .layers.latent import LatentAttention as LatentAttention
 from .layers.plan import LayerPlan as LayerPlan, PositionPlan as PositionPlan
 from .layers.stack import TransformerLayer as TransformerLayer, TransformerStack as TransformerStack
 

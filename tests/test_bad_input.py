@@ -52,11 +52,12 @@ VALID = {
     "r1": two, "r2": two, "c": 0.1, "threshold": 9.0, "scores": heads[..., :3], "sink": two,
     "rows": torch.ones(8, 3), "vectors": torch.ones(2, 5, 4), "u": pairs, "v": pairs,
     "weight": torch.ones(3, 8), "rotation": torch.eye(4), "to": "half", "name": "rope",
+    "latent": 4, "rope": RotaryEncoding(2), "plain_dim": 4, "value_dim": 4, "query_latent": 3,
     "before": 1, "after": 1, "form": "paper", "share": 0.5, "padding": ids.bool(), "mask": square,
     "seen": square, "input_ids": ids, "token_type_ids": ids, "vocab_size": 9, "outputs": 2,
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
-    "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
-    "chunk": 2,
+    "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3),
+    "window": 2, "chunk": 2,
 }  # fmt: skip
 CALLS = {
     "trained_reader": {"encoding": "none"},
@@ -74,8 +75,9 @@ CALLS = {
     "multimodal_positions": {"segments": [2, (1, 2)]},
     "merged_cells": {"shape": (2, 2), "merge": 2},
     "random_fourier_features": {"directions": torch.ones(4, 2)},
-    "MultiHeadAttention.places": {"context": x}, "TransformerStack": {"layers": 2},
-    "LayerPlan": {"encoding": RotaryEncoding(4)},
+    "MultiHeadAttention.places": {"context": x}, "LatentAttention.places": {"context": x},
+    "TransformerStack": {"layers": 2},
+    "LayerPlan": {"encoding": RotaryEncoding(4)}, "DecoupledRotary": {"rope": RotaryEncoding(2)},
     "PositionPlan": {"layers": [LayerPlan(RotaryEncoding(4))] * 2},
     "PositionPlan.mask": {"layer": 0}, "longrope_frequencies": {"factors": [1.0, 2.0]},
 }  # fmt: skip
@@ -84,6 +86,7 @@ CALLS = {
 ALSO = {
     "base": [1, -10.0], "factor": [0.0, -1.0], "dropout": [1.0, -0.1], "std": [-1.0, 1e-300, 1e39],
     "eps": [0.0, 1e-46, 1e39], "shortest": [0.0], "longest": [0.5], "c": [0.0, 1e300],
+    "first": [-1],
     "threshold": [0.0, -5.0], "gamma": [0.0], "scale_base": [0.0], "scale": [0.0, -1.0, 1e39],
     "r1": [0.0, -1.0], "r2": [0.0, -1.0], "rotary_dim": [3], "kv_heads": [3], "folds": [1],
     "rate": [0.0], "bias_rate_factor": [0.0], "decay": [-0.1], "warm_up": [1.0],
@@ -104,7 +107,7 @@ ALSO = {
     "dynamic_ntk_factor.factor": [0.5],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
-MAY_BE_ZERO |= {"suffix"}
+MAY_BE_ZERO |= {"suffix", "QueryTemperature.first"}
 MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
 SIGNED = {"offset", "start"}
 SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
@@ -115,6 +118,7 @@ INSTEAD = {  # of what the annotation says
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
     "LayerPlan.encoding": ["rope", 3, nn.Linear(1, 1)], "at_start": ["rope", RotaryEncoding(4)],
     "PositionPlan.layers": [[], 3, "rope", [RotaryEncoding(4)]], "plan": ["rope", [], 3],
+    "rope": ["rope", 3, nn.Linear(1, 1), PositionEncoding()],
     "factors": [[1.0], 3.0, "12", None, [1.0, 0.0], [1.0, NAN], [1.0, "2"]],
     "short": [[1.0], 3.0, "12", [1.0, 0.0]], "long": [[1.0], 3.0, "12", [1.0, NAN]],
     "PositionPlan.mask.layer": [2, -3, *SIZES[:-2]],
@@ -132,7 +136,7 @@ FITS = re.compile(  # any last axis: each number by itself, or nothing to agree 
     r"(distance|relative|coordinates|rows|times|by_distance|angles)$|at_scores\.(query|key)$"
     r"|(rotate|rotate_textbook)\.x|append\.(key|value)|attention(_output)?\.value|from_table"
     r"|(lookup_relative|shaw_values|shaw_values_naive)\.table|dynamic_ntk_factor|input_ids"
-    r"|TinyTransformer.forward"
+    r"|TinyTransformer.forward|QueryTemperature\.at_"
     r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\.|Plan\.mask\."
 )
 MOVED = {"skew.by_distance", "toeplitz.by_distance"}  # numbers of any kind are only moved
@@ -141,6 +145,7 @@ ANSWERED_BY = {  # as their documentation says: what is passed on is refused whe
     "TinyTransformer": "TransformerStack", "TimingEncoding": "geometric_periods",
     "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions", "T5Bias": "t5_bucket",
     "MultiHeadAttention": "make_encoding", "LayerPlan": "Places", "PositionPlan": "LayerPlan",
+    "DecoupledRotary": "RotaryEncoding", "LatentAttention": "MultiHeadAttention",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
     "TimingEncoding.at_embeddings.positions": "times", "encoding": "name", "caches": "cache",

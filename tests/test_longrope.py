@@ -1,15 +1,20 @@
 """LongRoPE: which list is used when, and a cache that grows past the switch. Partial rotation."""
 
+import math
+
 import pytest
 import torch
 
 from posenc_lib import (
+    Combined,
+    DynamicNtkRotary,
     KeyValueCache,
     LayerPlan,
     LongRotary,
     MultiHeadAttention,
     PartialRotary,
     PositionPlan,
+    QueryTemperature,
     RotaryEncoding,
     TransformerStack,
     longrope_frequencies,
@@ -148,3 +153,37 @@ def test_proportional_leaves_out_the_slowest_pairs_of_the_whole_head():
 def test_what_makes_no_pairs_is_refused(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+# A temperature that grows with the position
+
+
+def test_the_temperature_steps_as_each_model_counts():
+    at = torch.tensor([0, 6, 7, 8, 15, 16])
+    llama = QueryTemperature(8, slope=0.1).factors(at)
+    ministral = QueryTemperature(8, slope=0.1, first=0).factors(at)
+    log2, log3 = 1 + 0.1 * math.log(2), 1 + 0.1 * math.log(3)
+    torch.testing.assert_close(llama, torch.tensor([1, 1, log2, log2, log3, log3]).double())
+    torch.testing.assert_close(ministral, torch.tensor([1, 1, 1, log2, log2, log3]).double())
+
+
+@pytest.mark.parametrize("rotation", [RotaryEncoding(8), DynamicNtkRotary(8, trained_length=4)])
+def test_beside_a_rotation_it_multiplies_the_scores_of_each_query(rotation):
+    both = Combined(rotation, QueryTemperature(3, slope=2.0))
+    layer = MultiHeadAttention(16, 2, encoding=both, causal=True)
+    layer, x = randomise(layer, 0).double().eval(), tokens(2, 9, 16)
+    plain = MultiHeadAttention(16, 2, encoding=rotation, causal=True)
+    plain.load_state_dict(layer.state_dict(), strict=False)
+    factor = both.parts[1].factors(torch.arange(9))
+    cooler = plain.double().eval()(x)[1].log() * factor[:, None]
+    torch.testing.assert_close(layer(x)[1], cooler.softmax(-1))
+    cache = KeyValueCache()
+    for first, last in [(0, 2), (2, 3), (3, 7), (7, 9)]:
+        step = layer(x[:, first:last], cache=cache)[0]
+        torch.testing.assert_close(step, layer(x[:, :last])[0][:, first:])
+
+
+@pytest.mark.bad_input
+def test_a_position_without_a_logarithm_is_refused():
+    with pytest.raises(ValueError, match=r"positions = -2.0.*from -1"):
+        QueryTemperature(8).factors(torch.tensor([-1, -2]))

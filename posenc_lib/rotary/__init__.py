@@ -3,7 +3,7 @@
 - `rotation`: the turn itself; `rope`: the encoding
 - longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`, `longrope`; `xpos`
   fades
-- some of the features: `partial`
+- some of the features: `partial`, `decoupled`; queries alone: `temperature`
 - pictures: `axial_rope`; `mixed_rope`, with trained frequencies
 - text with pictures and video: `mrope`, and `multimodal_positions` for it
 - `unpaired_rope`: what two released models compute instead of a rotation

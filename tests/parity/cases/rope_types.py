@@ -4,7 +4,14 @@ import math
 
 import torch
 
-from posenc_lib import DynamicNtkRotary, LongRotary, PartialRotary, YarnRotary
+from posenc_lib import (
+    DynamicNtkRotary,
+    LongRotary,
+    MultiHeadAttention,
+    PartialRotary,
+    QueryTemperature,
+    YarnRotary,
+)
 from tests.parity import EQUATION, parity
 from tests.parity.cases.rope_scaling import (
     EXACT,
@@ -218,3 +225,49 @@ def dynamic_partial():
         theirs, _ = made("dynamic", 64, 256, length, factor=2.0, partial_rotary_factor=0.5)
         at_one = ours.angles(torch.tensor([length - 1, 1]))[1]
         yield at_one.log(), theirs.double().log()
+
+
+@parity(
+    "query_temperature", reference="transformers", what="get_llama_4_attn_scale of Ministral 3",
+    transformation="first=0", bound=1e-6,
+)  # fmt: skip
+def temperature_ministral():
+    """Two rows of positions, up to seven times the trained length."""
+    from transformers.models.ministral3.modeling_ministral3 import get_llama_4_attn_scale
+
+    at, x = torch.stack((torch.arange(40), torch.arange(40) * 3)), random(2, 3, 40, 8)
+    for slope, trained in ((0.1, 16), (1.0, 7)):
+        ours = QueryTemperature(trained, slope=slope, first=0)
+        yield ours.at_query(x, at), x * get_llama_4_attn_scale(at, slope, trained)
+
+
+@parity(
+    "query_temperature", reference="transformers",
+    what="Llama4TextAttention on a layer without position: weights and output",
+    transformation="a whole layer: ours is NoEncoding with the temperature, weights copied; "
+    "positions counted",
+    bound=2e-6,
+)  # fmt: skip
+def temperature_llama4():
+    """24 tokens, a step of the temperature at every fifth."""
+    from transformers.models.llama4.modeling_llama4 import Llama4TextAttention, Llama4TextConfig
+
+    torch.manual_seed(0)
+    config = Llama4TextConfig(
+        hidden_size=32, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
+        no_rope_layers=[0], num_hidden_layers=1, floor_scale=5, attn_scale=0.7,
+        use_qk_norm=False, pad_token_id=0, attn_implementation="eager",
+    )  # fmt: skip
+    theirs = Llama4TextAttention(config, layer_idx=0).eval()
+    ours = MultiHeadAttention(
+        32, 4, kv_heads=2, head_dim=8, causal=True, bias=False,
+        encoding=QueryTemperature(5, slope=0.7),
+    ).eval()  # fmt: skip
+    names = {"to_query": "q_proj", "to_key": "k_proj", "to_value": "v_proj", "to_output": "o_proj"}
+    for one, other in names.items():
+        getattr(ours, one).weight = getattr(theirs, other).weight
+    x, hidden = random(2, 24, 32), torch.full((24, 24), -torch.inf).triu(1)[None, None]
+    output, weights = ours(x)
+    expected, their_weights = theirs(x, None, hidden)
+    yield output, expected
+    yield weights, their_weights
