@@ -8,7 +8,7 @@ lies. Then a text gets the same answer alone and in any batch, whatever its enco
 
 Source: `transformers` counts the padded ones in its generation code
 (`_prepare_position_ids_for_generation`); Krell et al. 2021, "Efficient Sequence Packing without
-Cross-contamination", section 3.2, for packed rows: a mask per document and positions that restart.
+Cross-contamination", for packed rows: a mask per document and positions that restart.
 
 The traps: an encoding that knows distances only (RoPE, ALiBi) forgives positions that count the
 padding too, as long as *all* are counted so; it does not forgive a prompt counted in one way and
@@ -55,7 +55,7 @@ def packed_positions(
 
     Raises TypeError for numbers that are not whole, ValueError for a tensor without axes.
 
-    Source: Krell et al. 2021, section 3.2.
+    Source: Krell et al. 2021.
 
     >>> packed_positions(torch.tensor([0, 0, 0, 1, 1, 2]))
     tensor([0, 1, 2, 0, 1, 0])
@@ -78,7 +78,7 @@ def document_mask(
 
     Raises TypeError for numbers that are not whole, ValueError for a tensor without axes.
 
-    Source: Krell et al. 2021, section 3.2.
+    Source: Krell et al. 2021.
 
     >>> document_mask(torch.tensor([0, 0, 1])).int()
     tensor([[1, 1, 0],
