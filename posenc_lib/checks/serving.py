@@ -77,6 +77,27 @@ positions = Exercise(
             "That is the mask as numbers. Add it up along the row: cumsum(1), less 1.",
         ),
         Mistake(
+            "columns of real tokens", lambda real: torch.where(real, _columns(real), 0),
+            "Padding gets 0, but your real tokens still count the columns in front of them. The "
+            "first real token gets 0 too: cumsum of the mask, less 1.",
+        ),
+        Mistake(
+            "columns and padding", lambda real: _columns(real) + (~real).sum(1, keepdim=True),
+            "You add the number of padding tokens to the columns. Take it off.",
+        ),
+        Mistake(
+            "wrapped", lambda real: (
+                (_columns(real) - (~real).sum(1, keepdim=True)) % real.shape[1]),
+            "Real tokens are right, but padding wraps round to the largest positions. Raise what "
+            "is below 0 to 0: .clamp(min=0) in place of %.",
+        ),
+        Mistake(
+            "through the batch",
+            lambda real: (real.flatten().cumsum(0) - 1).view(real.shape).clamp(min=0),
+            "Your count runs on from one row into the next. Each row begins at 0: cumsum along "
+            "axis 1, without flattening.",
+        ),
+        Mistake(
             "how many", lambda real: real.sum(1),
             "That is the number of real tokens of each row. One position for each token is asked "
             "for: cumsum in place of sum.",
@@ -183,6 +204,24 @@ packing = Exercise(
             "documents must be equal, and the key not later.",
         ),
         Mistake(
+            "one too far", _with_mask(
+                lambda at, documents: (documents[:, None] == documents) & (
+                    at[:, None] + 1 >= at)),
+            "Your tokens see the one after them, which is what they are to guess. The diagonal is "
+            "the last that may be seen: .tril(), without an offset.",
+        ),
+        Mistake(
+            "equal positions", _with_mask(lambda at, documents: at[:, None] == at),
+            "Your mask compares positions with ==. Compare the documents with ==, and the places "
+            "with >=.",
+        ),
+        Mistake(
+            "counted on, documents only", lambda lengths: (
+                torch.arange(sum(lengths)), document_mask(_numbered(lengths))),
+            "Two things: your positions count on through the row, and your mask lets a token see "
+            "later ones of its own document.",
+        ),
+        Mistake(
             "apart, not together", _with_mask(
                 lambda at, documents: (documents[:, None] != documents) & _causal(at, documents)),
             "Your mask joins tokens of different documents and parts those of one. Take == for !=.",
@@ -276,6 +315,24 @@ beams = Exercise(
         Mistake(
             "flat", _from_flat(lambda found, beams, words: (found, found)),
             "Those are places in the flat scores. // and % by the vocabulary make row and token.",
+        ),
+        Mistake(
+            "each beam sums to one", lambda scores: _chosen(scores.softmax(-1)),
+            "Your softmax gives each beam the same sum, which forgets how good the beams "
+            "themselves are. The scores can be compared as they are.",
+        ),
+        Mistake(
+            "best beam only", lambda scores: (
+                scores.amax(1).argmax().expand(len(scores)),
+                scores[scores.amax(1).argmax()].topk(len(scores)).indices),
+            "You go on from the best beam only. Another beam may have one of the best "
+            "continuations: flatten the scores of all.",
+        ),
+        Mistake(
+            "words and their scores", lambda scores: (
+                scores.max(1).indices, scores.max(1).values),
+            "Those are the best word of each beam, and its score. Return rows first, then words, "
+            "and choose among all beams: scores.flatten().",
         ),
         Mistake(
             "best of each word", lambda scores: (

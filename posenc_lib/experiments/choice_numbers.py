@@ -37,9 +37,7 @@ def choice_numbers() -> dict[str, float]:
     for name, title in {
         "learned": "table", "sinusoidal_2d": "two axes", "sinusoidal": "one axis"
     }.items():  # fmt: skip
-        found[f"pictures: {title}"] = digits.mean(
-            task="patches", encoding=name, metric="accuracy"
-        )
+        found[f"pictures: {title}"] = digits.mean(task="patches", encoding=name, metric="accuracy")
     for name, title in {
         "sinusoidal": "by place", "sinusoidal, by time": "by time", "calendar": "calendar"
     }.items():  # fmt: skip
