@@ -72,6 +72,7 @@ class Combined(PositionEncoding):
         asked = [one.layer_scale for one in encodings if one.layer_scale is not None]
         self.layer_scale = asked[0] if asked else None
         self.widens = math.prod(one.widens for one in encodings)  # type: ignore[misc]
+        self.tells_order = any(one.tells_order for one in encodings)
         self.lifts_positions = any(one.lifts_positions for one in encodings)
         turning = [one for one in encodings if type(one).at_key is not PositionEncoding.at_key]
         self.keeps_turned_keys = all(one.keeps_turned_keys for one in turning)
