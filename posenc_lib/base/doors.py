@@ -73,6 +73,7 @@ class PositionEncoding(nn.Module):
     causal_only: bool = False  # True where the encoding means nothing for keys after the query
     keeps_turned_keys: bool = False  # True where a turned key stays right as the text grows
     lifts_positions: bool = False  # True where a plain position p is short for (p, p, ..., p)
+    tells_order: bool = True  # False where it only tells how far into a text a query stands
     layer_scale: float | None = None  # what q . k is to be multiplied by; None: 1 / sqrt(head_dim)
     widens: ClassVar[int] = 1  # features of a query or key behind door 2, for each one before it
 

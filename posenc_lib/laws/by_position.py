@@ -37,6 +37,8 @@ def order_is_seen(subject: Subject) -> str | None:
     """Without position the last token, which sees all others, would see a bag of words."""
     if subject.encoding.door is Door.NONE:
         raise DoesNotApply("it is no position at all")
+    if not subject.encoding.tells_order:
+        raise DoesNotApply("it says that it tells no order")
     layer, x = subject.layer(), subject.tokens(1, 6)
     for order in ([1, 0, 2, 3, 4, 5], [3, 0, 2, 1, 4, 5]):
         if (layer(x)[0][:, -1] - layer(x[:, order])[0][:, -1]).abs().max() > 1e-7:
