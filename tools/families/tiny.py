@@ -52,7 +52,7 @@ SIZES: list[dict[str, Any]] = [
 """From the smallest to what every class allows."""
 
 
-SECTIONS = dict.fromkeys(("qwen2_vl_text", "qwen2_5_vl_text", "glm_ocr_text"), [16, 24, 24])
+SECTIONS = {n: [16, 24, 24] for n in ("qwen2_vl_text", "qwen2_5_vl_text", "glm_ocr_text")}
 """What these take where their configuration says nothing, for heads of 128."""
 
 
