@@ -11,6 +11,7 @@ from . import (
 # what everything stands on
 from .base.doors import Door as Door, PositionEncoding as PositionEncoding
 from .base.no_encoding import NoEncoding as NoEncoding
+from .base.combined import Combined as Combined
 from .base.registry_entry import RegistryEntry as RegistryEntry
 from .base.places import Places as Places
 from .base.masks import causal_mask as causal_mask, padding_mask as padding_mask
@@ -22,8 +23,17 @@ from .base.relative import (
     band_mask as band_mask,
 )
 from .base.distance_rows import toeplitz as toeplitz, skew as skew
-from .base.grid import grid_coordinates as grid_coordinates
+from .base.grid import (
+    grid_coordinates as grid_coordinates,
+    centred_coordinates as centred_coordinates,
+    merged_cells as merged_cells,
+)
 from .base.randomised import randomised_positions as randomised_positions
+from .base.batches import (
+    padded_positions as padded_positions,
+    packed_positions as packed_positions,
+    document_mask as document_mask,
+)
 
 # door 1: added to the embeddings
 from .embeddings.sinusoidal import (
@@ -35,12 +45,19 @@ from .embeddings.sinusoidal import (
     shift_rotation as shift_rotation,
 )
 from .embeddings.sinusoidal_encoding import SinusoidalEncoding as SinusoidalEncoding
+from .embeddings.split_sinusoidal import SplitSinusoidalEncoding as SplitSinusoidalEncoding
 from .embeddings.axial_sinusoidal import (
     axial_sinusoidal_at as axial_sinusoidal_at,
     AxialSinusoidalEncoding as AxialSinusoidalEncoding,
 )
 from .embeddings.learned import LearnedEncoding as LearnedEncoding
+from .embeddings.resize_grid import resize_grid as resize_grid, resize_weights as resize_weights
+from .embeddings.learned_grid import LearnedGridEncoding as LearnedGridEncoding
 from .embeddings.axial_learned import AxialLearnedEncoding as AxialLearnedEncoding
+from .embeddings.fourier import (
+    random_fourier_features as random_fourier_features,
+    RandomFourierEncoding as RandomFourierEncoding,
+)
 from .embeddings.timing import (
     geometric_periods as geometric_periods,
     timing_signal as timing_signal,
@@ -53,7 +70,15 @@ from .embeddings.minilm_table import minilm_position_table as minilm_position_ta
 from .rotary.rotation import rotate as rotate, rotate_textbook as rotate_textbook
 from .rotary.rope import RotaryEncoding as RotaryEncoding
 from .rotary.axial_rope import AxialRotary as AxialRotary
+from .rotary.mixed_rope import MixedRotary as MixedRotary
+from .rotary.mrope import MultimodalRotary as MultimodalRotary
+from .rotary.multimodal_positions import multimodal_positions as multimodal_positions
+from .rotary.unpaired_rope import (
+    UnpairedAxialRotary as UnpairedAxialRotary,
+    UnpairedMultimodalRotary as UnpairedMultimodalRotary,
+)
 from .rotary.xpos import XposRotary as XposRotary
+from .rotary.pope import PolarEncoding as PolarEncoding
 from .rotary.position_interpolation import (
     interpolated_frequencies as interpolated_frequencies,
     InterpolatedRotary as InterpolatedRotary,
@@ -71,6 +96,14 @@ from .rotary.yarn import (
     YarnRotary as YarnRotary,
 )
 from .rotary.llama3 import llama3_frequencies as llama3_frequencies, Llama3Rotary as Llama3Rotary
+from .rotary.longrope import (
+    longrope_frequencies as longrope_frequencies,
+    longrope_magnitude as longrope_magnitude,
+    LongRotary as LongRotary,
+)
+from .rotary.temperature import QueryTemperature as QueryTemperature
+from .rotary.decoupled import DecoupledRotary as DecoupledRotary
+from .rotary.partial import PartialRotary as PartialRotary
 
 # door 3: added to the scores
 from .scores.distance_bias import DistanceBias as DistanceBias
@@ -106,9 +139,25 @@ from .scores.sandwich import (
 )
 from .scores.fire import fire_input as fire_input, FireBias as FireBias
 from .scores.cope import cope_positions as cope_positions, CopeBias as CopeBias
+from .scores.forgetting import (
+    forgetting_bias as forgetting_bias,
+    ForgettingBias as ForgettingBias,
+)
+from .scores.deberta import deberta_bucket as deberta_bucket, DebertaRelative as DebertaRelative
+from .scores.window_bias import WindowBias as WindowBias
+from .scores.swin_v2 import SwinV2Bias as SwinV2Bias
+from .scores.decomposed import DecomposedRelative as DecomposedRelative
+from .scores.levit import LevitBias as LevitBias
+from .scores.shifted_windows import shifted_window_mask as shifted_window_mask
 
 # every encoding by name
-from .registry import Registry as Registry, encodings as encodings, make_encoding as make_encoding
+from .registry import (
+    Registry as Registry,
+    encodings as encodings,
+    make_encoding as make_encoding,
+    register_encoding as register_encoding,
+    unregister_encoding as unregister_encoding,
+)
 
 # attention, heads, layers, caches
 from .layers.dot_product import attention as attention
@@ -116,7 +165,12 @@ from .layers.fused import attention_output as attention_output
 from .layers.attention_ways import attention_ways as attention_ways
 from .layers.kv_cache import KeyValueCache as KeyValueCache
 from .layers.multihead import MultiHeadAttention as MultiHeadAttention
+from .layers.latent import LatentAttention as LatentAttention
+from .layers.plan import LayerPlan as LayerPlan, PositionPlan as PositionPlan
 from .layers.stack import TransformerLayer as TransformerLayer, TransformerStack as TransformerStack
+
+# which laws an encoding obeys
+from .laws.check import LawReport as LawReport, check_encoding as check_encoding
 
 # from one form of trained weights to another
 from .convert.nezha_forms import (
@@ -127,6 +181,10 @@ from .convert.rope_layout import (
     half_from_interleaved as half_from_interleaved,
     change_rope_layout as change_rope_layout,
 )
+
+# what the models in use do with positions
+from .models.from_config import encoding_from_config as encoding_from_config
+from .models.model_positions import ModelPositions as ModelPositions
 
 # for the notebooks
 from .lessons.position_probe import index_probe as index_probe

@@ -17,7 +17,14 @@ import torch
 from torch import nn
 
 import posenc_lib
-from posenc_lib import BertEmbeddings, MultiHeadAttention, PositionEncoding, make_encoding
+from posenc_lib import (
+    BertEmbeddings,
+    LayerPlan,
+    MultiHeadAttention,
+    PositionEncoding,
+    RotaryEncoding,
+    make_encoding,
+)
 from posenc_lib.experiments import TinyTransformer, Training, window_starts
 
 pytestmark = pytest.mark.bad_input
@@ -45,10 +52,15 @@ VALID = {
     "r1": two, "r2": two, "c": 0.1, "threshold": 9.0, "scores": heads[..., :3], "sink": two,
     "rows": torch.ones(8, 3), "vectors": torch.ones(2, 5, 4), "u": pairs, "v": pairs,
     "weight": torch.ones(3, 8), "rotation": torch.eye(4), "to": "half", "name": "rope",
-    "before": 1, "after": 1, "form": "paper", "padding": ids.bool(), "mask": square,
+    "latent": 4, "rope": RotaryEncoding(2), "plain_dim": 4, "value_dim": 4, "query_latent": 3,
+    "before": 1, "after": 1, "form": "paper", "share": 0.5, "padding": ids.bool(), "mask": square,
     "seen": square, "input_ids": ids, "token_type_ids": ids, "vocab_size": 9, "outputs": 2,
+    "buckets": 8, "terms": ("c2p", "p2c"), "to_query": nn.Linear(8, 8), "to_key": nn.Linear(8, 8),
+    "log_gates": -torch.ones(2, 2, 3), "from_input": -torch.ones(1, 2, 3),
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
-    "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
+    "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3),
+    "window": 2, "chunk": 2, "documents": torch.tensor([0, 0, 1]),
+    "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3, "trained_shape": (1, 3),
 }  # fmt: skip
 CALLS = {
     "trained_reader": {"encoding": "none"},
@@ -60,19 +72,33 @@ CALLS = {
     "T5Bias": {"max_distance": 64}, "t5_bucket": {"max_distance": 64},
     "t5_bucket_textbook": {"max_distance": 64}, "index_probe": {"table": table},
     "cosine_matrix": {"table": table}, "cosine_by_offset": {"table": table},
-    "wave_spectrum": {"table": table}, "MultiHeadAttention.forward": {"context": x},
-    "MultiHeadAttention.places": {"context": x},
+    "wave_spectrum": {"table": table}, "SwinV2Bias.by_offset": {"offset": at[:2]},
+    "shifted_window_mask": {"shape": (2, 4), "window": (1, 2)},
+    "MultiHeadAttention.forward": {"context": x},
+    "MultiHeadAttention.places": {"context": x}, "LatentAttention.places": {"context": x},
+    "TransformerStack": {"layers": 2},
+    "LayerPlan": {"encoding": RotaryEncoding(4)}, "DecoupledRotary": {"rope": RotaryEncoding(2)},
+    "PositionPlan": {"layers": [LayerPlan(RotaryEncoding(4))] * 2},
+    "MultimodalRotary": {"sections": (0, 1, 1)}, "multimodal_positions": {"segments": [2, (1, 2)]},
+    "merged_cells": {"shape": (2, 2), "merge": 2},
+    "random_fourier_features": {"directions": torch.ones(4, 2)},
+    "PositionPlan.mask": {"layer": 0}, "longrope_frequencies": {"factors": [1.0, 2.0]},
+    "UnpairedMultimodalRotary": {"sections": (0, 1, 1)},
+    "DebertaRelative.at_scores": {"query_positions": at},
+    "ForgettingBias.at_scores": {"from_input": -torch.ones(1, 2, 3)},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.
 ALSO = {
     "base": [1, -10.0], "factor": [0.0, -1.0], "dropout": [1.0, -0.1], "std": [-1.0, 1e-300, 1e39],
     "eps": [0.0, 1e-46, 1e39], "shortest": [0.0], "longest": [0.5], "c": [0.0, 1e300],
+    "first": [-1],
     "threshold": [0.0, -5.0], "gamma": [0.0], "scale_base": [0.0], "scale": [0.0, -1.0, 1e39],
     "r1": [0.0, -1.0], "r2": [0.0, -1.0], "rotary_dim": [3], "kv_heads": [3], "folds": [1],
     "rate": [0.0], "bias_rate_factor": [0.0], "decay": [-0.1], "warm_up": [1.0],
     "final_rate_share": [-0.1],
     "RotaryEncoding.rotary_dim": [6], "AxialRotary.head_dim": [6],
+    "UnpairedAxialRotary.head_dim": [6], "MixedRotary.head_dim": [6],
     "nezha_rotation.head_dim": [3], "shift_rotation.dim": [3],
     "TransformerXLRelative.heads": [3], "SandwichBias.dim": [3],
     "MultiHeadAttention.heads": [3, 16], "t5_bucket.buckets": [31, 2], "T5Bias.buckets": [31, 2],
@@ -82,17 +108,37 @@ ALSO = {
     "relative_positions.offset": [2**63], "shift_rotation.offset": [2**53 + 1],
     "alpha": [0.0], "beta": [1.0], "low": [0.0], "high": [1.0], "slope": [-0.1],
     "YarnRotary.magnitude": [0.0], "ntk_base.rotary_dim": [2], "NtkRotary.head_dim": [2],
-    "window_starts.window": [3], "dynamic_ntk_factor.factor": [0.5],
+    "window_starts.window": [3], "share": [0.0, -1.0, 1.5, 0.1],
+    "longrope_magnitude.trained_length": [1], "LongRotary.trained_length": [1],
+    "dynamic_ntk_factor.factor": [0.5],
+    "resize_grid.offset": [1.0, -0.1], "resize_weights.offset": [1.0, -0.1],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
+MAY_BE_ZERO |= {"suffix", "registers", "first"}
 MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
 SIGNED = {"offset", "start"}
+SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
 INSTEAD = {  # of what the annotation says
+    "terms": ["c2p", (), ("p2p",), ("c2p", "c2p"), [1], 7, None], "to_query": [7, None, ids],
+    "to_key": [7, None, ids],
     "encoding": ["ropey", "RoPE", 7, MultiHeadAttention], "cache": [[], "cache"], "made": ["rope"],
     "prepared": [(1, 2)], "generator": [3], "layer": [nn.Linear(1, 1)], "caches": [[], [1, 2], 3],
     "lengths": [[3, 5], [-1], [2.7], ["2"], [True], torch.tensor([2.7]), ids, 3, "34"],
+    "shifted_window_mask.window": [2, (2, 3), (1, 2.5), (3,)],
+    "shifted_window_mask.shift": [1, (1,), (0, 2), (-1, 0), (0, 1.5)],
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
+    "LayerPlan.encoding": ["rope", 3, nn.Linear(1, 1)], "at_start": ["rope", RotaryEncoding(4)],
+    "PositionPlan.layers": [[], 3, "rope", [RotaryEncoding(4)]], "plan": ["rope", [], 3],
+    "rope": ["rope", 3, nn.Linear(1, 1), PositionEncoding()],
+    "factors": [[1.0], 3.0, "12", None, [1.0, 0.0], [1.0, NAN], [1.0, "2"]],
+    "short": [[1.0], 3.0, "12", [1.0, 0.0]], "long": [[1.0], 3.0, "12", [1.0, NAN]],
+    "PositionPlan.mask.layer": [2, -3, *SIZES[:-2]],
     "state_dict": [{}, nn.Linear(1, 1)], "betas": [], "device": [],
+    "axis_order": [(0, 0), (1, 2), (0,), 1, "01", (0.0, 1.0), (True, False)],
+    "merged_cells.shape": [6, (), (2, 0), (2, 3.0), (3, 2), (2, 2, 2)],
+    "sections": [6, (), "011", (0, 2.0), (True, 1), (-1, 3), (1, 2), (2**63, 0)],
+    "scaled": ["yarn", 3, make_encoding("alibi", dim=8, heads=2)],
+    "segments": [None, [], "2", 3.0, [0], [2.5], [True], ["2"], [(1,)], [(1, 2, 3, 4, 5)]],
     "sinusoidal_at.positions": [[0, NAN], [INF], ["1"], [True], [1j], None, 3.0, [2**53 + 1],
                                 [[1], [1, 2]], np.array(["2020"], "M8[Y]"), np.ma.array([1])],
 }  # fmt: skip
@@ -100,36 +146,52 @@ ANY_RANK = re.compile(r"(_relative|_index|band_mask)\.relative|grid_coordinates|
 FITS = re.compile(  # any last axis: each number by itself, or nothing to agree with
     r"(distance|relative|coordinates|rows|times|by_distance|angles)$|at_scores\.(query|key)$"
     r"|(rotate|rotate_textbook)\.x|append\.(key|value)|attention(_output)?\.value|from_table"
-    r"|(lookup_relative|shaw_values|shaw_values_naive)\.table|dynamic_ntk_factor|input_ids"
-    r"|TinyTransformer.forward"
-    r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\."
+    r"|(lookup_relative|shaw_values|shaw_values_naive|resize_grid)\.table|dynamic_ntk_factor|input_ids"
+    r"|TinyTransformer.forward|QueryTemperature\.at_|forgetting_bias.query_positions"
+    r"|padded_positions|packed_positions|document_mask"
+    r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\.|Plan\.mask\."
 )
 MOVED = {"skew.by_distance", "toeplitz.by_distance"}  # numbers of any kind are only moved
 ANSWERED_BY = {  # as their documentation says: what is passed on is refused where it arrives
     "TransformerLayer": "MultiHeadAttention", "TransformerStack": "MultiHeadAttention",
     "TinyTransformer": "TransformerStack", "TimingEncoding": "geometric_periods",
-    "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions", "T5Bias": "t5_bucket",
-    "MultiHeadAttention": "make_encoding",
+    "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions",
+    "ForgettingBias": "forgetting_bias", "T5Bias": "t5_bucket",
+    "MultiHeadAttention": "make_encoding", "LayerPlan": "Places", "PositionPlan": "LayerPlan",
+    "DecoupledRotary": "RotaryEncoding", "LatentAttention": "MultiHeadAttention",
+    "LearnedGridEncoding": "resize_grid", "WindowBias": "resize_grid",
+    "DecomposedRelative": "resize_grid",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
     "TimingEncoding.at_embeddings.positions": "times", "encoding": "name", "caches": "cache",
+    "LayerPlan.mask.query_positions": "query", "LayerPlan.mask.key_positions": "key",
+    "PositionPlan.mask.query_positions": "query", "PositionPlan.mask.key_positions": "key",
 }  # fmt: skip
 EXEMPT = {  # from all of this, and why
     "PositionEncoding": "abstract; its classes are all here",
     "DistanceBias": "abstract", "TableRelative": "abstract",
-    "Door": "four constants", "Registry": "made once, by the library",
+    "Combined": "takes encodings; tests/test_combined.py", "Door": "four constants",
+    "Registry": "made once, by the library",
     "RegistryEntry": "made once, by the library",
     "NoEncoding": "takes nothing", "encodings": "takes nothing", "attention_ways": "takes nothing",
     "minilm_position_table": "takes nothing",
     "largest_tensor": "calls what it is given and raises what that raises",
+    "register_encoding": "takes a class; tests/test_check_encoding.py",
+    "unregister_encoding": "takes a registered name; tests/test_check_encoding.py",
+    "check_encoding": "takes a class; tests/test_check_encoding.py",
+    "LawReport": "made by check_encoding",
     "scoreboard": "takes names and rows; tests/test_scoreboard.py",
+    "encoding_from_config": "takes a config; tests/test_config.py",
+    "ModelPositions": "made by encoding_from_config",
     "answer": "takes any objects", "show_source": "takes any object; tests/test_source.py",
 }  # fmt: skip
 INSIDE = {  # methods that the library calls with what it has checked, or that take nothing
     "prepare", "score_mod", "modify_scores", "follows_diagonals", "check_heads", "check_positions",
     "check_input", "turn", "turns", "factors", "reach", "zetas", "vectors", "tables", "angles",
-    "frequencies", "by_pair", "extra_repr", "joined", "joined_positions", "keep", "belongs_to",
-    "counting", "given", "mask_mod", "masked", "once", "new_caches", "rate_at",
+    "frequencies", "by_pair", "extra_repr", "joined", "joined_positions",
+    "joined_from_input", "keep", "belongs_to", "counting", "given", "mask_mod", "masked", "once",
+    "new_caches", "rate_at", "alike", "words", "chunk_numbers", "check_continues",
+    "pairs", "rows",
 }  # fmt: skip
 
 
@@ -168,7 +230,6 @@ def call(target, **changed):
     return function(**given)
 
 
-SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
 REALS = [NAN, INF, "1e4", b"1", True, 1j, np.array(2j), torch.tensor(2j), [1.0], np.ones(2)]
 REALS += [10**400, np.ma.masked_array(2.0, mask=True), np.timedelta64(9, "s")]
 CHOICES = ["unknown", "", 1, True, ["half"], ("half",), {"half": 1}, b"half", np.array(["half"])]

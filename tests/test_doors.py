@@ -14,7 +14,7 @@ from posenc_lib import (
     make_encoding,
     relative_positions,
 )
-from tests.reference import randomise
+from tests.reference import of_input, randomise
 
 METHODS = {
     Door.NONE: set(),
@@ -54,16 +54,19 @@ def test_an_encoding_changes_its_own_door_only_and_gives_back_what_passes_the_ot
     assert opened - {"at_values"} <= changed <= opened  # few of door 3 touch the values
     assert (encoding.at_embeddings(x, p) is x) == ("at_embeddings" not in opened)
     assert (encoding.at_query(q, p) is q) == ("at_query" not in opened)
-    assert (encoding.at_key(q, p) is q) == ("at_key" not in opened)
+    turns_keys = "at_key" in opened and name != "query_temperature"  # it looks at them only
+    assert (encoding.at_key(q, p) is q) == (not turns_keys)
     weights = torch.rand(2, 2, 5, 5)
-    assert (encoding.at_scores(q, q, p, p) is None) == ("at_scores" not in opened)
+    found = encoding.at_scores(q, q, p, p, **of_input(encoding, x))
+    assert (found is None) == ("at_scores" not in opened)
     assert (encoding.at_values(weights, p, p) is not None) == encoding.needs_weights
 
 
 def test_the_registry_misses_no_encoding():
     public = {cls.__name__ for cls in public_encodings()}
     abstract = {"PositionEncoding", "TableRelative", "DistanceBias"}
-    assert public == {entry.class_name for entry in encodings().values()} | abstract
+    of_others = {"Combined"}  # made of encodings, not of sizes
+    assert public == {e.class_name for e in encodings().values()} | abstract | of_others
 
 
 def test_each_door_is_opened_once_in_order_with_the_positions_given():

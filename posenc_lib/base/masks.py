@@ -84,9 +84,9 @@ def padding_mask(
 
 
 class Masks(NamedTuple):
-    """All that shuts keys out: causality and window of the places, a mask, padding, which is
-    (batch, 1, ..., 1, key), and a bias where it is -inf. All checked; a bias that cannot be -inf is
-    left out."""
+    """All that shuts keys out: causality, window and chunk of the places, a mask, padding, which
+    is (batch, 1, ..., 1, key), and a bias where it is -inf. All checked; a bias that cannot be
+    -inf is left out."""
 
     places: Places
     mask: Tensor | None = None
@@ -129,7 +129,8 @@ class Masks(NamedTuple):
         by_choice = by_choice and not torch.is_grad_enabled()
         key = key if by_choice else key.nan_to_num(0.0, 0.0, 0.0)
         by_pair = self.mask is not None or self.bias is not None
-        seen = self.seen() if by_pair or self.places.first_distance is None else None
+        by_pair = by_pair or self.places.first_distance is None or self.places.chunks
+        seen = self.seen() if by_pair else None
         real = None if self.padding is None else self.padding[..., 0, :]
         by_somebody = real if seen is None else seen.any(-2)
         heads = value.ndim > 3  # an axis of their own, beside a batch

@@ -23,7 +23,7 @@ from torch import Tensor
 from posenc_lib.base import validation
 from posenc_lib.base.distance_rows import spread
 from posenc_lib.base.float64 import float64_device
-from posenc_lib.base.relative import band, relative_positions
+from posenc_lib.base.relative import band, relative_positions, whole64
 
 Made = TypeVar("Made")
 
@@ -32,8 +32,9 @@ class Places:
     """The positions of queries and keys, and what follows from them before any layer runs.
 
     `query` and `key` are (length,) or (batch, length); `key` is `query` unless given. `causal`
-    shuts out keys after the query, `window` those `window` or more steps away. Tables are made in
-    `dtype`, float32 or float64.
+    shuts out keys after the query, `window` those `window` or more steps away, `chunk` those of
+    another chunk: positions 0 .. chunk - 1 are one, the next `chunk` another (Llama 4). Tables are
+    made in `dtype`, float32 or float64.
 
     - `new`: the positions of those keys that no cache holds yet; all of them without a cache.
     - `offset`: key[0] - query[0] where both are whole numbers in a row, in all batch rows alike;
@@ -41,10 +42,10 @@ class Places:
     - `start`: key[0] then, if it is the same in all rows.
     - `row`: the query + key - 1 distances then, the most negative one first.
     - `distances`: the distance of every pair, for any positions.
-    - `seen`: what causality and window let through; None where that is everything.
+    - `seen`: what causality, window and chunk let through; None where that is everything.
 
     Raises TypeError and ValueError for what is no finite position, for positions of two batches,
-    for a window below 1 and for a dtype in half precision.
+    for a window or chunk below 1 and for a dtype in half precision.
 
     >>> places = Places(torch.tensor([2, 3]), torch.arange(4), causal=True)
     >>> places.offset, places.row.tolist()
@@ -61,6 +62,7 @@ class Places:
         *,
         causal: bool = False,
         window: int | None = None,
+        chunk: int | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         key = query if key is None else key
@@ -73,12 +75,14 @@ class Places:
         causal = validation.flag("Places", "causal", causal)
         if window is not None:
             window = validation.size("Places", "window", window)
+        if chunk is not None:
+            chunk = validation.size("Places", "chunk", chunk)
         if dtype not in (torch.float32, torch.float64):
             raise validation.refuse(
                 ValueError, "Places", "dtype", dtype, "torch.float32 or torch.float64",
                 "Tables are made in float32 at least and rounded at the end.",
             )  # fmt: skip
-        self._set(query, key, key, _in_a_row(query, key), causal, window, dtype)
+        self._set(query, key, key, _in_a_row(query, key), causal, window, chunk, dtype)
 
     @classmethod
     def counting(
@@ -116,10 +120,11 @@ class Places:
         *,
         causal: bool = False,
         window: int | None = None,
+        chunk: int | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Places:
         places = cls.__new__(cls)
-        places._set(query, key, new, in_a_row, causal, window, dtype)
+        places._set(query, key, new, in_a_row, causal, window, chunk, dtype)
         return places
 
     def _set(
@@ -130,16 +135,18 @@ class Places:
         in_a_row: tuple[int | None, int | None],
         causal: bool,
         window: int | None,
+        chunk: int | None,
         dtype: torch.dtype,
     ) -> None:
         self.query, self.key, self.new = query, key, new
         self.offset, self.start = in_a_row
-        self.causal, self.window, self.dtype = causal, window, dtype
+        self.causal, self.window, self.chunk, self.dtype = causal, window, chunk, dtype
         self._kept: dict[Hashable, Any] = {}
 
     @property
     def coordinates(self) -> bool:
-        """Whether positions are coordinates, (batch, length, axes), which have no order."""
+        """Whether positions are coordinates, (batch, length, axes). They have no order: tokens
+        come as they stand in the row, for causality, a window and a cache."""
         return self.query.ndim == 3
 
     @property
@@ -166,12 +173,23 @@ class Places:
         kept: Made = self._kept[what]
         return kept
 
-    def masked(self, causal: bool, window: int | None) -> Places:
+    @property
+    def mask(self) -> tuple[bool, int | None, int | None]:
+        """Causality, window and chunk, as `masked` takes them."""
+        return self.causal, self.window, self.chunk
+
+    def masked(self, causal: bool, window: int | None, chunk: int | None = None) -> Places:
         """The same places for a layer with another mask; what is made once is shared."""
-        if (causal, window) == (self.causal, self.window):
+        if (causal, window, chunk) == self.mask:
             return self
         other = copy.copy(self)
-        other.causal, other.window = causal, window
+        other.causal, other.window, other.chunk = causal, window, chunk
+        return other
+
+    def turning_all_keys(self) -> Places:
+        """The same places for keys that are all turned again, those of a cache too."""
+        other = copy.copy(self)
+        other.new = self.key
         return other
 
     @property
@@ -205,7 +223,9 @@ class Places:
 
     @property
     def hides(self) -> bool:
-        """Whether causality or window may shut anything out."""
+        """Whether causality, window or chunk may shut anything out."""
+        if self.chunks:
+            return True
         if not self.causal and self.window is None:
             return False
         first = self.first_distance
@@ -225,29 +245,67 @@ class Places:
         """Whether the causal mask is what PyTorch calls `is_causal`: token by token, ends meet."""
         if not (self.causal and self.first_distance == 0 and self.queries == self.keys):
             return False
+        if self.chunks:
+            return False
         return self.window is None or self.window >= self.farthest
 
     @property
     def seen(self) -> Bool[Tensor, "#batch #one query key"] | Bool[Tensor, "query key"] | None:
-        """True for keys that causality and window let through, with an axis for the heads where
-        there is one for the batch; None: all of them."""
+        """True for keys that causality, window and chunk let through, with an axis for the heads
+        where there is one for the batch; None: all of them."""
         if not self.hides:
             return None
-        return self.once(("seen", self.causal, self.window), self._seen)
+        return self.once(("seen", *self.mask), self._seen)
 
     def _seen(self) -> Tensor:
+        allowed = None
         if self.first_distance is not None:
-            return spread(self.seen_row, self.queries)
-        allowed = band(self.distances, *self.reach)
+            allowed = spread(self.seen_row, self.queries)
+        elif self.causal or self.window is not None:
+            allowed = band(self.distances, *self.reach)
+        if self.chunks:
+            query, key = self.chunk_numbers()
+            together = query.unsqueeze(-1) == key.unsqueeze(-2)
+            allowed = together if allowed is None else allowed & together
+        assert allowed is not None
         return allowed.unsqueeze(1) if allowed.ndim == 3 else allowed
 
     @property
     def seen_row(self) -> Bool[Tensor, " distances"]:
-        """The same for each distance of positions in a row."""
+        """What causality and window let through, by distance, of positions in a row."""
         return band(self._counted(self.query.device), *self.reach)
 
+    @property
+    def chunks(self) -> bool:
+        """Whether there may be a key in another chunk than a query: known where both count up."""
+        if self.chunk is None:
+            return False
+        ends = self._ends()
+        return ends is None or ends[0] // self.chunk != ends[1] // self.chunk
+
+    def _ends(self) -> tuple[int, int] | None:
+        """The first and the last position, where they are known without a look at a tensor."""
+        if self.first_distance is None or not validation.readable(self.query):
+            return None  # in a graph lengths stay open
+        if self.start is None and not self.coordinates:
+            return None
+        first = 0 if self.start is None else self.start
+        query = first - self.first_distance
+        return min(first, query), max(first + self.keys, query + self.queries) - 1
+
+    def chunk_numbers(self) -> tuple[Tensor, Tensor]:
+        """The chunk of each query and of each key; tokens of a picture count as they come."""
+        chunk = self.chunk
+        assert chunk is not None
+        query, key = self.query, self.key
+        if self.coordinates:
+            key = torch.arange(self.keys, device=key.device)
+            query = torch.arange(self.queries, device=query.device) - self.known_first
+        rows = whole64(query).div(chunk, rounding_mode="floor")
+        return rows, whole64(key).div(chunk, rounding_mode="floor")
+
     def mask_mod(self, batch: Tensor, head: Tensor, i: Tensor, j: Tensor) -> Tensor:
-        """Causality and window as `flex_attention` takes them: may query i see key j?
+        """Causality, window and chunk as `flex_attention` takes them: may query i see key j?
 
         For positions in a row; pass `places.mask_mod` to `create_block_mask`.
         """
@@ -263,6 +321,10 @@ class Places:
             seen = seen & (distance <= after)
         if before is not None:
             seen = seen & (distance >= -before)
+        if self.chunks:
+            query, key = (p if p.ndim == 2 else p[None] for p in self.chunk_numbers())
+            row, column = (batch if p.shape[0] > 1 else batch * 0 for p in (query, key))
+            seen = seen & (query[row, i] == key[column, j])
         return seen
 
     @property
@@ -270,6 +332,12 @@ class Places:
         """How many steps back and ahead a query sees; None: all of them."""
         before = None if self.window is None else self.window - 1
         return before, 0 if self.causal else before
+
+
+def lifted(positions: Tensor, axes: int) -> Tensor:
+    """Plain positions as the coordinates (p, p, ..., p), (batch or 1, length, axes)."""
+    rows = positions if positions.ndim == 2 else positions[None]
+    return rows[..., None].expand(-1, -1, axes)
 
 
 def _in_a_row(query: Tensor, key: Tensor) -> tuple[int | None, int | None]:

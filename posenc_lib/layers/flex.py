@@ -29,6 +29,7 @@ from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
 from posenc_lib.base import validation
 from posenc_lib.base.masks import Masks, with_broken
+from posenc_lib.base.places import Places
 from posenc_lib.base.precision import without_autocast
 from posenc_lib.layers.attention_ways import record_way
 from posenc_lib.scores.distance_bias import PreparedBias
@@ -111,12 +112,28 @@ def block_mask(masks: Masks) -> BlockMask | None:
     high = math.inf if after is None else after
     some = (nearest <= high) & (farthest >= low)
     whole = (nearest >= low) & (farthest <= high) & (i + BLOCK <= queries) & (j + BLOCK <= keys)
-    if masks.mask is not None or masks.padding is not None:
+    if masks.mask is not None or masks.padding is not None or places.chunks:
         whole = torch.zeros_like(whole)
+    if places.chunks:
+        some = some & _share_a_chunk(places, some)
     return BlockMask.from_kv_blocks(
         *_ordered(some & ~whole), *_ordered(whole),
         BLOCK_SIZE=BLOCK, mask_mod=mask_mod(masks), seq_lengths=(queries, keys),
     )  # fmt: skip
+
+
+def _share_a_chunk(places: Places, some: Tensor) -> Tensor:
+    """The blocks in which some query, in any batch row, has the chunk of some key."""
+    (low_i, high_i), (low_j, high_j) = (_corners(part) for part in places.chunk_numbers())
+    met = (low_j[:, None, :] <= high_i[:, :, None]) & (high_j[:, None, :] >= low_i[:, :, None])
+    return met.any(0).expand_as(some)
+
+
+def _corners(chunks: Tensor) -> tuple[Tensor, Tensor]:
+    """The first and the last chunk of each block of tokens, (rows, blocks), for counted tokens."""
+    chunks = chunks if chunks.ndim == 2 else chunks[None]
+    at = torch.arange(0, chunks.shape[-1], BLOCK, device=chunks.device)
+    return chunks[:, at], chunks[:, (at + BLOCK - 1).clamp(max=chunks.shape[-1] - 1)]
 
 
 def _ordered(blocks: Tensor) -> tuple[Tensor, Tensor]:

@@ -119,7 +119,7 @@ def _kernel(
     places = masks.places
     if isinstance(bias, PreparedBias):
         bias, masks = as_matrix(bias, masks)
-        places = places.masked(False, None)  # it is -inf already where the places hide a key
+        places = places.masked(False, None, places.chunk)  # the rest is -inf in it already
     key, value, broken = masks.without_broken(key, value, by_choice=alone)
     masks = masks._replace(places=places, bias=None)  # from here on, -inf is a number like others
     seen = None if alone else masks.seen()

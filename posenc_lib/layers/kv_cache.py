@@ -24,13 +24,16 @@ from jaxtyping import Float, Integer, Shaped
 from torch import Tensor
 
 from posenc_lib.base import validation
+from posenc_lib.base.places import lifted
 
 
 class KeyValueCache:
     """Keys, values and positions of the tokens seen so far, for one layer.
 
-    `key` and `value` are (batch, heads, key, head_dim), `positions` (key,) or (batch, key);
-    all three are None at the start. `MultiHeadAttention` fills it: pass `cache=cache` at each step.
+    `key` and `value` are (batch, heads, key, head_dim), `positions` (key,), (batch, key) or
+    coordinates, (batch, key, axes); all three are None at the start. `MultiHeadAttention` fills
+    it: pass `cache=cache` at each step. `from_input` is what an encoding made of the input of each
+    token, (batch, heads, key, ...), None unless it `needs_input`.
 
     A shallow copy is a branch of its own: what is appended to one never shows in the other. A deep
     copy or a pickle keeps the numbers and leaves the graph behind; taken together with the layer,
@@ -51,6 +54,7 @@ class KeyValueCache:
         self.key: Tensor | None = None
         self.value: Tensor | None = None
         self.positions: Tensor | None = None
+        self.from_input: Tensor | None = None
         self.start: int | None = None  # the first position where they count up, as far as is known
         self._room: _Room | None = None
         self._owner: Identity | None = None
@@ -63,7 +67,9 @@ class KeyValueCache:
         self,
         key: Float[Tensor, "batch heads key head_dim"],
         value: Float[Tensor, "batch heads key head_dim"],
-        positions: Shaped[Tensor, "#batch key"] | Shaped[Tensor, " key"],
+        positions: Shaped[Tensor, "#batch key axes"]
+        | Shaped[Tensor, "#batch key"]
+        | Shaped[Tensor, " key"],
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Add new tokens at the end; return all keys, values and positions.
 
@@ -79,7 +85,8 @@ class KeyValueCache:
                 f"(batch, heads, key) = {tuple(key.shape[:-1])} first, like key",
                 "Each key carries one value.",
             )  # fmt: skip
-        validation.positions(name, "positions", positions, length=key.shape[-2], batch=key.shape[0])
+        for axis in _by_axis(name, positions):
+            validation.positions(name, "positions", axis, length=key.shape[-2], batch=key.shape[0])
         every = self.joined_positions(positions, key.shape[0])
         key, value = self.joined(key, value)
         self.keep(key, value, every)
@@ -117,13 +124,24 @@ class KeyValueCache:
         return self._room.written(len(self), key, value)
 
     def joined_positions(self, positions: Tensor, batch: int) -> Tensor:
-        """All positions, with a batch axis where the old or the new ones have it."""
+        """All positions, with a batch axis where the old or the new ones have it, and with
+        coordinates where one of them has: a plain position p is then (p, p, ..., p)."""
         before, after = self.positions, positions
         if before is None:
             return positions.clone()  # the caller may count its own tensor on
+        if 3 in (before.ndim, after.ndim):
+            axes = (before if before.ndim == 3 else after).shape[-1]
+            both = [p if p.ndim == 3 else lifted(p, axes) for p in (before, after)]
+            if both[0].shape[0] != both[1].shape[0]:
+                both = [p.expand(batch, -1, -1) for p in both]
+            return torch.cat(both, -2)
         if before.ndim != after.ndim or before.shape[:-1] != after.shape[:-1]:
             before, after = (p.expand(batch, -1) for p in (before, after))
         return torch.cat((before, after), -1)
+
+    def joined_from_input(self, made: Tensor) -> Tensor:
+        """What was made of the input of all tokens, the new ones at the end."""
+        return made if self.from_input is None else torch.cat((self.from_input, made), 2)
 
     def keep(
         self,
@@ -131,11 +149,13 @@ class KeyValueCache:
         value: Tensor,
         positions: Tensor,
         *,
+        from_input: Tensor | None = None,
         start: int | None = None,
         owner: Identity | None = None,
     ) -> None:
         """Take what `joined` returned; `MultiHeadAttention` does so when a step has succeeded."""
         self.key, self.value, self.positions, self.start = key, value, positions, start
+        self.from_input = from_input
         if self._room is not None and self._room.holds(key):
             self._room.filled = key.shape[-2]
         else:  # joined in another way: the room is not written up to here
@@ -160,7 +180,10 @@ class KeyValueCache:
         elif length < len(self) and (held := self._held):
             key, value, positions = held
             self.key, self.value = key[..., :length, :], value[..., :length, :]
-            self.positions = positions[..., :length]
+            coordinates = positions.ndim == 3
+            self.positions = positions[:, :length] if coordinates else positions[..., :length]
+            if self.from_input is not None:
+                self.from_input = self.from_input[:, :, :length]
 
     def reorder(self, rows: Integer[Tensor, " rows"]) -> None:
         """Take these batch rows, in this order: row `rows[b]` goes on as row b (beam search).
@@ -177,7 +200,9 @@ class KeyValueCache:
         rows = validation.indices(name, "rows", rows, rows=key.shape[0], remedy=remedy)
         self._room = None  # it holds the rows in their old order
         self.key, self.value = (part[rows.to(part.device)] for part in (key, value))
-        if positions.ndim == 2 and positions.shape[0] > 1:
+        if self.from_input is not None:
+            self.from_input = self.from_input[rows.to(self.from_input.device)]
+        if positions.ndim > 1 and positions.shape[0] > 1:
             self.positions = positions[rows.to(positions.device)]
 
     def belongs_to(self, owner: Identity) -> bool:
@@ -193,10 +218,16 @@ class KeyValueCache:
     def __getstate__(self) -> dict[str, Any]:
         """For deep copies and pickles: the numbers, without spare room and without a graph."""
         state = dict(self.__dict__, _room=None)
-        for name in ("key", "value", "positions"):
+        for name in ("key", "value", "positions", "from_input"):
             if state[name] is not None:
                 state[name] = state[name].detach().clone()
         return state
+
+
+def _by_axis(function: str, positions: Any) -> tuple[Tensor, ...]:
+    """Coordinates axis by axis, plain positions as they are: what a check of positions takes."""
+    validation.tensor(function, "positions", positions)
+    return positions.unbind(-1) if positions.ndim == 3 else (positions,)
 
 
 class _Room:

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from posenc_lib.base import validation
+from posenc_lib.base.combined import Combined
 from posenc_lib.base.doors import (
     Coordinates,
     KeyPositions,
@@ -30,7 +31,7 @@ from posenc_lib.base.doors import (
 )
 from posenc_lib.base.masks import Masks
 from posenc_lib.base.no_encoding import NoEncoding
-from posenc_lib.base.places import Places
+from posenc_lib.base.places import Places, lifted
 from posenc_lib.base.precision import wide
 from posenc_lib.layers.dot_product import checked_bias, checked_masks, explained, for_each_head
 from posenc_lib.layers.fused import fused
@@ -50,8 +51,10 @@ class MultiHeadAttention(nn.Module):
 
     - `kv_heads`: heads of keys and values; each serves heads / kv_heads query heads.
     - `head_dim`: features of a head, dim / heads unless given.
-    - `scale`: what q . k is multiplied by, 1 / sqrt(head_dim) unless given (T5 uses 1).
+    - `scale`: what q . k is multiplied by; unless given what the encoding asks for (DeBERTa
+      does), else 1 / sqrt(head_dim). T5 uses 1.
     - `window`: only keys whose position is fewer than `window` steps away are seen.
+    - `chunk`: only keys in the query's own chunk of so many positions are seen (Llama 4).
     - `sink`: with True, `sink` is a trained score a head that takes part in the softmax and has
       no value, 0 at the start; the weights then sum to less than 1.
     - `flex`: as in `attention_output`, where no weights are asked for.
@@ -83,6 +86,7 @@ class MultiHeadAttention(nn.Module):
         head_dim: int | None = None,
         scale: float | None = None,
         window: int | None = None,
+        chunk: int | None = None,
         sink: bool = False,
         flex: bool | None = None,
     ) -> None:
@@ -96,13 +100,15 @@ class MultiHeadAttention(nn.Module):
         self.head_dim = validation.size(name, "head_dim", head_dim)
         self.kv_heads = validation.size(name, "kv_heads", heads if kv_heads is None else kv_heads)
         validation.divides(name, "kv_heads", self.kv_heads, "heads", self.heads)
-        scale = self.head_dim**-0.5 if scale is None else scale
-        largest = torch.finfo(torch.float32).max
-        self.scale = validation.real(name, "scale", scale, above=0.0, below=largest)
         self.window = None if window is None else validation.size(name, "window", window)
+        self.chunk = None if chunk is None else validation.size(name, "chunk", chunk)
         self.flex = flex if flex is None else validation.flag(name, "flex", flex)
         self.causal = validation.flag(name, "causal", causal)
         self.encoding = self._encoding(encoding, length)
+        scale = self.encoding.layer_scale if scale is None else scale
+        scale = self.head_dim**-0.5 if scale is None else scale
+        largest = torch.finfo(torch.float32).max
+        self.scale = validation.real(name, "scale", scale, above=0.0, below=largest)
         bias = validation.flag(name, "bias", bias)
         inside, kv_inside = self.heads * self.head_dim, self.kv_heads * self.head_dim
         self.to_query = nn.Linear(self.dim, inside, bias=bias)
@@ -130,8 +136,9 @@ class MultiHeadAttention(nn.Module):
         """Return output (batch, query, dim) and weights (batch, heads, query, key).
 
         Queries come from `x`, keys and values from `context` (from `x` when it is None).
-        Positions are (length,) or (batch, length), 0 .. length - 1 unless given; a causal layer
-        with a context needs both. `mask` is (query, key) or (batch, heads, query, key), True may
+        Positions are (length,) or (batch, length), 0 .. length - 1 unless given, or coordinates,
+        (batch, length, axes), of an encoding that takes them; a causal layer with a context needs
+        both. `mask` is (query, key) or (batch, heads, query, key), True may
         be seen; `padding` is (batch, key), True for a real token. With a `cache`, x holds the new
         tokens, the keys are all tokens so far, and positions count on from the cached ones.
 
@@ -150,11 +157,12 @@ class MultiHeadAttention(nn.Module):
 
         query = self._split(self.to_query(x))  # (batch, heads, query, head_dim)
         key, value = self._split(self.to_key(context)), self._split(self.to_value(context))
+        made = self._made_of_input(context, cache)
         query = self._door("at_query", query, at_query)  # door 2
         key, value, kept = self._keys_and_values(key, value, at_new, cache)
 
         masks = Masks(places, *self._masks(mask, padding, query, key))
-        bias, masks = self._bias(query, key, prepared, masks)  # door 3
+        bias, masks = self._bias(query, key, prepared, masks, made)  # door 3
         if need_weights or self.encoding.needs_weights:
             output, weights = explained(query, key, value, bias, masks, self.scale, self.sink)
             more = self.encoding.at_values(weights, at_query, at_key)  # door 3
@@ -164,7 +172,7 @@ class MultiHeadAttention(nn.Module):
         else:
             output = fused(query, key, value, bias, masks, self.scale, self.sink, self.flex)
         if cache is not None:  # only now: a call that was refused leaves the cache as it was
-            cache.keep(*kept, places.key, start=places.start, owner=self._identity)
+            cache.keep(*kept, places.key, from_input=made, start=places.start, owner=self._identity)
         output = self.dropout(self.to_output(self._merge(output)))
         return output, weights if need_weights else None
 
@@ -174,7 +182,7 @@ class MultiHeadAttention(nn.Module):
         Layers with the same encoding object and the same mask can share it. It serves one forward
         pass: what is made of trained numbers carries the gradients of the moment it is made in.
         """
-        places = places.masked(self.causal, self.window)
+        places = places.masked(*self.mask)
         return Prepared(self.encoding, places, *self.encoding.prepare(places))
 
     def places(
@@ -188,7 +196,7 @@ class MultiHeadAttention(nn.Module):
         """Where the tokens of x and of the context stand; all that comes in is checked here."""
         self.check_input("x", x)
         self._check_cache(cache, context)
-        how = {"causal": self.causal, "window": self.window, "dtype": wide(x)}
+        how = dict(zip(("causal", "window", "chunk"), self.mask, strict=True), dtype=wide(x))
         if context is None and positions is None and context_positions is None:
             done = 0 if cache is None else len(cache)
             start = cache.start if cache is not None and done else 0
@@ -202,6 +210,8 @@ class MultiHeadAttention(nn.Module):
                     ValueError, "MultiHeadAttention", "context_positions", "a tensor",
                     "None without a context", "Pass the context too, or use positions=.",
                 )  # fmt: skip
+            if cache is not None and cache.positions is not None:
+                query, _ = self._alike("positions", query, cache.positions)
             every = query if cache is None else cache.joined_positions(query, x.shape[0])
             return Places.given(query, every, query, **how)
         if self.causal and (positions is None or context_positions is None):
@@ -217,7 +227,13 @@ class MultiHeadAttention(nn.Module):
                 f"the batch of x, {x.shape[0]}", "Expand the shared one first.",
             )  # fmt: skip
         key = self._positions("context_positions", context, context_positions, None)
+        query, key = self._alike("positions, context_positions", query, key)
         return Places.given(query, key, key, **how)
+
+    @property
+    def mask(self) -> tuple[bool, int | None, int | None]:
+        """Causality, window and chunk of this layer, as `Places` takes them."""
+        return self.causal, self.window, self.chunk
 
     def check_input(self, argument: str, x: Tensor) -> None:
         """Refuse anything but (batch, length, dim) in the dtype of the weights."""
@@ -243,8 +259,30 @@ class MultiHeadAttention(nn.Module):
         steps = torch.arange(x.shape[1], device=x.device)
         if cache is None or cache.positions is None or not len(cache):
             return steps
+        if cache.positions.ndim == 3 and not self.encoding.lifts_positions:
+            raise validation.refuse(
+                ValueError, "MultiHeadAttention", argument, None,
+                "coordinates beside a cache that holds coordinates",
+                "After the cell of a grid there is no next one to count on to.",
+            )  # fmt: skip
         last = cache.positions[..., -1:]
+        if cache.positions.ndim == 3:  # after a picture, one past the largest of all axes
+            last = cache.positions.amax((-2, -1))[:, None]
         return (last if last.is_floating_point() else last.long()) + 1 + steps  # uint8 would wrap
+
+    def _alike(self, argument: str, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        """Both as coordinates where one is: a plain p becomes (p, p, ..., p), or is refused."""
+        if 3 not in (one.ndim, other.ndim) or one.ndim == other.ndim:
+            return one, other
+        axes = (one if one.ndim == 3 else other).shape[-1]
+        if not self.encoding.lifts_positions:
+            raise validation.refuse(
+                ValueError, "MultiHeadAttention", argument, "plain positions beside coordinates",
+                "one of the two throughout",
+                f"{type(self.encoding).__name__} reads a plain number as something else.",
+            )  # fmt: skip
+        lifted_one, lifted_other = (p if p.ndim == 3 else lifted(p, axes) for p in (one, other))
+        return lifted_one, lifted_other
 
     def _check_cache(self, cache: KeyValueCache | None, context: Tensor | None) -> None:
         if cache is None:
@@ -288,11 +326,10 @@ class MultiHeadAttention(nn.Module):
                 "What is prepared holds the positions already.",
             )  # fmt: skip
         places = prepared.places
-        mask = (places.causal, places.window)
-        if prepared.encoding is not self.encoding or mask != (self.causal, self.window):
+        if prepared.encoding is not self.encoding or places.mask != self.mask:
             raise validation.refuse(
                 ValueError, name, "prepared", "what was made for another encoding or mask",
-                "what this layer prepared, or one with the same encoding object, causal and window",
+                "what this layer, or one with the same encoding object and mask, prepared",
                 "Call layer.prepare(layer.places(x)).",
             )  # fmt: skip
         if context is None and places.new is not places.query:
@@ -356,19 +393,43 @@ class MultiHeadAttention(nn.Module):
         kept = cache.joined(key, value)
         return self._door("at_key", kept[0], at_new), kept[1], kept
 
+    def _made_of_input(self, x: Tensor, cache: KeyValueCache | None) -> Tensor | None:
+        """What the encoding makes of the input of every key, old ones first, if it asks for it."""
+        if not self.encoding.needs_input:
+            return None
+        made = self.encoding.from_input(x)
+        shape = tuple(made.shape) if isinstance(made, Tensor) else ()
+        if len(shape) < 3 or (shape[0], shape[2]) != (x.shape[0], x.shape[1]):
+            raise validation.refuse(
+                ValueError if shape else TypeError, f"{type(self.encoding).__name__}.from_input",
+                "result.shape" if shape else "result", shape or type(made).__name__,
+                f"a tensor of shape ({x.shape[0]}, heads, {x.shape[1]}, ...)",
+                "The tokens are the third axis, as those of keys are.",
+            )  # fmt: skip
+        return made if cache is None else cache.joined_from_input(made)
+
     def _bias(
-        self, query: Tensor, key: Tensor, prepared: Prepared, masks: Masks
+        self,
+        query: Tensor,
+        key: Tensor,
+        prepared: Prepared,
+        masks: Masks,
+        made: Tensor | None = None,
     ) -> tuple[Tensor | PreparedBias | None, Masks]:
         """What door 3 adds to the scores; what a foreign encoding returns is checked and may be
         -inf."""
         encoding, at_query, at_key = self.encoding, prepared.query, prepared.key
+        if isinstance(encoding, Combined) and len(alone := encoding.biases(at_query)) == 1:
+            at_query = alone[0] if isinstance(alone[0], PreparedBias) else at_query
         if isinstance(at_query, PreparedBias):
             at_query.encoding.check_heads(at_query.numbers, query)
             return at_query, masks
         if type(encoding).at_scores is PositionEncoding.at_scores:
             return None, masks
-        seen = {"seen": masks.seen()} if encoding.needs_seen else {}
-        bias = encoding.at_scores(query, for_each_head(key, query), at_query, at_key, **seen)
+        more = {"seen": masks.seen()} if encoding.needs_seen else {}
+        if made is not None:
+            more["from_input"] = made
+        bias = encoding.at_scores(query, for_each_head(key, query), at_query, at_key, **more)
         places = prepared.places
         if places.batch is not None and bias is not None and bias.ndim == 3 and bias.shape[0] != 1:
             raise validation.refuse(
@@ -383,19 +444,22 @@ class MultiHeadAttention(nn.Module):
 
     def _door(self, method: str, x: Tensor, positions: object) -> Tensor:
         """Pass x through a method of the encoding, which has to return as much as it got."""
-        return self._same_shape(method, getattr(self.encoding, method)(x, positions), x)
+        widens = 1 if method == "at_embeddings" else self.encoding.widens
+        return self._same_shape(method, getattr(self.encoding, method)(x, positions), x, widens)
 
-    def _same_shape(self, method: str, result: Tensor, like: Tensor) -> Tensor:
+    def _same_shape(self, method: str, result: Tensor, like: Tensor, widens: int = 1) -> Tensor:
+        shape = (*like.shape[:-1], like.shape[-1] * widens)
         function = f"{type(self.encoding).__name__}.{method}"
         if not isinstance(result, Tensor):
             raise validation.refuse(
                 TypeError, function, "result", type(result).__name__,
-                f"a tensor of shape {tuple(like.shape)}", "Does the method end with return?",
+                f"a tensor of shape {shape}", "Does the method end with return?",
             )  # fmt: skip
-        if result.shape != like.shape:
+        if result.shape != shape:
+            as_given = "the shape it was given" if widens == 1 else f"{widens} times as wide"
             raise validation.refuse(
                 ValueError, function, "result.shape", tuple(result.shape),
-                f"{tuple(like.shape)}, the shape it was given", "Keep every axis.",
+                f"{shape}, {as_given}", "Keep every axis.",
             )  # fmt: skip
         if result.dtype != like.dtype and validation.autocast_on(like):
             return result.to(like.dtype)

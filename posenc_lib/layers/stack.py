@@ -11,6 +11,8 @@ prepared just before that layer and forgotten after it.
 Source: Vaswani et al. 2017, "Attention Is All You Need", section 3; Xiong et al. 2020, "On Layer
 Normalization in the Transformer Architecture" (pre-norm); Hendrycks and Gimpel 2016 (GELU).
 
+Layers need not be alike: a `PositionPlan` says which encoding and which mask each one has.
+
 The trap: `MultiHeadAttention` opens door 1 too, being a layer that teaches. Given to each layer of
 a stack, an encoding of door 1 would be added again before every attention.
 """
@@ -26,10 +28,20 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from posenc_lib.base import validation
-from posenc_lib.base.doors import Coordinates, Door, PositionEncoding, Positions, Prepared
+from posenc_lib.base.combined import Combined
+from posenc_lib.base.doors import (
+    Coordinates,
+    Door,
+    PositionEncoding,
+    Positions,
+    Prepared,
+    is_foreign,
+)
 from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.layers.kv_cache import KeyValueCache
 from posenc_lib.layers.multihead import MultiHeadAttention
+from posenc_lib.layers.plan import PositionPlan
+from posenc_lib.rotary.decoupled import DecoupledRotary
 from posenc_lib.scores.t5 import T5Bias
 
 
@@ -92,8 +104,12 @@ class TransformerStack(nn.Module):
 
     `settings` are those of `MultiHeadAttention`, such as kv_heads, head_dim, scale, window, sink.
 
-    Raises ValueError for sizes below 1, an unknown name, and options beside an object; TypeError
-    for another kind of encoding.
+    In place of all that, `plan` is a `PositionPlan`: it says how many layers there are, and for
+    each one its encoding, causality, window, chunk, scale and sink. Its objects are taken as they
+    are.
+
+    Raises ValueError for sizes below 1, an unknown name, options beside an object, and for what a
+    plan says already; TypeError for another kind of encoding or plan.
 
     Source: Vaswani et al. 2017, section 3; Xiong et al. 2020 (pre-norm); Raffel et al. 2020,
     section 2.1 (the shared bias).
@@ -110,23 +126,33 @@ class TransformerStack(nn.Module):
         self,
         dim: int,
         heads: int,
-        layers: int,
+        layers: int | None = None,
         *,
-        encoding: PositionEncoding | str = "none",
+        encoding: PositionEncoding | str | None = None,
         length: int | None = None,
         options: dict[str, Any] | None = None,
-        causal: bool = False,
+        causal: bool | None = None,
+        plan: PositionPlan | None = None,
         **settings: Any,
     ) -> None:
         super().__init__()
-        layers = validation.size("TransformerStack", "layers", layers)
-        each = _encodings(encoding, layers, dim, heads, length, causal, options)
-        at_start = each[0].door is Door.EMBEDDINGS
-        self.at_start = each[0] if at_start else NoEncoding()
-        each = [NoEncoding()] * layers if at_start else each
-        self.layers = nn.ModuleList(
-            TransformerLayer(dim, heads, encoding=one, causal=causal, **settings) for one in each
-        )
+        if plan is None:
+            layers = validation.size("TransformerStack", "layers", layers)
+            encoding = "none" if encoding is None else encoding
+            causal = False if causal is None else causal
+            each = _encodings(encoding, layers, dim, heads, length, causal, options)
+            at_start = each[0].door is Door.EMBEDDINGS
+            self.at_start = each[0] if at_start else NoEncoding()
+            each = [NoEncoding()] * layers if at_start else each
+            how: list[dict[str, Any]] = [
+                {"encoding": one, "causal": causal} | settings for one in each
+            ]
+        else:
+            said = {"encoding": encoding, "length": length, "options": options, "causal": causal}
+            _check_plan(plan, layers, {n: v for n, v in said.items() if v is not None} | settings)
+            self.at_start = plan.at_start
+            how = [{n: getattr(one, n) for n in _PLANNED} | settings for one in plan]
+        self.layers = nn.ModuleList(TransformerLayer(dim, heads, **one) for one in how)
 
     def forward(
         self,
@@ -145,15 +171,21 @@ class TransformerStack(nn.Module):
         """
         layers: Any = self.layers  # a ModuleList does not say of what
         each = self._caches(caches)
-        places = layers[0].attention.places(x, positions=positions, cache=each[0])
+        asked = next((n for n, layer in enumerate(layers) if _takes_coordinates(layer)), 0)
+        places = layers[asked].attention.places(x, positions=positions, cache=each[asked])
+        if caches is not None and len(layers) > 1:
+            for encoding in {id(e): e for e in (one.attention.encoding for one in layers)}.values():
+                encoding.check_continues(places)
         x = self.at_start.at_embeddings(x, self.at_start.prepare(places)[0])
-        uses = Counter(id(layer.attention.encoding) for layer in layers)
-        shared: dict[int, Prepared] = {}
+        uses = Counter(_prepares(layer.attention) for layer in layers)
+        shared: dict[Any, Prepared] = {}
         for layer, cache in zip(layers, each, strict=True):
-            same = id(layer.attention.encoding)
-            prepared = shared.get(same) or layer.attention.prepare(places)
+            attention, same = layer.attention, _prepares(layer.attention)
+            prepared = shared.get(same) or attention.prepare(places)
             if uses[same] > 1:
                 shared[same] = prepared
+            if prepared.places.mask != attention.mask:
+                prepared = prepared._replace(places=places.masked(*attention.mask))
             x = layer(x, mask=mask, padding=padding, cache=cache, prepared=prepared)
         return x
 
@@ -178,6 +210,46 @@ class TransformerStack(nn.Module):
                 "caches that hold the same tokens", "Crop all of them to one length.",
             )  # fmt: skip
         return caches
+
+
+_PLANNED = ("encoding", "causal", "window", "chunk", "scale", "sink")
+
+
+def _takes_coordinates(layer: Any) -> bool:
+    """Whether the positions of this layer may have several axes."""
+    parts = [one for one in layer.attention.encoding.modules() if isinstance(one, PositionEncoding)]
+    parts = [one for one in parts if not isinstance(one, (Combined, DecoupledRotary))]  # they ask
+    plain = PositionEncoding.check_positions
+    return any(type(one).check_positions is not plain for one in parts)
+
+
+def _prepares(attention: MultiHeadAttention) -> tuple[object, ...]:
+    """What layers have to have in common to share what is prepared: the encoding object, and the
+    mask too where it may be a part of that. Angles never ask what is seen."""
+    encoding = attention.encoding
+    scored = encoding.door is Door.SCORES or is_foreign(encoding)
+    return (id(encoding), *attention.mask) if scored else (id(encoding),)
+
+
+def _check_plan(plan: object, layers: int | None, beside: dict[str, Any]) -> None:
+    """Refuse what is no plan, and what a plan says already."""
+    name = "TransformerStack"
+    if not isinstance(plan, PositionPlan):
+        raise validation.refuse(
+            TypeError, name, "plan", type(plan).__name__, "a PositionPlan or None",
+            "PositionPlan([LayerPlan(encoding)] * layers).",
+        )  # fmt: skip
+    if layers is not None and validation.size(name, "layers", layers) != len(plan):
+        raise validation.refuse(
+            ValueError, name, "layers", layers, f"the {len(plan)} layers of the plan, or None",
+            "The plan says how many layers there are.",
+        )  # fmt: skip
+    for argument in (*_PLANNED, "length", "options"):
+        if argument in beside:
+            raise validation.refuse(
+                ValueError, name, argument, beside[argument], "nothing beside a plan",
+                "Say it in the LayerPlan of each layer.",
+            )  # fmt: skip
 
 
 def trains_for_one_layer(encoding: PositionEncoding) -> bool:

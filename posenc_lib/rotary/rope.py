@@ -72,6 +72,7 @@ class RotaryEncoding(PositionEncoding):
     door = Door.QUERIES_KEYS
     keeps_turned_keys = True  # the angle of a key is that of its own position
     magnitude: float = 1.0
+    layouts: tuple[str, ...] = LAYOUTS
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class RotaryEncoding(PositionEncoding):
         name = type(self).__name__
         self.head_dim = validation.size(name, "head_dim", head_dim)
         self.base = validation.real(name, "base", base, above=1.0)
-        self.layout = validation.choice(name, "layout", layout, LAYOUTS)
+        self.layout = validation.choice(name, "layout", layout, self.layouts)
         self.rotary_dim = checked_rotary_dim(name, self.head_dim, rotary_dim)
 
     def frequencies(self) -> Float64[Tensor, " pairs"]:
