@@ -10,10 +10,11 @@ import numpy as np
 
 from posenc_lib.explorers.panel import Choice, LogSlider, Panel, Slider, UpTo
 from posenc_lib.layers.plan import LayerPlan, PositionPlan
-from posenc_lib.models.config import encoding_from_config
+from posenc_lib.models.from_config import encoding_from_config
 from posenc_lib.models.published import PUBLISHED
+from posenc_lib.models.wavelengths import rotation_of
 from posenc_lib.plots.views import Curves, Heatmap, View
-from posenc_lib.rotary.rope import RotaryEncoding
+from posenc_lib.rotary.decoupled import DecoupledRotary
 
 FARTHEST = 2**18
 DISTANCES = np.unique(np.geomspace(1, FARTHEST, 361).round())
@@ -34,10 +35,9 @@ def config_explorer(
 ) -> Panel:
     """Two models side by side: wavelengths by layer and pair, scores by distance, keys seen.
 
-    The models are those of `posenc_lib.models.PUBLISHED`; `own` adds yours, a name and whatever
+    The models are those of `posenc_lib.models.published`; `own` adds yours, a name and whatever
     `encoding_from_config` takes: a dictionary, a path, a configuration of transformers. A score
-    is that of a query and a key of ones, as a share of what it is in one place; it has a gap where
-    the layer does not see the key.
+    is that of a query and a key of ones, and has a gap where the layer does not see the key.
 
     Controls: `model`, `layer` (shown), `other` (a model to compare with, or "none"), `other_layer`,
     `distance` (marked, in positions). `question` and `front` (the controls in sight) stand in the
@@ -46,20 +46,20 @@ def config_explorer(
     Raises ValueError for a name that is taken, for a model without a rotary layer, for a setting
     out of its range, and like `encoding_from_config`.
 
-    >>> panel = config_explorer(model="Llama 3.1 8B", layer=3)
+    >>> panel = config_explorer(model="gpt-oss-20b", layer=3)
     >>> [view.name for view in panel.views[:2]]
-    ['wavelength of each pair', 'wavelength by layer and pair: Llama 3.1 8B']
+    ['wavelength of each pair', 'wavelength by layer and pair: gpt-oss-20b']
     """
     models = {**_published(), **_own(own or {})}
     ends = {name: len(model["layers"]) - 1 for name, model in models.items()}
-    first, second = list(models)[-1 if own else 0], list(models)[0 if own else 1]
+    first = next(iter(own), "Gemma 3 12B") if own else "Gemma 3 12B"
     longest = max(ends.values())
     return Panel(
         title="What a configuration says",
         controls=[
             Choice("model", first, list(models)),
             Slider("layer", 0, 0, longest, label="layer shown", upto=UpTo("model", ends=ends)),
-            Choice("other", second, [*models, NOTHING], label="compared with"),
+            Choice("other", "Llama 3.1 8B", [*models, NOTHING], label="compared with"),
             Slider(
                 "other_layer", 0, 0, longest, label="its layer",
                 upto=UpTo("other", ends=ends | {NOTHING: 0}), needs=("other", list(models)),
@@ -84,7 +84,8 @@ def _published() -> dict[str, dict[str, Any]]:
 
 
 def _turns(config: Any) -> bool:
-    return any(isinstance(e, RotaryEncoding) for e in encoding_from_config(config).plan.encodings)
+    plan = encoding_from_config(config).plan
+    return any(rotation_of(encoding) is not None for encoding in plan.encodings)
 
 
 def _own(own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -108,13 +109,14 @@ def read_plan(config: Any) -> dict[str, Any]:
     """
     positions = encoding_from_config(config)
     plan: PositionPlan = positions.plan
+    part = next(name for name, one in positions.parts.items() if one is plan)
     kinds: list[LayerPlan] = []
     layers = []
     for layer in plan:
         if layer not in kinds:
             kinds.append(layer)
         layers.append(kinds.index(layer))
-    trained, stated = positions.lengths["text"]
+    trained, stated = positions.lengths[part]
     return {
         "layers": layers, "kinds": [_kind(kind) for kind in kinds],
         "trained": trained or stated, "stated": stated,
@@ -123,12 +125,13 @@ def read_plan(config: Any) -> dict[str, Any]:
 
 def _kind(layer: LayerPlan) -> dict[str, Any]:
     """Frequencies, the share of features that turn, what they are multiplied by, keys seen."""
-    rope = layer.encoding
+    rope = rotation_of(layer.encoding)
     reach = min((n for n in (layer.window, layer.chunk) if n is not None), default=None)
-    if not isinstance(rope, RotaryEncoding):
+    if rope is None:
         return {"w": np.empty(0), "share": 0.0, "squared": 1.0, "reach": reach}
+    whole = layer.encoding if isinstance(layer.encoding, DecoupledRotary) else rope
     return {
-        "w": rope.frequencies().numpy(), "share": rope.rotary_dim / rope.head_dim,
+        "w": rope.frequencies().numpy(), "share": rope.rotary_dim / whole.head_dim,
         "squared": float(rope.magnitude) ** 2, "reach": reach,
     }  # fmt: skip
 
@@ -169,7 +172,7 @@ def _wavelengths(chosen: dict[str, Any], shown: dict[str, dict[str, Any]]) -> Cu
     ys = np.full((len(shown) + 1, most), float(chosen["trained"]))
     for row, kind in zip(ys, shown.values(), strict=False):
         row[:] = np.nan
-        row[: len(kind["w"])] = 2 * np.pi / kind["w"]
+        row[: len(kind["w"])] = _waves(kind["w"])
     names = [name if len(kind["w"]) else f"{name}: no position" for name, kind in shown.items()]
     return Curves(
         "wavelength of each pair", np.arange(most), ys,
@@ -179,11 +182,16 @@ def _wavelengths(chosen: dict[str, Any], shown: dict[str, dict[str, Any]]) -> Cu
     )  # fmt: skip
 
 
+def _waves(w: Any) -> Any:
+    """2 pi / w; none for a pair that stands still."""
+    return 2 * np.pi / np.where(w > 0, w, np.nan)
+
+
 def _by_layer(name: str, chosen: dict[str, Any], layer: int) -> Heatmap:
     most = max(len(kind["w"]) for kind in chosen["kinds"])
     rows = np.full((len(chosen["kinds"]), most), np.nan)
     for row, kind in zip(rows, chosen["kinds"], strict=True):
-        row[: len(kind["w"])] = np.log10(2 * np.pi / kind["w"])
+        row[: len(kind["w"])] = np.log10(_waves(kind["w"]))
     return Heatmap(
         f"wavelength by layer and pair: {name}", rows[chosen["layers"]], "layer", "pair",
         "log10 of the wavelength (positions)", palette="sequential", numbers=False,
@@ -191,14 +199,12 @@ def _by_layer(name: str, chosen: dict[str, Any], layer: int) -> Heatmap:
     )  # fmt: skip
 
 
-def _scores(
-    chosen: dict[str, Any], shown: dict[str, dict[str, Any]], distance: float
-) -> Curves:
+def _scores(chosen: dict[str, Any], shown: dict[str, dict[str, Any]], distance: float) -> Curves:
     ends = [(float(chosen["trained"]), "trained length")] if chosen["trained"] < FARTHEST else []
     return Curves(
         "score of equal vectors by distance", DISTANCES,
         np.stack([_score(kind) for kind in shown.values()]), list(shown),
-        "key before query (positions)", "score / score in one place", log_x=True,
+        "query minus key (positions)", "q · k / head_dim", log_x=True,
         marks=[(distance, "distance"), *ends], picks=("distance", None),
     )  # fmt: skip
 
@@ -210,16 +216,16 @@ def _score(kind: dict[str, Any]) -> Any:
         turned = np.cos(DISTANCES[:, None] * kind["w"]).mean(1)
         found += kind["share"] * kind["squared"] * turned
     if kind["reach"] is not None:
-        found[DISTANCES >= kind["reach"]] = np.nan
+        found[kind["reach"] <= DISTANCES] = np.nan
     return found
 
 
 def _seen(name: str, chosen: dict[str, Any], layer: int) -> Heatmap:
     """Keys a layer sees; of a chunk what its last token sees."""
     reach = [kind["reach"] or np.inf for kind in chosen["kinds"]]
-    rows = np.array([POWERS < end for end in reach], float)[chosen["layers"]]
+    rows = np.array([end > POWERS for end in reach], float)[chosen["layers"]]
     return Heatmap(
-        f"how far back a layer sees: {name}", rows, "layer", "key before query",
+        f"how far back a layer sees: {name}", rows, "layer", "query minus key",
         "seen (1) or not (0)", (0.0, 1.0), "sequential", numbers=False,
         column_ticks=[f"{int(power):,}" for power in POWERS],
         marks=[(layer, None)], picks=("layer", ("distance", POWERS.tolist())),

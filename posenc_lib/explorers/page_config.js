@@ -16,13 +16,14 @@ IN_PAGE.config = ({ model, layer, other, other_layer: otherLayer, distance }, da
 };
 
 const kindAt = (model, layer) => model.kinds[model.layers[layer]];
+const waveOf = (w, pair) => (w[pair] > 0 ? TURN / w[pair] : NaN); // none for one that stands still
 const speeds = (kind) => numbers(kind.w, Float64Array);
 
 function configWavelengths(chosen, shown) {
   const most = Math.max(2, ...shown.map(([, kind]) => speeds(kind).length));
   const ys = shown.map(([, kind]) => {
     const w = speeds(kind);
-    return range(0, most).map((pair) => (pair < w.length ? TURN / w[pair] : NaN));
+    return range(0, most).map((pair) => waveOf(w, pair));
   });
   ys.push(new Array(most).fill(chosen.trained));
   const names = shown.map(([name, kind]) => (speeds(kind).length ? name : `${name}: no position`));
@@ -38,7 +39,7 @@ function wavelengthsByLayer(name, chosen, layer) {
   const most = Math.max(...chosen.kinds.map((kind) => speeds(kind).length));
   const rows = chosen.kinds.map((kind) => {
     const w = speeds(kind);
-    return range(0, most).map((pair) => (pair < w.length ? Math.log10(TURN / w[pair]) : NaN));
+    return range(0, most).map((pair) => Math.log10(waveOf(w, pair)));
   });
   return heatmap(
     `wavelength by layer and pair: ${name}`,
@@ -66,7 +67,7 @@ function configScores(chosen, shown, distance, distances) {
   return curves(
     "score of equal vectors by distance", distances,
     shown.map(([, kind]) => scoreOf(kind, distances)), shown.map(([name]) => name),
-    ["key before query (positions)", "score / score in one place"],
+    ["query minus key (positions)", "q · k / head_dim"],
     { logs: [true, false], marks: [[distance, "distance"], ...ends], picks: ["distance", null] },
   );
 }
@@ -77,7 +78,7 @@ function keysSeen(name, chosen, layer, powers) {
   return heatmap(
     `how far back a layer sees: ${name}`,
     Float64Array.from(chosen.layers.flatMap((kind) => rows[kind])),
-    [chosen.layers.length, powers.length], ["layer", "key before query", "seen (1) or not (0)"],
+    [chosen.layers.length, powers.length], ["layer", "query minus key", "seen (1) or not (0)"],
     {
       limits: [0, 1], palette: "sequential", numbers: false, ticks: [null, powers.map(number)],
       marks: [[layer, null]], picks: ["layer", ["distance", powers]],
