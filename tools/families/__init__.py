@@ -1,0 +1,1 @@
+"""Every family of transformers beside `encoding_from_config`: does ours agree?"""
