@@ -288,7 +288,7 @@ def test_an_encoding_that_refuses_is_named_with_its_family():
         "num_attention_heads": 4, "relative_attention": True, "position_buckets": 5,
         "pos_att_type": "c2p|p2c",
     }  # fmt: skip
-    with pytest.raises(ValueError, match="encoding_from_config: deberta-v2: .*buckets = 5"):
+    with pytest.raises(ValueError, match=r"encoding_from_config: deberta-v2: .*buckets = 5"):
         encoding_from_config(config)
     plan = encoding_from_config({**config, "position_buckets": 256, "share_att_key": True}).plan
     assert plan[0].encoding.table is plan[1].encoding.table
