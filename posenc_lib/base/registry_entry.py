@@ -70,6 +70,11 @@ class RegistryEntry:
         return self.cls.door
 
     @property
+    def sees_ahead(self) -> bool:
+        """Whether it reads the neighbours on both sides, so that no causal layer takes it."""
+        return self.cls.sees_ahead
+
+    @property
     def stable(self) -> bool:
         """Whether the answers for early tokens stay as they are while the text grows.
 
