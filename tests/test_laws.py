@@ -502,7 +502,8 @@ def test_the_number_of_parameters_is_what_the_formula_says(name):
         assert (entry.door, entry.causal_only) == (encoding.door, encoding.causal_only)
         for setting in entry.sizes:
             assert f"{setting}=" in repr(encoding)
-        rows = -(-length // (columns := int((length - 1) ** 0.5) + 1))
+        cells = length - entry.defaults.get("prefix", 0)
+        rows = -(-cells // (columns := int((cells - 1) ** 0.5) + 1))
         sizes = {
             "dim": dim, "heads": heads, "head_dim": dim // heads, "length": length,
             "shape": (rows, columns), **entry.defaults,
@@ -583,6 +584,7 @@ def test_what_is_no_name_is_refused_in_words(name):
 def test_a_grid_for_a_number_of_tokens_leaves_the_prefix_out():
     encoding = make_encoding("learned_2d", dim=8, heads=2, length=197, prefix=1)
     assert encoding.shape == (14, 14)
+    assert make_encoding("beit", dim=8, heads=2, length=197).shape == (14, 14)  # prefix=1 already
     with pytest.raises(ValueError, match="make_encoding: prefix = -1"):
         make_encoding("learned_2d", dim=8, heads=2, length=197, prefix=-1)
 
