@@ -198,3 +198,12 @@ def test_two_tokens_in_one_cell_are_refused():
         encode(tokens(1, 7, 8))
     with pytest.raises(ValueError, match=r"padding\.shape = \(2, 4\)"):
         over_time("odd")(tokens(2, 3, 8), padding=torch.ones(2, 4, dtype=torch.bool))
+
+
+def test_padding_of_a_context_is_zero_before_it_is_convolved():
+    torch.manual_seed(0)
+    layer = MultiHeadAttention(8, 2, encoding=ConvolutionEncoding(8, kernel=4, groups=2)).double()
+    x, context = torch.randn(1, 3, 8).double(), torch.randn(1, 6, 8).double()
+    expected = layer(x, context[:, :4])[0]
+    found = layer(x, context, padding=torch.arange(6)[None] < 4)[0]
+    torch.testing.assert_close(found, expected)
