@@ -77,7 +77,7 @@ def run(model: nn.Module, config: Any) -> tuple[Watch, list[Tensor]]:
                 model(**given)
         except TimeoutError:
             raise
-        except Exception as problem:  # noqa: BLE001 - the next input may do
+        except Exception as problem:  # the next input may do
             said = said or problem
             continue
         if watch.found:
@@ -112,7 +112,7 @@ def _check(family: str) -> Verdict:
             break
         except TimeoutError:
             raise
-        except Exception as problem:  # noqa: BLE001 - the next size may do
+        except Exception as problem:  # the next size may do
             said = said or _said(problem)
     else:
         return Verdict(family, "unchecked", f"no tiny model: {said}", report=report)
@@ -124,7 +124,7 @@ def _check(family: str) -> Verdict:
             wrong.append(f"{name}: {problem}")
         except LookupError as problem:
             unchecked.append(f"{name}: {problem.args[0]}")
-        except Exception as problem:  # noqa: BLE001
+        except Exception as problem:
             unchecked.append(f"{name}: {_said(problem)}")
     state = "wrong" if wrong else "unchecked" if unchecked else "equal"
     return Verdict(family, state, "; ".join(wrong + unchecked), checks, report)
@@ -231,7 +231,7 @@ def compare_layer(
     if not torch.equal(seen, theirs > SHUT):
         many = int((seen != (theirs > SHUT)).sum())
         raise Disagreement(f"{attention.place}: {many} of {seen.numel()} places of the mask")
-    scale = layer.scale if layer.scale is not None else encoding.layer_scale or query.shape[-1] ** -0.5
+    scale = layer.scale or encoding.layer_scale or query.shape[-1] ** -0.5
     cap = getattr(config, "attn_logit_softcapping", None)
     gaps, said = {}, None
     for where in [at, *places]:
@@ -278,12 +278,15 @@ def copy_weights(encoding: PositionEncoding, place: str, model: nn.Module) -> No
     ]  # fmt: skip
     if not tables:
         raise LookupError("its table of biases was not found")
-    own = [w for n, w in model.named_parameters() if n.startswith(place) and "relative_attention_bias" in n]
+    named = model.named_parameters()
+    own = [w for n, w in named if n.startswith(place) and "relative_attention_bias" in n]
     with torch.no_grad():
         encoding.weight.copy_((own or tables)[0])
 
 
-def compare_start(start: PositionEncoding, part: PartPositions, model: nn.Module, watch: Watch) -> str:
+def compare_start(
+    start: PositionEncoding, part: PartPositions, model: nn.Module, watch: Watch
+) -> str:
     """The table that is added to the embeddings, beside the model's."""
     if isinstance(start, (LearnedEncoding, LearnedGridEncoding)):
         rows, dim = start.weight.shape
@@ -294,7 +297,8 @@ def compare_start(start: PositionEncoding, part: PartPositions, model: nn.Module
                 wanted = torch.arange(count) + part.skipped_rows
                 if torch.equal(index.reshape(-1, count)[0], wanted):
                     return f"rows {part.skipped_rows} and on of a table of {shape[0]}"
-        flat = [n for n, p in model.named_parameters() if p.numel() == rows * dim and _positional(n)]
+        named = model.named_parameters()
+        flat = [n for n, p in named if p.numel() == rows * dim and _positional(n)]
         if flat:
             return f"a table of {rows} rows ({flat[0].split('.')[-1]})"
         raise LookupError(f"no table of {shape} was looked up")

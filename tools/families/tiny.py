@@ -34,7 +34,8 @@ SMALL: dict[str, Any] = {
     "local_attention": 2 * (WINDOW - 1), "window_size_left": WINDOW,
     "q_lora_rank": 24, "kv_lora_rank": 16, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8,
     "v_head_dim": 16,
-    "image_size": 32, "patch_size": 8, "rotary_dim": 8, "floor_scale": 4, "max_source_positions": 16, "attention_dropout": 0.0, "hidden_dropout_prob": 0.0,
+    "image_size": 32, "patch_size": 8, "rotary_dim": 8, "floor_scale": 4,
+    "max_source_positions": 16, "attention_dropout": 0.0, "hidden_dropout_prob": 0.0,
     "attention_probs_dropout_prob": 0.0, "dropout": 0.0, "hidden_dropout": 0.0,
 }  # fmt: skip
 HEADS = [name for name in SMALL if "head" in name or name in ("d_kv", "kv_channels")]
@@ -43,12 +44,16 @@ LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "depth", "vo
 SIZES: list[dict[str, Any]] = [
     SMALL,
     {**SMALL, "head_dim": 8},  # where it is the part of a head that turns
-    {name: value for name, value in SMALL.items() if name not in ("head_dim", "num_key_value_heads")},
+    {n: value for n, value in SMALL.items() if n not in ("head_dim", "num_key_value_heads")},
     {name: value for name, value in SMALL.items() if name not in HEADS},
     {name: SMALL[name] for name in (*LAYERS, "image_size", "patch_size", "sliding_window")},
     {name: SMALL[name] for name in LAYERS},
 ]
 """From the smallest to what every class allows."""
+
+
+SECTIONS = {n: [16, 24, 24] for n in ("qwen2_vl_text", "qwen2_5_vl_text", "glm_ocr_text")}
+"""What these take where their configuration says nothing, for heads of 128."""
 
 
 def tiny_config(family: str, sizes: dict[str, Any]) -> Any:
@@ -67,7 +72,8 @@ def tiny_config(family: str, sizes: dict[str, Any]) -> Any:
         elif name == "num_key_value_heads" and was in (None, _of(default, "num_attention_heads")):
             small[name] = 4
     rope = _of(default, "rope_parameters")
-    if isinstance(rope, dict) and "mrope_section" in rope:
+    if isinstance(rope, dict) and ("mrope_section" in rope or family in SECTIONS):
+        rope = {"mrope_section": SECTIONS.get(family, []), **rope}
         width = small.get("head_dim") or _of(default, "head_dim") or 0
         width = width or small.get("hidden_size", 64) // small.get("num_attention_heads", 4)
         pairs = int(width * rope.get("partial_rotary_factor", 1.0)) // 2
@@ -78,7 +84,7 @@ def tiny_config(family: str, sizes: dict[str, Any]) -> Any:
 def _of(config: Any, name: str) -> Any:
     try:
         return getattr(config, name, None)
-    except Exception:  # noqa: BLE001 - some fields differ by layer and refuse to be read
+    except Exception:  # some fields differ by layer and refuse to be read
         return 1
 
 
@@ -115,7 +121,7 @@ def model_class(family: str) -> type:
 
 
 def _configured(cls: Any, config: type) -> bool:
-    hints = [base.__dict__.get("__annotations__", {}).get("config") for base in cls.__mro__]
+    hints = [inspect.get_annotations(base).get("config") for base in cls.__mro__]
     named = next((hint for hint in hints if hint is not None), None)
     return cls.config_class is config or named in (config, config.__name__)
 
@@ -124,14 +130,15 @@ def tiny_model(family: str, config: Any) -> nn.Module:
     cls: Any = model_class(family)
     config._attn_implementation = "eager"
     with torch.device("meta"):
-        size = sum(p.numel() for p in cls._from_config(config, attn_implementation="eager").parameters())
+        empty = cls._from_config(config, attn_implementation="eager")
+        size = sum(parameter.numel() for parameter in empty.parameters())
     if size > LARGEST:
         raise MemoryError(f"its smallest model has {size:,} numbers")
     torch.manual_seed(0)
     model: nn.Module = cls._from_config(config, attn_implementation="eager").eval()
     with torch.no_grad():
         for parameter in model.parameters():  # zeros would agree with anything
-            if parameter.is_floating_point() and parameter.requires_grad:
+            if parameter.is_floating_point() and parameter.requires_grad and parameter.ndim > 1:
                 parameter.add_(0.05 * torch.randn_like(parameter))
     return model.float()
 
@@ -160,13 +167,19 @@ def inputs(model: nn.Module, config: Any) -> Iterator[tuple[dict[str, Tensor], l
     yield _named(text, wanted), row
     if "grid_thw" in wanted or "image_grid_thw" in wanted:
         rows, columns = 4, 6
-        width = (_of(config, "in_channels") or _of(config, "num_channels") or 3)
+        width = _of(config, "in_channels") or _of(config, "num_channels") or 3
         width *= (_of(config, "temporal_patch_size") or 1) * (_of(config, "patch_size") or 8) ** 2
         patches, grid = noise(rows * columns, width), torch.tensor([[1, rows, columns]])
         merge = _of(config, "spatial_merge_size") or 2
         given = {"hidden_states": patches, "pixel_values": patches, "grid_thw": grid,
                  "image_grid_thw": grid, "merge_sizes": torch.tensor([merge])}  # fmt: skip
         yield _named(given, wanted), _cells(rows, columns, merge)
+    if "spatial_shapes" in wanted:
+        patch = _of(config, "patch_size") or 8
+        given = {"pixel_values": noise(1, 24, 3 * patch**2),
+                 "spatial_shapes": torch.tensor([[4, 6]]),
+                 "pixel_attention_mask": torch.ones(1, 24, dtype=torch.long)}  # fmt: skip
+        yield _named(given, wanted), _cells(4, 6, 1)
     size = _of(config, "image_size") or 32
     height, width = (size, size) if isinstance(size, int) else tuple(size)[-2:]
     channels = _of(config, "num_channels") or _of(config, "in_channels") or 3

@@ -60,7 +60,7 @@ class Watch(TorchDispatchMode):
     def _keep(self, logits: Tensor) -> None:
         if self.product is None or logits.ndim not in (3, 4):
             return
-        left, right, product = self.product
+        left, right, _ = self.product
         many, queries, width = left.shape
         keys = right.shape[-1]
         if logits.shape[-1] - keys not in (0, 1) or logits.shape[-2] != queries:
@@ -99,8 +99,11 @@ def watching(model: nn.Module, modules: list[ModuleType]) -> Iterator[Watch]:
             before = [a.detach().clone() for a in (*args, *kwargs.values()) if _heads(a)]
             out = turn(*args, **kwargs)
             after = [out] if isinstance(out, Tensor) else [o for o in out if _heads(o)]
-            for one, other in zip(before, after, strict=False):
-                watch.turned.append((one, other.detach().clone()))
+            for other in after:  # the tables of cosines have other shapes
+                one = next((b for b in before if b.shape == other.shape), None)
+                if one is not None:
+                    before = [b for b in before if b is not one]
+                    watch.turned.append((one, other.detach().clone()))
             return out
 
         return call
@@ -132,7 +135,7 @@ def _enter(watch: Watch, name: str) -> Any:
 def _leave(watch: Watch) -> Any:
     def leave(module: nn.Module, _: Any, out: Any) -> None:
         watch.modules.pop()
-        if isinstance(module, nn.Linear) and out.ndim == 3:
+        if isinstance(module, nn.Linear) and isinstance(out, Tensor) and out.ndim == 3:
             watch.projected.append(out.detach().clone())
 
     return leave
@@ -149,27 +152,41 @@ def before_turning(attention: Attention, *, heated: bool = False) -> tuple[Tenso
 
 def _back(factor: Tensor, attention: Attention, *, heated: bool) -> Tensor:
     """`factor` with each slice that a turning function returned replaced by what it was given."""
+    whole, heat = factor.clone(), None
     for before, after in attention.turned:
-        for one, other in _ways(before, after, factor):
-            width = other.shape[-1]
-            for first in range(factor.shape[-1] - width + 1):
-                part = factor[..., first : first + width]
-                if part.shape == other.shape:
-                    # a norm after the turn multiplies each row, and may as well come before it
-                    times = (part * other).sum(-1, True) / other.square().sum(-1, True)
-                    if torch.allclose(part, times * other, atol=1e-6):
-                        parts = factor[..., :first], times * one, factor[..., first + width :]
-                        whole = torch.cat(parts, dim=-1)
-                        return whole / times if heated else whole
-    if heated:
-        rows, heads, length, width = factor.shape
-        for out in attention.projected:
-            if out.shape[:2] == (rows, length) and out.shape[2] == heads * width:
-                one = out.view(rows, length, heads, width).transpose(1, 2)
-                times = (factor * one).sum(-1, True) / one.square().sum(-1, True)
-                if torch.allclose(factor, times * one, atol=1e-6):
-                    return one
-    return factor
+        place = _placed(before, after, factor)
+        if place is not None:
+            first, one, times = place
+            whole[..., first : first + one.shape[-1]] = times * one
+            heat = times
+    if not heated:
+        return whole
+    if heat is not None:
+        return whole / heat
+    rows, heads, length, width = factor.shape
+    for out in attention.projected:
+        if out.shape[:2] == (rows, length) and out.shape[2] == heads * width:
+            one = out.view(rows, length, heads, width).transpose(1, 2)
+            times = (factor * one).sum(-1, True) / one.square().sum(-1, True)
+            if torch.allclose(factor, times * one, atol=1e-6):
+                return one
+    return whole
+
+
+def _placed(before: Tensor, after: Tensor, factor: Tensor) -> tuple[int, Tensor, Tensor] | None:
+    """Where in `factor` the turned slice stands, what it was before, and times how much.
+
+    A norm after the turn multiplies each row, and may as well come before it.
+    """
+    for one, other in _ways(before, after, factor):
+        width = other.shape[-1]
+        for first in range(factor.shape[-1] - width + 1):
+            part = factor[..., first : first + width]
+            if part.shape == other.shape:
+                times = (part * other).sum(-1, True) / other.square().sum(-1, True)
+                if torch.allclose(part, times * other, atol=1e-6):
+                    return first, one, times
+    return None
 
 
 def _ways(before: Tensor, after: Tensor, like: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
