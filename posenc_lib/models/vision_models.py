@@ -2,7 +2,8 @@
 
     grid_table    a learned row for each patch, and for each class token before them
     grid_rotary   RoPE with a row and a column, and the learned grid where a family has both
-    frames        a learned or a wave table of all patches of a clip
+    clip_table    a learned or a wave table of all patches of a clip
+    two_rows      words with a table and patches with a grid, in one row of tokens (ViLT)
 
 The cells of a picture are counted row by row; what stands before them (class tokens, registers) is
 the prefix. The table here has the prefix's rows first, as the models have.
@@ -92,6 +93,17 @@ def grid_table(fields: ConfigFields, rule: Rule) -> Parts:
     return _layers(fields, rule, layer, learned_grid(fields, rule))
 
 
+def two_rows(fields: ConfigFields, rule: Rule) -> Parts:
+    """Words and patches have a table each and share all layers."""
+    rows, dim = fields.size("max_position_embeddings"), fields.size("hidden_size")
+    layer, count = LayerPlan(NoEncoding(), causal=False), fields.size("num_hidden_layers")
+    note = "words and patches stand in one row: both parts are the same layers"
+    grid = learned_grid(fields, {**rule, "prefix": 1})
+    text = stack(fields, layer, count, LearnedEncoding(rows, dim), stated_length=rows,
+                 notes=(note,))  # fmt: skip
+    return {"text": text, "vision": stack(fields, layer, count, grid, notes=(note,))}
+
+
 def clip_table(fields: ConfigFields, rule: Rule) -> Parts:
     """A table of all patches of a clip at the start: learned, or sinusoids by number."""
     rows, columns = fields.pair("image_size")
@@ -171,7 +183,8 @@ def vjepa2(fields: ConfigFields, rule: Rule) -> Parts:
             head_dim, (frames, side, side), rotary_dim=3 * 2 * (head_dim // 3 // 2)
         )
         count = fields.size(f"{before}num_hidden_layers")
-        parts[name] = stack(fields, LayerPlan(encoding, causal=False), count)
+        notes = tuple(rule.get("notes", ())) if name == "predictor" else ()
+        parts[name] = stack(fields, LayerPlan(encoding, causal=False), count, notes=notes)
     return parts
 
 
@@ -180,4 +193,5 @@ VISION_BUILDERS = {
     "clip_table": clip_table,
     "grid_rotary": grid_rotary,
     "vjepa2": vjepa2,
+    "two_rows": two_rows,
 }
