@@ -46,6 +46,8 @@ from .embeddings.axial_sinusoidal import (
     AxialSinusoidalEncoding as AxialSinusoidalEncoding,
 )
 from .embeddings.learned import LearnedEncoding as LearnedEncoding
+from .embeddings.resize_grid import resize_grid as resize_grid, resize_weights as resize_weights
+from .embeddings.learned_grid import LearnedGridEncoding as LearnedGridEncoding
 from .embeddings.axial_learned import AxialLearnedEncoding as AxialLearnedEncoding
 from .embeddings.fourier import (
     random_fourier_features as random_fourier_features,
@@ -66,6 +68,10 @@ from .rotary.axial_rope import AxialRotary as AxialRotary
 from .rotary.mixed_rope import MixedRotary as MixedRotary
 from .rotary.mrope import MultimodalRotary as MultimodalRotary
 from .rotary.multimodal_positions import multimodal_positions as multimodal_positions
+from .rotary.unpaired_rope import (
+    UnpairedAxialRotary as UnpairedAxialRotary,
+    UnpairedMultimodalRotary as UnpairedMultimodalRotary,
+)
 from .rotary.xpos import XposRotary as XposRotary
 from .rotary.position_interpolation import (
     interpolated_frequencies as interpolated_frequencies,

@@ -17,6 +17,8 @@ from posenc_lib import (
     RandomFourierEncoding,
     RotaryEncoding,
     TransformerStack,
+    UnpairedAxialRotary,
+    UnpairedMultimodalRotary,
     YarnRotary,
     centred_coordinates,
     grid_coordinates,
@@ -436,3 +438,36 @@ def test_a_class_token_gets_no_features():
     x = tokens(1, 7, 8)
     assert torch.equal(encode(x)[:, 0], x[:, 0])
     assert torch.equal(encode(x)[:, 1:], plain(x[:, 1:]))
+
+
+# What two released models compute instead of a rotation
+
+
+def test_unpaired_features_on_text_are_plain_rope():
+    at, x = torch.stack([torch.arange(7) + 4, torch.arange(7) * 3]), normal(2, 3, 7, 16)
+    ours = UnpairedMultimodalRotary(16, (2, 2, 2, 2), base=500.0)
+    plain = RotaryEncoding(16, base=500.0, layout="half").at_query(x, at)
+    torch.testing.assert_close(ours.at_query(x, at), plain)
+    torch.testing.assert_close(ours.at_query(x, at[..., None].expand(-1, -1, 4)), plain)
+
+
+@pytest.mark.parametrize(
+    "rope", [UnpairedAxialRotary(8, (4, 4)), UnpairedMultimodalRotary(8, (1, 1, 1, 1))], ids=repr
+)
+def test_it_is_no_rotation(rope):
+    """Norms change, and so do scores when both tokens move by the same."""
+    axes = 2 if isinstance(rope, AxialRotary) else 4
+    at = torch.arange(3 * axes).reshape(3, axes) % 5
+    x, k = normal(1, 1, 3, 8), normal(1, 1, 3, 8, seed=1)
+    assert (rope.at_query(x, at.double()).norm(dim=-1) - x.norm(dim=-1)).abs().max() > 0.1
+    here, there = (
+        rope.at_query(x, p) @ rope.at_key(k, p).mT for p in (at.double(), at.double() + 2)
+    )
+    assert (here - there).abs().max() > 0.1
+
+
+def test_one_frequency_an_axis_makes_neighbours_a_pair_again():
+    """With two features an axis there is one angle, and V-JEPA 2's form is axial RoPE."""
+    x, cells = normal(1, 1, 6, 4), torch.arange(6)
+    ours = UnpairedAxialRotary(4, (2, 3), base=50.0).at_query(x, cells)
+    torch.testing.assert_close(ours, AxialRotary(4, (2, 3), base=50.0).at_query(x, cells))

@@ -58,6 +58,8 @@ VALID = {
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3),
     "window": 2, "chunk": 2,
+    "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
+    "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3,
 }  # fmt: skip
 CALLS = {
     "trained_reader": {"encoding": "none"},
@@ -78,6 +80,7 @@ CALLS = {
     "merged_cells": {"shape": (2, 2), "merge": 2},
     "random_fourier_features": {"directions": torch.ones(4, 2)},
     "PositionPlan.mask": {"layer": 0}, "longrope_frequencies": {"factors": [1.0, 2.0]},
+    "UnpairedMultimodalRotary": {"sections": (0, 1, 1)},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.
@@ -90,6 +93,7 @@ ALSO = {
     "rate": [0.0], "bias_rate_factor": [0.0], "decay": [-0.1], "warm_up": [1.0],
     "final_rate_share": [-0.1],
     "RotaryEncoding.rotary_dim": [6], "AxialRotary.head_dim": [6],
+    "UnpairedAxialRotary.head_dim": [6], "MixedRotary.head_dim": [6],
     "nezha_rotation.head_dim": [3], "shift_rotation.dim": [3],
     "TransformerXLRelative.heads": [3], "SandwichBias.dim": [3],
     "MultiHeadAttention.heads": [3, 16], "t5_bucket.buckets": [31, 2], "T5Bias.buckets": [31, 2],
@@ -102,10 +106,11 @@ ALSO = {
     "window_starts.window": [3], "share": [0.0, -1.0, 1.5, 0.1],
     "longrope_magnitude.trained_length": [1], "LongRotary.trained_length": [1],
     "dynamic_ntk_factor.factor": [0.5],
+    "resize_grid.offset": [1.0, -0.1], "resize_weights.offset": [1.0, -0.1],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
-MAY_BE_ZERO |= {"suffix"}
-MAY_BE_ZERO |= {"QueryTemperature.first", "largest", "KeyValueCache.crop.length"}
+MAY_BE_ZERO |= {"suffix", "registers", "first"}
+MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
 SIGNED = {"offset", "start"}
 SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
 INSTEAD = {  # of what the annotation says
@@ -143,6 +148,7 @@ ANSWERED_BY = {  # as their documentation says: what is passed on is refused whe
     "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions", "T5Bias": "t5_bucket",
     "MultiHeadAttention": "make_encoding", "LayerPlan": "Places", "PositionPlan": "LayerPlan",
     "DecoupledRotary": "RotaryEncoding", "LatentAttention": "MultiHeadAttention",
+    "MultiHeadAttention": "make_encoding", "LearnedGridEncoding": "resize_grid",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
     "TimingEncoding.at_embeddings.positions": "times", "encoding": "name", "caches": "cache",

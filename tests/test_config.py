@@ -58,7 +58,7 @@ def test_every_published_config_is_read_and_told_of(title):
         ("Gemma 3 12B", "layers 5, 11 ... 47 (every 6th): RoPE, half layout, base 1,000,000; all "
          "pairs slowed eightfold"),
         ("Gemma 3 12B", "base 10,000; sees the last 1,024 tokens; q . k times 0.0625"),
-        ("Gemma 3 12B", "a learned table of 4,096 positions, 1,152 features"),
+        ("Gemma 3 12B", "a learned table of a grid of 64 by 64, 1,152 features"),
         ("Qwen3-VL 8B", "24 pairs time, 20 pairs height, 20 pairs width, in turn; 36 layers alike"),
         ("DeepSeek-V3", "latent attention, the last 64 of 192 features turn: RoPE, interleaved"),
         ("gpt-oss-20b", "sees the last 128 tokens; a sink for each head"),

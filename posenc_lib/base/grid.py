@@ -117,19 +117,19 @@ def merged_cells(shape: Sequence[int], merge: int) -> Int64[Tensor, " cells"]:
     return blocks.transpose(1, 2).flatten()
 
 
-def checked_shape(function: str, shape: Any) -> tuple[int, ...]:
+def checked_shape(function: str, shape: Any, argument: str = "shape") -> tuple[int, ...]:
     """The shape of a grid as ints; shared by the n-D encodings."""
     remedy = "Pass one int for each axis, such as (rows, columns)."
     try:
         axes = tuple(shape)
     except TypeError:
         raise validation.refuse(
-            TypeError, function, "shape", shape, "a sequence of sizes", remedy
+            TypeError, function, argument, shape, "a sequence of sizes", remedy
         ) from None
     if not axes:
-        raise validation.refuse(ValueError, function, "shape", axes, "at least one axis", remedy)
+        raise validation.refuse(ValueError, function, argument, axes, "at least one axis", remedy)
     return tuple(
-        validation.size(function, f"shape[{axis}]", extent) for axis, extent in enumerate(axes)
+        validation.size(function, f"{argument}[{axis}]", extent) for axis, extent in enumerate(axes)
     )
 
 

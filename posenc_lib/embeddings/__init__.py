@@ -2,5 +2,6 @@
 
 - fixed: `sinusoidal` (the functions), `sinusoidal_encoding`, `split_sinusoidal`,
   `axial_sinusoidal`, `timing`; `fourier`, drawn once at random
-- trained: `learned`, `axial_learned`, `bert`, and `minilm_table`, a trained one to look at
+- trained: `learned`, `learned_grid` and how it gets another size, `resize_grid`, `axial_learned`,
+  `bert`, and `minilm_table`, a trained one to look at
 """

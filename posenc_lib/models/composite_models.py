@@ -9,7 +9,8 @@ place. Older configs of some families have the fields of the text beside the par
 Source: `sub_configs` of each configuration class in transformers 5.23.
 
 The trap: a part that encodes no position (a convolutional backbone, an audio codec). It is left out
-and the report says why; a part that does, in a way that is not known, refuses the whole.
+and the report says why, and so is a part for sound that is not known. Any other part that is not
+known refuses the whole.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
         if family_rules().get(str(named), {}).get("builder") == "nothing":
             without.append(f"{name} ({named}): {family_rules()[str(named)]['reason']}")
             continue
+        if is_sound(name) and not is_known(str(named)):
+            without.append(f"{name} ({named}): sound, in a way that the library does not know")
+            continue
         where = f"{fields.part + '.' if fields.part else ''}{name}: "
         for inner, part in read(inside, family, where).items():
             found[f"{name}.{inner}" if inner else name] = part
@@ -55,9 +59,19 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
         )
     if without:
         first = next(iter(found))
-        notes = (*found[first].notes, *(f"without position: {one}" for one in without))
+        notes = (*found[first].notes, *(f"left out: {one}" for one in without))
         found[first] = replace(found[first], notes=notes)
     return found
+
+
+def is_sound(name: str) -> bool:
+    """Whether a part hears or speaks: where it is not known, the others are told all the same."""
+    return any(word in name for word in ("audio", "speech", "codec", "talker", "wav", "acoustic"))
+
+
+def is_known(family: str) -> bool:
+    """Whether the library builds a family."""
+    return family_rules().get(family, {}).get("builder", "refused") != "refused"
 
 
 def parts_of(fields: ConfigFields, rule: Rule) -> list[str]:

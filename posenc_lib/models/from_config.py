@@ -29,7 +29,6 @@ from posenc_lib.models.family_table import rule_of
 from posenc_lib.models.latent_models import LATENT_BUILDERS
 from posenc_lib.models.model_positions import ModelPositions
 from posenc_lib.models.multimodal_models import MULTIMODAL_BUILDERS
-from posenc_lib.models.part_positions import PartPositions
 from posenc_lib.models.table_models import TABLE_BUILDERS
 from posenc_lib.models.text_models import TEXT_BUILDERS, Parts
 from posenc_lib.models.vision_models import VISION_BUILDERS
@@ -104,11 +103,14 @@ def read_part(values: Mapping[str, Any], family: str | None, where: str) -> Part
         return composite(fields, rule, read_part)
     parts = BUILDERS[builder](fields, rule)
     fields.refuse_unread()
-    return {name: _with_defaults(part, fields.from_defaults) for name, part in parts.items()}
-
-
-def _with_defaults(part: PartPositions, found: Mapping[str, Any]) -> PartPositions:
-    return replace(part, from_defaults=dict(found))
+    if rule.get("with_parts"):
+        parts = {"text": parts[""], **composite(fields, rule, read_part)}
+    kind = rule.get("kind", "vision" if builder in VISION_BUILDERS else "text")
+    found = dict(fields.from_defaults)
+    return {
+        name: part if part.family != named else replace(part, from_defaults=found, kind=kind)
+        for name, part in parts.items()
+    }
 
 
 def _as_mapping(config: Any) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ class ModelPositions:
     """The positions of a model: a plan for each part, and what they are in plain words.
 
     - `family`: the `model_type` of the config.
-    - `parts`: part -> `PositionPlan`, such as "text" and "vision"; "text" where there is one only.
+    - `parts`: part -> `PositionPlan`, such as "text" and "vision"; "text" or "vision" where there is one only.
     - `plan`: the plan of the only part, or of the text.
     - `lengths`: part -> (length before RoPE was scaled, stated length), None where not known.
     - `details`: part -> its `PartPositions`: which layers of the model the plan is about, notes.
@@ -42,7 +42,7 @@ class ModelPositions:
 
     def __init__(self, family: str, details: Mapping[str, PartPositions]) -> None:
         self.family = family
-        named = {name or "text": part for name, part in details.items()}
+        named = {name or part.kind: part for name, part in details.items()}
         self.details: Mapping[str, PartPositions] = MappingProxyType(named)
         self.parts: Mapping[str, PositionPlan] = MappingProxyType(
             {name: part.plan for name, part in named.items()}

@@ -11,6 +11,7 @@ from the first image on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from posenc_lib.base.doors import PositionEncoding
@@ -24,6 +25,7 @@ from posenc_lib.models.rope_parameters import rope_values
 from posenc_lib.models.text_models import Parts, attention_layers, head_width, original_length
 from posenc_lib.rotary.mrope import MultimodalRotary
 from posenc_lib.rotary.rope import RotaryEncoding
+from posenc_lib.rotary.unpaired_rope import UnpairedMultimodalRotary
 
 
 def multimodal_rotary(fields: ConfigFields, rule: Rule) -> Parts:
@@ -37,6 +39,8 @@ def multimodal_rotary(fields: ConfigFields, rule: Rule) -> Parts:
         values = rope_values(fields, rule, kind) or {}
         sections = values.get("mrope_section") or rule["sections"]
         pairs = plain.rotary_dim // 2
+        if rule["arrangement"] == "features":  # HunYuan VL, which is no rotation
+            return unpaired(fields, values, plain)
         if rule["arrangement"] == "interleaved":
             sections = fitted(sections, pairs)
         whole = isinstance(sections, (list, tuple)) and all(type(one) is int for one in sections)
@@ -61,6 +65,29 @@ def multimodal_rotary(fields: ConfigFields, rule: Rule) -> Parts:
         fields.family, PositionPlan(plans), tuple(numbers), count, head_dim, original, stated
     )
     return {"": part}
+
+
+def unpaired(
+    fields: ConfigFields, values: Mapping[str, Any], plain: RotaryEncoding
+) -> PositionEncoding:
+    """HunYuan VL: sections of features; without sections it is RoPE itself."""
+    sections = values.get("mrope_section") or values.get("xdrope_section")
+    if sections is None:
+        return plain
+    if not isinstance(sections, (list, tuple)) or not all(
+        isinstance(one, (int, float)) for one in sections
+    ):
+        raise fields.refuse("rope_parameters.mrope_section", sections, "a list of numbers")
+    pairs = plain.rotary_dim // 2
+    if any(0 < one < 1 for one in sections):  # shares of the pairs, as older configs have them
+        sections = [round(one * pairs) for one in sections]
+    if sum(sections) != pairs or any(one != int(one) for one in sections):
+        raise fields.refuse(
+            "rope_parameters.mrope_section", sections, f"whole numbers that sum to {pairs}"
+        )
+    return UnpairedMultimodalRotary(
+        plain.head_dim, [int(one) for one in sections], scaled=plain,
+    )  # fmt: skip
 
 
 def fitted(sections: Any, pairs: int) -> Any:

@@ -4,6 +4,7 @@
     numbers[i]          which layer of the model that is: others may not attend
     original_length     how long texts were before RoPE was scaled, None where it is not known
     stated_length       `max_position_embeddings`, or the rows of a table
+    kind                what it reads: text, vision or audio
     skipped_rows        rows of the model's own table before the one for position 0
 
 The trap: reading `stated_length` as the length that a model was trained for. It is what somebody
@@ -31,3 +32,4 @@ class PartPositions:
     skipped_rows: int = 0
     notes: tuple[str, ...] = ()
     from_defaults: dict[str, object] = field(default_factory=dict)
+    kind: str = "text"

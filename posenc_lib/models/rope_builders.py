@@ -113,7 +113,7 @@ def _longrope(given: RopeParameters, head_dim: int, shape: dict[str, Any]) -> Ro
     trained = given.trained_length
     stated = given.fields.size("max_position_embeddings")
     factor = stated / trained if given.values.get("factor") is None else given.real("factor")
-    lists = {}
+    lists: dict[str, Any] = {}
     for name in ("short", "long"):
         found = given.values.get(f"{name}_factor")
         pairs = shape["rotary_dim"] // 2

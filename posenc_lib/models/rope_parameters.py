@@ -168,7 +168,7 @@ def rope_values(fields: ConfigFields, rule: Rule, kind: str | None) -> Mapping[s
     if not old and not new:  # all of it as the family has it, a base beside it excepted
         whole = fields.known.rope
         if any(isinstance(one, Mapping) for one in whole.values()):
-            values = whole.get(kind, {})
+            values = whole.get(str(kind), {})
         else:
             values = whole
         if values is None:
@@ -185,7 +185,7 @@ def rope_values(fields: ConfigFields, rule: Rule, kind: str | None) -> Mapping[s
             f"rope_parameters.{name}", values[name], f"one of the kinds {', '.join(sorted(kinds))}",
             "Each kind of layer has a dict of its own.",
         )  # fmt: skip
-    name = rule.get("rope_of_kind", {}).get(kind, kind)
+    name = rule.get("rope_of_kind", {}).get(kind, kind) or "full_attention"
     if name not in values:
         raise fields.refuse(
             f"rope_parameters.{name}", "missing", f"a dict for the layers of kind {name!r}",

@@ -135,9 +135,9 @@ def original_length(encodings: list[PositionEncoding], stated: int | None) -> in
 
     Position interpolation slows all pairs by a factor; what length it was made for stands nowhere.
     """
-    found = []
+    found: list[int] = []
     for one in encodings:
-        scaled = getattr(one, "scaled", None) or one
+        scaled: Any = getattr(one, "scaled", None) or one
         if hasattr(scaled, "trained_length"):
             found.append(scaled.trained_length)
         elif getattr(scaled, "factor", 1.0) != 1.0:

@@ -20,6 +20,7 @@ from typing import Any
 
 from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.embeddings.learned import LearnedEncoding
+from posenc_lib.embeddings.learned_grid import LearnedGridEncoding
 from posenc_lib.embeddings.sinusoidal_encoding import SinusoidalEncoding
 from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.config_fields import ConfigFields
@@ -28,6 +29,7 @@ from posenc_lib.models.part_positions import PartPositions
 from posenc_lib.models.rope_parameters import RopeParameters, rope_values
 from posenc_lib.models.text_models import Parts, head_width, score_scale, stack
 from posenc_lib.rotary.axial_rope import AxialRotary
+from posenc_lib.rotary.unpaired_rope import UnpairedAxialRotary
 
 
 def grid_of(fields: ConfigFields, rule: Rule) -> tuple[int, int] | None:
@@ -49,21 +51,23 @@ def grid_of(fields: ConfigFields, rule: Rule) -> tuple[int, int] | None:
     return height // patch[0], width // patch[1]
 
 
-def placed_prefix(fields: ConfigFields, rule: Rule) -> int:
-    """How many tokens before the patches have a row of their own."""
-    prefix = int(rule.get("prefix", 0))
-    if "prefix_field" in rule:
-        prefix += fields.size(rule["prefix_field"], minimum=0)
-    return prefix
+def tokens_of(fields: ConfigFields, named: Any) -> int:
+    """So many tokens: a number, a field, or a list of both that is summed."""
+    if isinstance(named, list):
+        return sum(tokens_of(fields, one) for one in named)
+    return named if isinstance(named, int) else fields.size(named, minimum=0)
 
 
-def learned_grid(fields: ConfigFields, rule: Rule) -> LearnedEncoding:
-    """The table: the prefix's rows, then one for each patch."""
+def learned_grid(fields: ConfigFields, rule: Rule) -> LearnedGridEncoding:
+    """The table: the prefix's rows, then one for each patch, then the suffix's."""
     grid = grid_of(fields, rule)
     assert grid is not None  # a rule with a table has a grid
-    rows = grid[0] * grid[1] + placed_prefix(fields, rule)
-    rows += int(rule.get("suffix", 0))
-    return LearnedEncoding(rows, fields.size(rule.get("table_dim_field", "hidden_size")))
+    around = {
+        name: tokens_of(fields, rule.get(name, 0)) for name in ("prefix", "registers", "suffix")
+    }
+    return LearnedGridEncoding(
+        fields.size(rule.get("table_dim_field", "hidden_size")), grid, **around
+    )
 
 
 def _layers(fields: ConfigFields, rule: Rule, layer: LayerPlan, at_start: Any = None) -> Parts:
@@ -94,7 +98,9 @@ def clip_table(fields: ConfigFields, rule: Rule) -> Parts:
     layer = LayerPlan(NoEncoding(), causal=False)
     if rule.get("waves"):
         return _layers(fields, rule, layer, SinusoidalEncoding(dim))
-    return _layers(fields, rule, layer, LearnedEncoding(cells + placed_prefix(fields, rule), dim))
+    return _layers(
+        fields, rule, layer, LearnedEncoding(cells + tokens_of(fields, rule.get("prefix", 0)), dim)
+    )
 
 
 def grid_rotary(fields: ConfigFields, rule: Rule) -> Parts:
@@ -106,10 +112,7 @@ def grid_rotary(fields: ConfigFields, rule: Rule) -> Parts:
         options["axis_order"] = tuple(options["axis_order"])
     for name in ("prefix", "suffix"):
         if f"turned_{name}" in rule:
-            options[name] = sum(
-                one if isinstance(one, int) else fields.size(one, minimum=0)
-                for one in rule[f"turned_{name}"]
-            )
+            options[name] = tokens_of(fields, rule[f"turned_{name}"])
     axes = int(rule.get("axes", 2))
     if "thirds" in rule:  # of the features, an even number for each of three axes
         options["rotary_dim"] = 3 * 2 * (head_dim // 3 // 2)
@@ -140,4 +143,28 @@ def _noted(part: PartPositions, note: str) -> PartPositions:
     return replace(part, notes=(*part.notes, note))
 
 
-VISION_BUILDERS = {"grid_table": grid_table, "clip_table": clip_table, "grid_rotary": grid_rotary}
+def vjepa2(fields: ConfigFields, rule: Rule) -> Parts:
+    """V-JEPA 2: an encoder and a predictor, with an angle for each feature of three axes."""
+    side = fields.size("crop_size") // fields.size("patch_size")
+    frames = fields.size("frames_per_clip") // fields.size("tubelet_size")
+    parts = {}
+    for name, before in (("encoder", ""), ("predictor", "pred_")):
+        dim, heads = (
+            fields.size(f"{before}hidden_size"),
+            fields.size(f"{before}num_attention_heads"),
+        )
+        head_dim = dim // heads
+        encoding = UnpairedAxialRotary(
+            head_dim, (frames, side, side), rotary_dim=3 * 2 * (head_dim // 3 // 2)
+        )
+        count = fields.size(f"{before}num_hidden_layers")
+        parts[name] = stack(fields, LayerPlan(encoding, causal=False), count)
+    return parts
+
+
+VISION_BUILDERS = {
+    "grid_table": grid_table,
+    "clip_table": clip_table,
+    "grid_rotary": grid_rotary,
+    "vjepa2": vjepa2,
+}

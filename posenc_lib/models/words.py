@@ -16,7 +16,7 @@ from posenc_lib.base.doors import Door, PositionEncoding
 from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.part_positions import PartPositions
 
-FOLD = {2: "twofold", 4: "fourfold", 8: "eightfold", 16: "sixteenfold"}
+FOLD: dict[float, str] = {2: "twofold", 4: "fourfold", 8: "eightfold", 16: "sixteenfold"}
 
 
 def number(value: float) -> str:
@@ -65,6 +65,19 @@ def _dynamic(one: Any) -> str:
 
 def _learned(one: Any) -> str:
     return f"a learned table of {number(one.length)} positions, {number(one.dim)} features"
+
+
+def _learned_grid(one: Any) -> str:
+    rows, columns = one.shape
+    around = [
+        f"{count} {what}"
+        for count, what in (
+            (one.prefix, "before"), (one.registers, "without a row"), (one.suffix, "after")
+        )
+        if count
+    ]  # fmt: skip
+    more = f", {', '.join(around)}" if around else ""
+    return f"a learned table of a grid of {rows} by {columns}{more}, {number(one.dim)} features"
 
 
 def _t5(one: Any) -> str:
@@ -128,6 +141,7 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "InterpolatedRotary": _interpolated,
     "DynamicNtkRotary": _dynamic,
     "LearnedEncoding": _learned,
+    "LearnedGridEncoding": _learned_grid,
     "AlibiBias": lambda one: f"ALiBi, a slope for each of {one.heads} heads",
     "T5Bias": _t5,
     "LongRotary": _long,
@@ -179,7 +193,10 @@ def part_words(part: PartPositions) -> list[str]:
         lines.append(f"at the start: {encoding_words(start)}")
     groups: dict[str, list[int]] = {}
     for at, layer in zip(part.numbers, part.plan.layers, strict=True):
-        groups.setdefault(layer_words(layer), []).append(at)
+        words = layer_words(layer)
+        if start.door is not Door.NONE and words.startswith("no position"):
+            words = words.replace("no position", "nothing more in the layers", 1)
+        groups.setdefault(words, []).append(at)
     if len(groups) == 1 and len(part.numbers) == part.layers_in_all:
         lines.append(f"{next(iter(groups))}; {_layers(part.layers_in_all)} alike")
     else:

@@ -6,4 +6,5 @@
 - longer texts than trained: `position_interpolation`, `ntk`, `yarn`, `llama3`, `longrope`; `xpos`
   fades
 - some of the features: `partial`, `decoupled`; queries alone: `temperature`
+- `unpaired_rope`: what two released models compute instead of a rotation
 """

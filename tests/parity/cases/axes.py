@@ -16,6 +16,7 @@ from transformers.models.ernie4_5_vl_moe.configuration_ernie4_5_vl_moe import (
 from transformers.models.gemma4 import modeling_gemma4 as gemma4
 from transformers.models.glm4v import modeling_glm4v as glm4v
 from transformers.models.glm4v.configuration_glm4v import Glm4vTextConfig
+from transformers.models.hunyuan_vl import modeling_hunyuan_vl as hunyuan
 from transformers.models.kimi_k25 import modeling_kimi_k25 as kimi
 from transformers.models.llama4 import modeling_llama4 as llama4
 from transformers.models.minimax_m3_vl import modeling_minimax_m3_vl as minimax
@@ -28,6 +29,7 @@ from transformers.models.qwen3_vl.configuration_qwen3_vl import Qwen3VLTextConfi
 from transformers.models.sam import modeling_sam as sam
 from transformers.models.sam2_video import modeling_sam2_video as sam2
 from transformers.models.step3p7 import modeling_step3p7 as step3
+from transformers.models.vjepa2 import modeling_vjepa2 as vjepa2
 from transformers.vision_utils import get_vision_position_ids
 
 from posenc_lib import (
@@ -35,6 +37,8 @@ from posenc_lib import (
     MixedRotary,
     MultimodalRotary,
     RandomFourierEncoding,
+    UnpairedAxialRotary,
+    UnpairedMultimodalRotary,
     YarnRotary,
     centred_coordinates,
     grid_coordinates,
@@ -50,11 +54,12 @@ from tests.parity.cases.rope import normal
 SEGMENTS = [5, (6, 4), 3, (2, 3, 5), 4]
 
 
-def text_config(cls, sections, head_dim=16, base=1e6, **more):
+def text_config(cls, sections, head_dim=16, base=1e6, length=4096, **more):
     rope = {"rope_type": "default", "rope_theta": base, "mrope_section": list(sections), **more}
     return cls(
-        hidden_size=2 * head_dim, num_attention_heads=2, head_dim=head_dim, rope_parameters=rope
-    )
+        hidden_size=2 * head_dim, num_attention_heads=2, head_dim=head_dim, rope_parameters=rope,
+        max_position_embeddings=length,
+    )  # fmt: skip
 
 
 def turned_by(module, rotary, encoding):
@@ -84,7 +89,7 @@ def mrope_qwen2_vl():
 )  # fmt: skip
 def mrope_yarn():
     more = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}
-    config = text_config(Qwen2VLTextConfig, (2, 3, 3), **more)
+    config = text_config(Qwen2VLTextConfig, (2, 3, 3), length=256, **more)
     yarn = YarnRotary(16, 4.0, trained_length=64, base=1e6, layout="half", form="code")
     rotary = qwen2_vl.Qwen2VLRotaryEmbedding(config)
     yield from turned_by(qwen2_vl, rotary, MultimodalRotary(16, (2, 3, 3), scaled=yarn))
@@ -380,6 +385,40 @@ def rope_2d_minimax():
     theirs = flat(minimax.apply_rotary_pos_emb_vision, q, k, cos, sin)
     rope = AxialRotary(16, shape, base=10_000.0, layout="half", rotary_dim=12)
     yield from both_turned(rope, theirs, q, k, cells)
+
+
+# What is no rotation
+
+
+@parity(
+    "rope_2d_unpaired", reference="transformers",
+    what="V-JEPA 2, rotate_queries_or_keys: frames, rows and columns in 12 of 16 features",
+    transformation="their three calls side by side", bound=1e-5,
+)  # fmt: skip
+def rope_2d_vjepa2():
+    shape, cells = (2, 3, 4), torch.arange(24)
+    x, at = vectors(24)[0], grid_coordinates(cells, shape)
+    parts = [
+        vjepa2.rotate_queries_or_keys(x[..., 4 * axis : 4 * axis + 4], at[:, axis])
+        for axis in range(3)
+    ]
+    rope = UnpairedAxialRotary(16, shape, rotary_dim=12)
+    yield rope.at_query(x, cells), torch.cat([*parts, x[..., 12:]], -1)
+
+
+@parity(
+    "mrope_unpaired", reference="transformers",
+    what="HunYuan VL, HunYuanVLRotaryEmbedding, four axes",
+    transformation="positions with their axes last", bound=2e-5,
+)  # fmt: skip
+def mrope_hunyuan():
+    for sections in ((2, 2, 2, 2), (1, 3, 2, 2)):
+        config = text_config(SimpleNamespace, sections, base=1e4)
+        rope = UnpairedMultimodalRotary(16, sections, base=1e4)
+        at = torch.randint(0, 50, (2, 9, 4), generator=torch.manual_seed(0))
+        q, k = (normal(2, 2, 9, 16, seed=seed) for seed in (0, 1))
+        cos, sin = hunyuan.HunYuanVLRotaryEmbedding(config)(q, at.permute(2, 0, 1))
+        yield from both_turned(rope, hunyuan.apply_rotary_pos_emb(q, k, cos, sin), q, k, at)
 
 
 # Trained frequency vectors
