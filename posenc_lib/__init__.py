@@ -9,6 +9,7 @@ enters a Transformer:
 - `rotary`: door 2, applied to queries and keys
 - `scores`: door 3, added to the scores
 - `layers`: attention, heads, layers and caches that take any of them
+- `laws`: what each of them must obey, and `check_encoding` for one of your own
 - `registry`: every encoding by its name
 - `convert`: from one form of trained weights to another
 - `models`: what the models in use do with positions, read from a config.json

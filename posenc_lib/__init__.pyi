@@ -73,6 +73,7 @@ from .rotary.unpaired_rope import (
     UnpairedMultimodalRotary as UnpairedMultimodalRotary,
 )
 from .rotary.xpos import XposRotary as XposRotary
+from .rotary.pope import PolarEncoding as PolarEncoding
 from .rotary.position_interpolation import (
     interpolated_frequencies as interpolated_frequencies,
     InterpolatedRotary as InterpolatedRotary,
@@ -133,9 +134,25 @@ from .scores.sandwich import (
 )
 from .scores.fire import fire_input as fire_input, FireBias as FireBias
 from .scores.cope import cope_positions as cope_positions, CopeBias as CopeBias
+from .scores.forgetting import (
+    forgetting_bias as forgetting_bias,
+    ForgettingBias as ForgettingBias,
+)
+from .scores.deberta import deberta_bucket as deberta_bucket, DebertaRelative as DebertaRelative
+from .scores.window_bias import WindowBias as WindowBias
+from .scores.swin_v2 import SwinV2Bias as SwinV2Bias
+from .scores.decomposed import DecomposedRelative as DecomposedRelative
+from .scores.levit import LevitBias as LevitBias
+from .scores.shifted_windows import shifted_window_mask as shifted_window_mask
 
 # every encoding by name
-from .registry import Registry as Registry, encodings as encodings, make_encoding as make_encoding
+from .registry import (
+    Registry as Registry,
+    encodings as encodings,
+    make_encoding as make_encoding,
+    register_encoding as register_encoding,
+    unregister_encoding as unregister_encoding,
+)
 
 # attention, heads, layers, caches
 from .layers.dot_product import attention as attention
@@ -146,6 +163,9 @@ from .layers.multihead import MultiHeadAttention as MultiHeadAttention
 from .layers.latent import LatentAttention as LatentAttention
 from .layers.plan import LayerPlan as LayerPlan, PositionPlan as PositionPlan
 from .layers.stack import TransformerLayer as TransformerLayer, TransformerStack as TransformerStack
+
+# which laws an encoding obeys
+from .laws.check import LawReport as LawReport, check_encoding as check_encoding
 
 # from one form of trained weights to another
 from .convert.nezha_forms import (

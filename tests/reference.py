@@ -88,6 +88,11 @@ def tokens(batch=2, length=7, dim=16, seed=0, dtype=torch.float64):
     return torch.randn(batch, length, dim, generator=torch.manual_seed(seed), dtype=dtype)
 
 
+def of_input(encoding, x):
+    """What door 3 gets besides queries, keys and positions, if the encoding needs the input."""
+    return {"from_input": encoding.from_input(x)} if encoding.needs_input else {}
+
+
 class LargestStorage(TorchDispatchMode):
     """Records the most elements that any tensor holds in memory; views count what they view."""
 

@@ -26,3 +26,14 @@ def resize_loop(grid, shape, a=-0.75):
                     cell = grid[min(max(n, 0), rows - 1), min(max(m, 0), columns - 1)]
                     new[r, c] += cubic(y - n, a) * cubic(x - m, a) * cell
     return new
+
+
+def window_loop(weight, shape):
+    """Liu et al. 2021, equation 4: (heads, cells, cells), the table read by query minus key."""
+    rows, columns = shape
+    cells = [(r, c) for r in range(rows) for c in range(columns)]
+    bias = torch.zeros(weight.shape[1], len(cells), len(cells), dtype=weight.dtype)
+    for i, (r, c) in enumerate(cells):
+        for j, (n, m) in enumerate(cells):
+            bias[:, i, j] = weight[(r - n + rows - 1) * (2 * columns - 1) + c - m + columns - 1]
+    return bias

@@ -55,11 +55,12 @@ VALID = {
     "latent": 4, "rope": RotaryEncoding(2), "plain_dim": 4, "value_dim": 4, "query_latent": 3,
     "before": 1, "after": 1, "form": "paper", "share": 0.5, "padding": ids.bool(), "mask": square,
     "seen": square, "input_ids": ids, "token_type_ids": ids, "vocab_size": 9, "outputs": 2,
+    "buckets": 8, "terms": ("c2p", "p2c"), "to_query": nn.Linear(8, 8), "to_key": nn.Linear(8, 8),
+    "log_gates": -torch.ones(2, 2, 3), "from_input": -torch.ones(1, 2, 3),
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3),
     "window": 2, "chunk": 2,
-    "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3), "window": 2,
-    "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3,
+    "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3, "trained_shape": (1, 3),
 }  # fmt: skip
 CALLS = {
     "trained_reader": {"encoding": "none"},
@@ -71,7 +72,9 @@ CALLS = {
     "T5Bias": {"max_distance": 64}, "t5_bucket": {"max_distance": 64},
     "t5_bucket_textbook": {"max_distance": 64}, "index_probe": {"table": table},
     "cosine_matrix": {"table": table}, "cosine_by_offset": {"table": table},
-    "wave_spectrum": {"table": table}, "MultiHeadAttention.forward": {"context": x},
+    "wave_spectrum": {"table": table}, "SwinV2Bias.by_offset": {"offset": at[:2]},
+    "shifted_window_mask": {"shape": (2, 4), "window": (1, 2)},
+    "MultiHeadAttention.forward": {"context": x},
     "MultiHeadAttention.places": {"context": x}, "LatentAttention.places": {"context": x},
     "TransformerStack": {"layers": 2},
     "LayerPlan": {"encoding": RotaryEncoding(4)}, "DecoupledRotary": {"rope": RotaryEncoding(2)},
@@ -81,6 +84,8 @@ CALLS = {
     "random_fourier_features": {"directions": torch.ones(4, 2)},
     "PositionPlan.mask": {"layer": 0}, "longrope_frequencies": {"factors": [1.0, 2.0]},
     "UnpairedMultimodalRotary": {"sections": (0, 1, 1)},
+    "DebertaRelative.at_scores": {"query_positions": at},
+    "ForgettingBias.at_scores": {"from_input": -torch.ones(1, 2, 3)},
 }  # fmt: skip
 
 # Bad values beyond those of the annotation, by name, or by callable and name.
@@ -114,9 +119,13 @@ MAY_BE_ZERO |= {"largest", "KeyValueCache.crop.length"}
 SIGNED = {"offset", "start"}
 SIZES = [2.5, True, np.bool_(1), torch.tensor(True), torch.ones(2), "8", NAN, [8], 2**63, 10**5000]
 INSTEAD = {  # of what the annotation says
+    "terms": ["c2p", (), ("p2p",), ("c2p", "c2p"), [1], 7, None], "to_query": [7, None, ids],
+    "to_key": [7, None, ids],
     "encoding": ["ropey", "RoPE", 7, MultiHeadAttention], "cache": [[], "cache"], "made": ["rope"],
     "prepared": [(1, 2)], "generator": [3], "layer": [nn.Linear(1, 1)], "caches": [[], [1, 2], 3],
     "lengths": [[3, 5], [-1], [2.7], ["2"], [True], torch.tensor([2.7]), ids, 3, "34"],
+    "shifted_window_mask.window": [2, (2, 3), (1, 2.5), (3,)],
+    "shifted_window_mask.shift": [1, (1,), (0, 2), (-1, 0), (0, 1.5)],
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
     "LayerPlan.encoding": ["rope", 3, nn.Linear(1, 1)], "at_start": ["rope", RotaryEncoding(4)],
     "PositionPlan.layers": [[], 3, "rope", [RotaryEncoding(4)]], "plan": ["rope", [], 3],
@@ -137,18 +146,20 @@ ANY_RANK = re.compile(r"(_relative|_index|band_mask)\.relative|grid_coordinates|
 FITS = re.compile(  # any last axis: each number by itself, or nothing to agree with
     r"(distance|relative|coordinates|rows|times|by_distance|angles)$|at_scores\.(query|key)$"
     r"|(rotate|rotate_textbook)\.x|append\.(key|value)|attention(_output)?\.value|from_table"
-    r"|(lookup_relative|shaw_values|shaw_values_naive)\.table|dynamic_ntk_factor|input_ids"
-    r"|TinyTransformer.forward|QueryTemperature\.at_"
+    r"|(lookup_relative|shaw_values|shaw_values_naive|resize_grid)\.table|dynamic_ntk_factor|input_ids"
+    r"|TinyTransformer.forward|QueryTemperature\.at_|forgetting_bias.query_positions"
     r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\.|Plan\.mask\."
 )
 MOVED = {"skew.by_distance", "toeplitz.by_distance"}  # numbers of any kind are only moved
 ANSWERED_BY = {  # as their documentation says: what is passed on is refused where it arrives
     "TransformerLayer": "MultiHeadAttention", "TransformerStack": "MultiHeadAttention",
     "TinyTransformer": "TransformerStack", "TimingEncoding": "geometric_periods",
-    "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions", "T5Bias": "t5_bucket",
+    "SandwichBias": "sandwich_by_distance", "CopeBias": "cope_positions",
+    "ForgettingBias": "forgetting_bias", "T5Bias": "t5_bucket",
     "MultiHeadAttention": "make_encoding", "LayerPlan": "Places", "PositionPlan": "LayerPlan",
     "DecoupledRotary": "RotaryEncoding", "LatentAttention": "MultiHeadAttention",
-    "MultiHeadAttention": "make_encoding", "LearnedGridEncoding": "resize_grid",
+    "LearnedGridEncoding": "resize_grid", "WindowBias": "resize_grid",
+    "DecomposedRelative": "resize_grid",
 }  # fmt: skip
 RENAMED = {  # on the way to where it is refused
     "TimingEncoding.at_embeddings.positions": "times", "encoding": "name", "caches": "cache",
@@ -164,6 +175,10 @@ EXEMPT = {  # from all of this, and why
     "NoEncoding": "takes nothing", "encodings": "takes nothing", "attention_ways": "takes nothing",
     "minilm_position_table": "takes nothing",
     "largest_tensor": "calls what it is given and raises what that raises",
+    "register_encoding": "takes a class; tests/test_check_encoding.py",
+    "unregister_encoding": "takes a registered name; tests/test_check_encoding.py",
+    "check_encoding": "takes a class; tests/test_check_encoding.py",
+    "LawReport": "made by check_encoding",
     "scoreboard": "takes names and rows; tests/test_scoreboard.py",
     "encoding_from_config": "takes a config; tests/test_config.py",
     "ModelPositions": "made by encoding_from_config",
@@ -172,9 +187,10 @@ EXEMPT = {  # from all of this, and why
 INSIDE = {  # methods that the library calls with what it has checked, or that take nothing
     "prepare", "score_mod", "modify_scores", "follows_diagonals", "check_heads", "check_positions",
     "check_input", "turn", "turns", "factors", "reach", "zetas", "vectors", "tables", "angles",
-    "frequencies", "by_pair", "extra_repr", "joined", "joined_positions", "keep", "belongs_to",
-    "counting", "given", "mask_mod", "masked", "once", "new_caches", "rate_at", "alike", "words",
-    "chunk_numbers", "check_continues",
+    "frequencies", "by_pair", "extra_repr", "joined", "joined_positions",
+    "joined_from_input", "keep", "belongs_to", "counting", "given", "mask_mod", "masked", "once",
+    "new_caches", "rate_at", "alike", "words", "chunk_numbers", "check_continues",
+    "pairs", "rows",
 }  # fmt: skip
 
 

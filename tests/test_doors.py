@@ -14,7 +14,7 @@ from posenc_lib import (
     make_encoding,
     relative_positions,
 )
-from tests.reference import randomise
+from tests.reference import of_input, randomise
 
 METHODS = {
     Door.NONE: set(),
@@ -57,7 +57,8 @@ def test_an_encoding_changes_its_own_door_only_and_gives_back_what_passes_the_ot
     turns_keys = "at_key" in opened and name != "query_temperature"  # it looks at them only
     assert (encoding.at_key(q, p) is q) == (not turns_keys)
     weights = torch.rand(2, 2, 5, 5)
-    assert (encoding.at_scores(q, q, p, p) is None) == ("at_scores" not in opened)
+    found = encoding.at_scores(q, q, p, p, **of_input(encoding, x))
+    assert (found is None) == ("at_scores" not in opened)
     assert (encoding.at_values(weights, p, p) is not None) == encoding.needs_weights
 
 

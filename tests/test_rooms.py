@@ -11,7 +11,8 @@ import posenc_lib
 
 # A file imports from its own room and from the rooms before it.
 ROOMS = (
-    "base", "embeddings", "rotary", "scores", "registry", "layers", "convert", "models", "lessons",
+    "base", "embeddings", "rotary", "scores", "registry", "layers", "laws", "convert", "models",
+    "lessons",
     "experiments", "faults", "plots", "checks", "explorers",
 )  # fmt: skip
 LIBRARY = Path(posenc_lib.__file__).parent
@@ -51,8 +52,8 @@ def test_each_room_says_what_every_file_in_it_holds():
         assert f"`{room}`" in posenc_lib.__doc__, room
     rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", CONTRIBUTING, re.MULTILINE)
     assert tuple(rows[: len(ROOMS)]) == ROOMS, "the table of CONTRIBUTING has their order"
-    told = ("base", "embeddings", "rotary", "scores", "layers", "convert", "models", "lessons")
-    for room in told:
+    told = ("base", "embeddings", "rotary", "scores", "layers", "laws", "convert", "models")
+    for room in (*told, "lessons"):
         package = importlib.import_module(f"posenc_lib.{room}")
         files = {info.name for info in pkgutil.iter_modules(package.__path__)}
         named = set(re.findall(r"`(\w+)`", package.__doc__))

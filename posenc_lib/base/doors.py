@@ -11,6 +11,10 @@ Positions are always passed in, never guessed from an axis.
 
 `prepare` runs once before the layers and says what the doors get in place of positions. It is an
 offer: without it the doors get the positions themselves.
+
+Door 3 may ask for more, and then gets it by name: `needs_seen` for `seen`, the keys that the masks
+let through, and `needs_input` for `from_input`, what the method of that name made of each key's
+token before it was a key. Gates are made so, from the layer's input.
 """
 
 from __future__ import annotations
@@ -65,9 +69,12 @@ class PositionEncoding(nn.Module):
 
     door: ClassVar[Door] = Door.NONE
     needs_seen: bool = False  # True where at_scores also takes `seen`, what the masks let through
+    needs_input: bool = False  # True where it also takes `from_input`, made of the layer's input
     causal_only: bool = False  # True where the encoding means nothing for keys after the query
     keeps_turned_keys: bool = False  # True where a turned key stays right as the text grows
     lifts_positions: bool = False  # True where a plain position p is short for (p, p, ..., p)
+    layer_scale: float | None = None  # what q . k is to be multiplied by; None: 1 / sqrt(head_dim)
+    widens: ClassVar[int] = 1  # features of a query or key behind door 2, for each one before it
 
     def __new__(cls: type[Own], *arguments: Any, **options: Any) -> Own:
         """Refuse an option that the class does not have, with the name that was meant."""
@@ -130,15 +137,28 @@ class PositionEncoding(nn.Module):
 
     def at_query(
         self, query: Float[Tensor, "batch heads query head_dim"], positions: QueryPositions | Any
-    ) -> Float[Tensor, "batch heads query head_dim"]:
+    ) -> Float[Tensor, "batch heads query turned"]:
         """Door 2: return the queries transformed by their positions."""
         return query
 
     def at_key(
         self, key: Float[Tensor, "batch heads key head_dim"], positions: KeyPositions | Any
-    ) -> Float[Tensor, "batch heads key head_dim"]:
+    ) -> Float[Tensor, "batch heads key turned"]:
         """Door 2: return the keys transformed by their positions."""
         return key
+
+    def from_input(
+        self, x: Float[Tensor, "batch length dim"]
+    ) -> Float[Tensor, "batch heads length ..."]:
+        """Door 3: what `at_scores` wants of each token besides its key, made of the layer's input.
+
+        Called where `needs_input` is True, with what the keys are projected from. A cache keeps it
+        beside the keys, so it is (batch, heads, length), with more axes behind if need be.
+        """
+        raise validation.refuse(
+            NotImplementedError, type(self).__name__, "from_input", "no method",
+            "one, beside needs_input = True", "Return (batch, heads, length), or leave it False.",
+        )  # fmt: skip
 
     def at_scores(
         self,
@@ -182,6 +202,22 @@ def check_heads_first(function: str, argument: str, x: Tensor, positions: Any) -
             f"(batch, heads, length, head_dim) with length = {length}",
             f"The second axis is as long as the positions: {argument}.transpose(1, 2).",
         )  # fmt: skip
+
+
+def check_from_input(name: str, made: object, key: Tensor) -> Tensor:
+    """Refuse a door 3 that was not given what `from_input` makes of the tokens of these keys."""
+    if not isinstance(made, Tensor):
+        raise validation.refuse(
+            TypeError, name, "from_input", type(made).__name__, "what from_input(x) returned",
+            "Pass from_input=encoding.from_input(x), x being what keys are projected from.",
+        )  # fmt: skip
+    if made.ndim < 3 or (made.shape[0], made.shape[2]) != (key.shape[0], key.shape[2]):
+        raise validation.refuse(
+            ValueError, name, "from_input.shape", tuple(made.shape),
+            f"({key.shape[0]}, heads, {key.shape[2]}, ...), one for each key",
+            "With a cache, the old ones come first.",
+        )  # fmt: skip
+    return made
 
 
 def is_foreign(encoding: PositionEncoding) -> bool:

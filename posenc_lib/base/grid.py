@@ -53,11 +53,16 @@ def grid_coordinates(
     """
     shape = checked_shape("grid_coordinates", shape)
     check_cells("grid_coordinates", positions, shape)
-    rest, coordinates = positions.long(), []
+    return torch.stack(axes_of(positions, shape), -1)
+
+
+def axes_of(cells: Tensor, shape: tuple[int, ...]) -> list[Tensor]:
+    """The coordinate of checked cells along each axis."""
+    rest, coordinates = cells.long(), []
     for extent in reversed(shape[1:]):  # the last axis runs fastest
         coordinates.append(rest % extent)
         rest = rest // extent
-    return torch.stack([rest, *reversed(coordinates)], -1)
+    return [rest, *reversed(coordinates)]
 
 
 def centred_coordinates(shape: Sequence[int]) -> Float64[Tensor, "cells axes"]:

@@ -114,9 +114,14 @@ class _OpenLayer(MultiHeadAttention):
     scores: Tensor
 
     def _bias(
-        self, query: Tensor, key: Tensor, prepared: Prepared, masks: Masks
+        self,
+        query: Tensor,
+        key: Tensor,
+        prepared: Prepared,
+        masks: Masks,
+        made: Tensor | None = None,
     ) -> tuple[Any, Masks]:
-        bias, masks = super()._bias(query, key, prepared, masks)
+        bias, masks = super()._bias(query, key, prepared, masks, made)
         scores = product(query, key) * self.scale
         matrix, _ = as_matrix(bias, masks)
         self.scores = scores if matrix is None else scores + matrix

@@ -32,7 +32,8 @@ class KeyValueCache:
 
     `key` and `value` are (batch, heads, key, head_dim), `positions` (key,), (batch, key) or
     coordinates, (batch, key, axes); all three are None at the start. `MultiHeadAttention` fills
-    it: pass `cache=cache` at each step.
+    it: pass `cache=cache` at each step. `from_input` is what an encoding made of the input of each
+    token, (batch, heads, key, ...), None unless it `needs_input`.
 
     A shallow copy is a branch of its own: what is appended to one never shows in the other. A deep
     copy or a pickle keeps the numbers and leaves the graph behind; taken together with the layer,
@@ -53,6 +54,7 @@ class KeyValueCache:
         self.key: Tensor | None = None
         self.value: Tensor | None = None
         self.positions: Tensor | None = None
+        self.from_input: Tensor | None = None
         self.start: int | None = None  # the first position where they count up, as far as is known
         self._room: _Room | None = None
         self._owner: Identity | None = None
@@ -137,17 +139,23 @@ class KeyValueCache:
             before, after = (p.expand(batch, -1) for p in (before, after))
         return torch.cat((before, after), -1)
 
+    def joined_from_input(self, made: Tensor) -> Tensor:
+        """What was made of the input of all tokens, the new ones at the end."""
+        return made if self.from_input is None else torch.cat((self.from_input, made), 2)
+
     def keep(
         self,
         key: Tensor,
         value: Tensor,
         positions: Tensor,
         *,
+        from_input: Tensor | None = None,
         start: int | None = None,
         owner: Identity | None = None,
     ) -> None:
         """Take what `joined` returned; `MultiHeadAttention` does so when a step has succeeded."""
         self.key, self.value, self.positions, self.start = key, value, positions, start
+        self.from_input = from_input
         if self._room is not None and self._room.holds(key):
             self._room.filled = key.shape[-2]
         else:  # joined in another way: the room is not written up to here
@@ -174,6 +182,8 @@ class KeyValueCache:
             self.key, self.value = key[..., :length, :], value[..., :length, :]
             coordinates = positions.ndim == 3
             self.positions = positions[:, :length] if coordinates else positions[..., :length]
+            if self.from_input is not None:
+                self.from_input = self.from_input[:, :, :length]
 
     def reorder(self, rows: Integer[Tensor, " rows"]) -> None:
         """Take these batch rows, in this order: row `rows[b]` goes on as row b (beam search).
@@ -190,6 +200,8 @@ class KeyValueCache:
         rows = validation.indices(name, "rows", rows, rows=key.shape[0], remedy=remedy)
         self._room = None  # it holds the rows in their old order
         self.key, self.value = (part[rows.to(part.device)] for part in (key, value))
+        if self.from_input is not None:
+            self.from_input = self.from_input[rows.to(self.from_input.device)]
         if positions.ndim > 1 and positions.shape[0] > 1:
             self.positions = positions[rows.to(positions.device)]
 
@@ -206,7 +218,7 @@ class KeyValueCache:
     def __getstate__(self) -> dict[str, Any]:
         """For deep copies and pickles: the numbers, without spare room and without a graph."""
         state = dict(self.__dict__, _room=None)
-        for name in ("key", "value", "positions"):
+        for name in ("key", "value", "positions", "from_input"):
             if state[name] is not None:
                 state[name] = state[name].detach().clone()
         return state

@@ -51,7 +51,8 @@ class MultiHeadAttention(nn.Module):
 
     - `kv_heads`: heads of keys and values; each serves heads / kv_heads query heads.
     - `head_dim`: features of a head, dim / heads unless given.
-    - `scale`: what q . k is multiplied by, 1 / sqrt(head_dim) unless given (T5 uses 1).
+    - `scale`: what q . k is multiplied by; unless given what the encoding asks for (DeBERTa
+      does), else 1 / sqrt(head_dim). T5 uses 1.
     - `window`: only keys whose position is fewer than `window` steps away are seen.
     - `chunk`: only keys in the query's own chunk of so many positions are seen (Llama 4).
     - `sink`: with True, `sink` is a trained score a head that takes part in the softmax and has
@@ -99,14 +100,15 @@ class MultiHeadAttention(nn.Module):
         self.head_dim = validation.size(name, "head_dim", head_dim)
         self.kv_heads = validation.size(name, "kv_heads", heads if kv_heads is None else kv_heads)
         validation.divides(name, "kv_heads", self.kv_heads, "heads", self.heads)
-        scale = self.head_dim**-0.5 if scale is None else scale
-        largest = torch.finfo(torch.float32).max
-        self.scale = validation.real(name, "scale", scale, above=0.0, below=largest)
         self.window = None if window is None else validation.size(name, "window", window)
         self.chunk = None if chunk is None else validation.size(name, "chunk", chunk)
         self.flex = flex if flex is None else validation.flag(name, "flex", flex)
         self.causal = validation.flag(name, "causal", causal)
         self.encoding = self._encoding(encoding, length)
+        scale = self.encoding.layer_scale if scale is None else scale
+        scale = self.head_dim**-0.5 if scale is None else scale
+        largest = torch.finfo(torch.float32).max
+        self.scale = validation.real(name, "scale", scale, above=0.0, below=largest)
         bias = validation.flag(name, "bias", bias)
         inside, kv_inside = self.heads * self.head_dim, self.kv_heads * self.head_dim
         self.to_query = nn.Linear(self.dim, inside, bias=bias)
@@ -155,11 +157,12 @@ class MultiHeadAttention(nn.Module):
 
         query = self._split(self.to_query(x))  # (batch, heads, query, head_dim)
         key, value = self._split(self.to_key(context)), self._split(self.to_value(context))
+        made = self._made_of_input(context, cache)
         query = self._door("at_query", query, at_query)  # door 2
         key, value, kept = self._keys_and_values(key, value, at_new, cache)
 
         masks = Masks(places, *self._masks(mask, padding, query, key))
-        bias, masks = self._bias(query, key, prepared, masks)  # door 3
+        bias, masks = self._bias(query, key, prepared, masks, made)  # door 3
         if need_weights or self.encoding.needs_weights:
             output, weights = explained(query, key, value, bias, masks, self.scale, self.sink)
             more = self.encoding.at_values(weights, at_query, at_key)  # door 3
@@ -169,7 +172,7 @@ class MultiHeadAttention(nn.Module):
         else:
             output = fused(query, key, value, bias, masks, self.scale, self.sink, self.flex)
         if cache is not None:  # only now: a call that was refused leaves the cache as it was
-            cache.keep(*kept, places.key, start=places.start, owner=self._identity)
+            cache.keep(*kept, places.key, from_input=made, start=places.start, owner=self._identity)
         output = self.dropout(self.to_output(self._merge(output)))
         return output, weights if need_weights else None
 
@@ -390,8 +393,28 @@ class MultiHeadAttention(nn.Module):
         kept = cache.joined(key, value)
         return self._door("at_key", kept[0], at_new), kept[1], kept
 
+    def _made_of_input(self, x: Tensor, cache: KeyValueCache | None) -> Tensor | None:
+        """What the encoding makes of the input of every key, old ones first, if it asks for it."""
+        if not self.encoding.needs_input:
+            return None
+        made = self.encoding.from_input(x)
+        shape = tuple(made.shape) if isinstance(made, Tensor) else ()
+        if len(shape) < 3 or (shape[0], shape[2]) != (x.shape[0], x.shape[1]):
+            raise validation.refuse(
+                ValueError if shape else TypeError, f"{type(self.encoding).__name__}.from_input",
+                "result.shape" if shape else "result", shape or type(made).__name__,
+                f"a tensor of shape ({x.shape[0]}, heads, {x.shape[1]}, ...)",
+                "The tokens are the third axis, as those of keys are.",
+            )  # fmt: skip
+        return made if cache is None else cache.joined_from_input(made)
+
     def _bias(
-        self, query: Tensor, key: Tensor, prepared: Prepared, masks: Masks
+        self,
+        query: Tensor,
+        key: Tensor,
+        prepared: Prepared,
+        masks: Masks,
+        made: Tensor | None = None,
     ) -> tuple[Tensor | PreparedBias | None, Masks]:
         """What door 3 adds to the scores; what a foreign encoding returns is checked and may be
         -inf."""
@@ -403,8 +426,10 @@ class MultiHeadAttention(nn.Module):
             return at_query, masks
         if type(encoding).at_scores is PositionEncoding.at_scores:
             return None, masks
-        seen = {"seen": masks.seen()} if encoding.needs_seen else {}
-        bias = encoding.at_scores(query, for_each_head(key, query), at_query, at_key, **seen)
+        more = {"seen": masks.seen()} if encoding.needs_seen else {}
+        if made is not None:
+            more["from_input"] = made
+        bias = encoding.at_scores(query, for_each_head(key, query), at_query, at_key, **more)
         places = prepared.places
         if places.batch is not None and bias is not None and bias.ndim == 3 and bias.shape[0] != 1:
             raise validation.refuse(
@@ -419,19 +444,22 @@ class MultiHeadAttention(nn.Module):
 
     def _door(self, method: str, x: Tensor, positions: object) -> Tensor:
         """Pass x through a method of the encoding, which has to return as much as it got."""
-        return self._same_shape(method, getattr(self.encoding, method)(x, positions), x)
+        widens = 1 if method == "at_embeddings" else self.encoding.widens
+        return self._same_shape(method, getattr(self.encoding, method)(x, positions), x, widens)
 
-    def _same_shape(self, method: str, result: Tensor, like: Tensor) -> Tensor:
+    def _same_shape(self, method: str, result: Tensor, like: Tensor, widens: int = 1) -> Tensor:
+        shape = (*like.shape[:-1], like.shape[-1] * widens)
         function = f"{type(self.encoding).__name__}.{method}"
         if not isinstance(result, Tensor):
             raise validation.refuse(
                 TypeError, function, "result", type(result).__name__,
-                f"a tensor of shape {tuple(like.shape)}", "Does the method end with return?",
+                f"a tensor of shape {shape}", "Does the method end with return?",
             )  # fmt: skip
-        if result.shape != like.shape:
+        if result.shape != shape:
+            as_given = "the shape it was given" if widens == 1 else f"{widens} times as wide"
             raise validation.refuse(
                 ValueError, function, "result.shape", tuple(result.shape),
-                f"{tuple(like.shape)}, the shape it was given", "Keep every axis.",
+                f"{shape}, {as_given}", "Keep every axis.",
             )  # fmt: skip
         if result.dtype != like.dtype and validation.autocast_on(like):
             return result.to(like.dtype)

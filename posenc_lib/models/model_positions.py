@@ -21,7 +21,7 @@ class ModelPositions:
     """The positions of a model: a plan for each part, and what they are in plain words.
 
     - `family`: the `model_type` of the config.
-    - `parts`: part -> `PositionPlan`, such as "text" and "vision"; "text" or "vision" where there is one only.
+    - `parts`: part -> `PositionPlan`, such as "text" and "vision".
     - `plan`: the plan of the only part, or of the text.
     - `lengths`: part -> (length before RoPE was scaled, stated length), None where not known.
     - `details`: part -> its `PartPositions`: which layers of the model the plan is about, notes.

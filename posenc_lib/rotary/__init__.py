@@ -7,4 +7,5 @@
   fades
 - some of the features: `partial`, `decoupled`; queries alone: `temperature`
 - `unpaired_rope`: what two released models compute instead of a rotation
+- angles that content has no part in: `pope`
 """

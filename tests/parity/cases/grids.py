@@ -10,7 +10,10 @@ from transformers import (
     Dinov2Config,
     Dinov2WithRegistersConfig,
     DPTConfig,
+    SamVisionConfig,
     SiglipVisionConfig,
+    SwinConfig,
+    Swinv2Config,
     ViTConfig,
     YolosConfig,
 )
@@ -18,14 +21,28 @@ from transformers.models.beit import modeling_beit as beit
 from transformers.models.dinov2 import modeling_dinov2 as dinov2
 from transformers.models.dinov2_with_registers import modeling_dinov2_with_registers as registers
 from transformers.models.dpt import modeling_dpt as dpt
+from transformers.models.levit import modeling_levit as levit
+from transformers.models.sam import modeling_sam as sam
 from transformers.models.siglip import modeling_siglip as siglip
 from transformers.models.siglip2 import modeling_siglip2 as siglip2
+from transformers.models.swin import modeling_swin as swin
+from transformers.models.swinv2 import modeling_swinv2 as swinv2
 from transformers.models.vit import modeling_vit as vit
+from transformers.models.vitdet import modeling_vitdet as vitdet
 from transformers.models.yolos import modeling_yolos as yolos
 
-from posenc_lib import LearnedGridEncoding, resize_grid
+from posenc_lib import (
+    DecomposedRelative,
+    LearnedGridEncoding,
+    LevitBias,
+    MultiHeadAttention,
+    SwinV2Bias,
+    WindowBias,
+    resize_grid,
+    shifted_window_mask,
+)
 from tests.parity import EQUATION, parity
-from tests.reference_grid import resize_loop
+from tests.reference_grid import resize_loop, window_loop
 
 SIZES = {"hidden_size": 8, "image_size": 20, "patch_size": 4}  # 5 x 5 cells
 NEW = [(7, 7), (3, 8), (5, 2)]
@@ -155,3 +172,172 @@ def resized_dino():
         grid = table.T.reshape(1, 4, 37, 37)
         theirs = interpolate(grid, scale_factor=factor, mode="bicubic").flatten(2)[0].T
         yield resize_grid(table, (37, 37), shape, offset=0.1), theirs
+
+
+# Tables of a window
+
+
+def bias_of(encoding, cells, dtype=torch.float32, queries=None):
+    """(heads, query, key) of tokens 0, 1, 2 ... of a grid, or of some queries among them."""
+    keys = torch.arange(cells)
+    at = keys if queries is None else queries
+    q, k = (torch.zeros(1, encoding.heads, len(n), 4, dtype=dtype) for n in (at, keys))
+    return encoding.at_scores(q, k, at, keys)
+
+
+@parity(
+    "swin", reference=EQUATION, what="Liu et al. 2021, equation 4, pair by pair", bound=1e-12,
+)  # fmt: skip
+def swin_equation():
+    for shape in ((3, 4), (1, 5)):
+        bias = WindowBias(2, shape).double()
+        yield bias_of(bias, shape[0] * shape[1], torch.float64), window_loop(bias.weight, shape)
+
+
+@parity("swin", reference="transformers", what="Swin, SwinRelativePositionBias", bound=0.0)
+def swin_window():
+    for shape in ((7, 7), (3, 4)):
+        theirs = swin.SwinRelativePositionBias(3, shape)
+        theirs.relative_position_bias_table.data = normal(
+            *theirs.relative_position_bias_table.shape
+        )
+        bias = WindowBias(3, shape)
+        bias.load_state_dict({"weight": theirs.relative_position_bias_table})
+        yield bias_of(bias, shape[0] * shape[1]), theirs()[0]
+
+
+@parity(
+    "swin", reference="transformers", what="Swin, a whole SwinLayer's attention in shifted windows",
+    transformation="their 0 and -100 as True and False", bound=1e-5,
+)  # fmt: skip
+def swin_shifted():
+    config = SwinConfig(window_size=4, attn_implementation="eager")
+    layer = swin.SwinLayer(config, 16, (8, 12), 2, shift_size=2)
+    added = layer.get_attn_mask(8, 12, torch.float32, torch.device("cpu"))
+    mask = shifted_window_mask((8, 12), (4, 4), (2, 2))
+    yield mask.float(), (added == 0).float()
+    theirs = swin.SwinAttention(config, 16, 2, 4)
+    theirs.relative_position_bias.relative_position_bias_table.data = normal(49, 2)
+    ours = MultiHeadAttention(16, 2, encoding=WindowBias(2, (4, 4)))
+    copy_attention(theirs, ours)
+    ours.encoding.weight.data = theirs.relative_position_bias.relative_position_bias_table.data
+    x = normal(6, 16, 16)
+    yield ours(x, mask=mask[:, None])[0], theirs(x, attention_mask=added)[0]
+
+
+def copy_attention(theirs, ours):
+    """Their four projections into our layer."""
+    for name, part in (("q", "query"), ("k", "key"), ("v", "value"), ("o", "output")):
+        source, target = getattr(theirs, f"{name}_proj"), getattr(ours, f"to_{part}")
+        target.weight.data = source.weight.data
+        target.bias.data = (
+            torch.zeros_like(target.bias) if source.bias is None else source.bias.data
+        )
+
+
+@parity(
+    "beit", reference="transformers", what="BEiT, BeitRelativePositionBias, at three sizes",
+    transformation='resized with method="bilinear", as it does', bound=1e-6,
+)  # fmt: skip
+def beit_window():
+    theirs = beit.BeitRelativePositionBias(BeitConfig(**SIZES))
+    table = theirs.relative_position_bias_table.data
+    theirs.relative_position_bias_table.data = normal(*table.shape)
+    bias = WindowBias(table.shape[1], (5, 5), prefix=1)
+    bias.load_state_dict({"weight": theirs.relative_position_bias_table})
+    for shape in ((5, 5), (7, 7), (3, 8)):
+        resized = bias.resized(shape, method="bilinear")
+        yield bias_of(resized, 1 + shape[0] * shape[1]), theirs(shape)[0]
+
+
+@parity(
+    "beit", reference="transformers", what="BEiT, the output of BeitAttention with its bias",
+    bound=1e-5,
+)  # fmt: skip
+def beit_attention():
+    config = BeitConfig(**SIZES, num_attention_heads=2, attn_implementation="eager")
+    theirs, bias = beit.BeitAttention(config), beit.BeitRelativePositionBias(config)
+    bias.relative_position_bias_table.data = normal(84, 2)
+    ours = MultiHeadAttention(8, 2, encoding=WindowBias(2, (5, 5), prefix=1))
+    copy_attention(theirs, ours)
+    ours.encoding.weight.data = bias.relative_position_bias_table.data
+    x = normal(2, 26, 8)
+    yield ours(x)[0], theirs(x, attention_mask=bias((5, 5)))[0]
+
+
+@parity(
+    "levit", reference="transformers",
+    what="LeViT, LevitAttention and LevitAttentionSubsample, get_attention_biases",
+    transformation="the queries of a shrinking layer at every second cell of the keys' grid",
+    bound=0.0,
+)  # fmt: skip
+def levit_biases():
+    for theirs, stride in (
+        (levit.LevitAttention(8, 4, 2, 2, 5), 1),
+        (levit.LevitAttentionSubsample(8, 8, 4, 2, 2, 2, 5, 3), 2),
+    ):
+        theirs.attention_biases.data = normal(*theirs.attention_biases.shape)
+        bias = LevitBias(2, (5, 5))
+        bias.load_state_dict({"weight": theirs.attention_biases})
+        every = torch.arange(25).reshape(5, 5)[::stride, ::stride].flatten()
+        yield bias_of(bias, 25, queries=every), theirs.get_attention_biases(torch.device("cpu"))
+
+
+@parity(
+    "swin_v2", reference="transformers",
+    what="Swin V2, the bias in Swinv2SelfAttention, with and without a pretrained window",
+    transformation="read off the attention weights of zero queries, up to a constant a row",
+    bound=1e-5,
+)  # fmt: skip
+def swin_v2_bias():
+    for window, trained in ((4, 0), (6, 4)):
+        config = Swinv2Config()
+        theirs = swinv2.Swinv2SelfAttention(config, 16, 2, window, [trained, trained])
+        theirs.query.weight.data.zero_()
+        theirs.query.bias.data.zero_()
+        mlp = theirs.continuous_position_bias_mlp
+        for seed, part in enumerate((mlp[0].weight, mlp[0].bias, mlp[2].weight)):
+            part.data = normal(*part.shape, seed=seed) * 0.3
+        weights = theirs(normal(1, window**2, 16), output_attentions=True)[1].detach()
+        shape = (trained, trained) if trained else None
+        bias = SwinV2Bias(2, (window, window), trained_shape=shape)
+        bias.load_state_dict({f"inner.{n}": p for n, p in mlp[0].named_parameters()}
+                             | {"outer.weight": mlp[2].weight})  # fmt: skip
+        yield bias_of(bias, window**2).softmax(-1), weights[0]
+
+
+@parity(
+    "mvit_v2", reference="transformers",
+    what="SAM, get_decomposed_rel_pos, as trained and for another size",
+    transformation="resized where the size is another; their pooled keys are the last cells of "
+    "their blocks", bound=1e-5,
+)  # fmt: skip
+def decomposed_sam():
+    config = SamVisionConfig(hidden_size=16, num_attention_heads=2, image_size=24, patch_size=4)
+    theirs = sam.SamVisionAttention(config, 0)
+    theirs.rel_pos_h.data, theirs.rel_pos_w.data = normal(11, 8), normal(11, 8, seed=1)
+    ours = DecomposedRelative(8, (6, 6))
+    ours.load_state_dict({"axes.0": theirs.rel_pos_h, "axes.1": theirs.rel_pos_w})
+    for (rows, columns), pooled in (((6, 6), 1), ((4, 9), 1), ((6, 6), 2), ((8, 4), 2)):
+        query = normal(2, rows * columns, 8)  # one head, (batch, query, head_dim)
+        cells = torch.arange(rows * columns).reshape(rows, columns)
+        keys = cells[pooled - 1 :: pooled, pooled - 1 :: pooled]
+        expected = theirs.get_decomposed_rel_pos(
+            query, theirs.rel_pos_h, theirs.rel_pos_w, (rows, columns), tuple(keys.shape)
+        ).reshape(2, 1, rows * columns, -1)
+        key = torch.zeros(2, 1, keys.numel(), 8)
+        grid = ours.resized((rows, columns))
+        yield grid.at_scores(query[:, None], key, cells.flatten(), keys.flatten()), expected
+
+
+@parity(
+    "mvit_v2", reference="transformers", what="ViTDet, add_decomposed_relative_positions",
+    bound=1e-5,
+)  # fmt: skip
+def decomposed_vitdet():
+    ours = DecomposedRelative(8, (3, 5), std=1.0)
+    query, cells = normal(2, 15, 8), torch.arange(15)
+    expected = vitdet.add_decomposed_relative_positions(
+        torch.zeros(2, 15, 15), query, *ours.axes, (3, 5), (3, 5)
+    )
+    yield ours.at_scores(query[:, None], query[:, None], cells, cells)[:, 0], expected
