@@ -1,0 +1,471 @@
+"""Compares what `encoding_from_config` says of a family with a tiny model of that family.
+
+    scores of a layer  =  scale at_query(q) . at_key(k) + at_scores(q, k), shut out by the plan's mask
+    the model's        =  what goes into its softmax
+
+with the model's own queries and keys of before its rotary function. They are equal where the
+numbers differ by less than 1e-5 of their size and the same places are shut out. What is added at
+the start is looked for among all that the model adds; frequencies are those of its `inv_freq`.
+
+The trap: a comparison that cannot fail. So a layer that claims a position must also move its scores
+by more than 1e-3 when that position is left out, and tables have random rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from posenc_lib import NoEncoding, PositionEncoding, encoding_from_config
+from posenc_lib.layers.plan import LayerPlan, PositionPlan
+from posenc_lib.models.part_positions import PartPositions
+from tools.families import tiny
+from tools.families.denominator import parts_of
+from tools.families.record import Attention, Turn, four_axes, listen
+from tools.families.weights import load_bias, tables
+
+TOLERANCE = 1e-5
+MOVED = 1e-3
+SHUT = -1e4
+
+
+class Differs(Exception):
+    """The library says something else than the family's code does."""
+
+
+class Unchecked(Exception):
+    """The comparison cannot be made."""
+
+
+@dataclass
+class Checked:
+    """What was compared and found equal."""
+
+    scores: int = 0  # layers with all scores and masks equal
+    turned: int = 0  # of these: equal at door 2, since the model does more after it
+    start: int = 0  # parts with their table or wave found among what is added
+    frequencies: int = 0  # encodings with the frequencies of the family's own rotary module
+    without: int = 0  # rotary encodings whose family keeps no inv_freq
+    largest: float = 0.0
+    parts: list[str] = field(default_factory=list)
+
+    def __iadd__(self, other: Checked) -> Checked:
+        for name in ("scores", "turned", "start", "frequencies", "without"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.largest = max(self.largest, other.largest)
+        self.parts += other.parts
+        return self
+
+
+def compared(cls: type[PreTrainedConfig]) -> Checked:
+    """Compare one configuration class, each of its parts by itself; see `Checked`."""
+    return compared_config(cls())
+
+
+def compared_config(whole: PreTrainedConfig) -> Checked:
+    """Compare a configuration: the parts that are configurations one by one, or its own model."""
+    inner = parts_of(whole)
+    if not inner:
+        return compared_alone(whole)
+    names = {f"{name.removesuffix('_config')}": one for name, one in inner.items()}
+    built = encoding_from_config(whole.to_dict())
+    done, heads = Checked(), {name.split(".")[0] for name in built.parts}
+    own = heads - set(names)
+    if own:
+        return compared_alone(whole)
+    for name in sorted(heads):
+        alone = encoding_from_config({"model_type": names[name].model_type, **names[name].to_dict()})
+        for part, plan in built.parts.items():
+            if part.split(".")[0] == name:
+                inside = part.removeprefix(name).removeprefix(".")
+                same = alone.parts.get(inside or "text")
+                if same is None or repr(same) != repr(plan):
+                    raise Differs(f"{part} is not what its own configuration gives")
+        found = compared_config(names[name])
+        found.parts = [name]
+        done += found
+    return done
+
+
+def compared_alone(whole: PreTrainedConfig) -> Checked:
+    """Compare a configuration that is one model, however many stacks it has."""
+    config, model = tiny.tiny_model(whole)
+    built = encoding_from_config(config.to_dict())
+    given = tiny.inputs(config, model)
+    places = Located(config, model, given, built.details)
+    heard = listen(model, given)
+    if not heard.attentions:
+        raise Unchecked("no softmax over keys was heard in its model")
+    by_part = events(heard.attentions, built.details)
+    done = Checked(parts=list(built.parts))
+    for name, part in built.details.items():
+        done += compared_part(name, part, by_part[name], model, places)
+        start = part.plan.at_start
+        if not isinstance(start, NoEncoding):
+            compared_start(name, part, model, heard.added, by_part[name])
+            done.start += 1
+    done += compared_frequencies(built.details.values(), model)
+    return done
+
+
+def events(
+    heard: list[Attention], details: Any
+) -> dict[str, list[Attention]]:
+    """The attentions of each part: of the encoder by its length, of the decoder by its own."""
+    own = [one for one in heard if one.query.shape[2] == one.key.shape[2]]
+    if len(details) == 1:
+        (name,) = details
+        return {name: own}
+    if set(details) == {"encoder", "decoder"}:
+        return {
+            "encoder": [one for one in own if one.query.shape[2] == tiny.LENGTH],
+            "decoder": [one for one in own if one.query.shape[2] == tiny.SHORT],
+        }
+    raise Unchecked(f"a model of {', '.join(details)} in one class")
+
+
+class Located:
+    """Which positions the tokens of the tiny model have, as each encoding takes them."""
+
+    def __init__(
+        self, config: PreTrainedConfig, model: PreTrainedModel, given: dict[str, Any], details: Any
+    ) -> None:
+        self.grid: Tensor | None = None
+        self.three: Tensor | None = None
+        encodings = [layer.encoding for part in details.values() for layer in part.plan]
+        sections = [one for one in flat(encodings) if getattr(one, "sections", None)]
+        if sections and "position_ids" in tiny.arguments(model):
+            axes = len(sections[0].sections)
+            torch.manual_seed(2)
+            self.three = torch.randint(0, 9, (1, tiny.LENGTH, axes)).cumsum(1)
+            given["position_ids"] = self.three.permute(2, 0, 1)
+        if "grid_thw" in given:
+            self.grid = merged_grid(given["grid_thw"], getattr(config, "spatial_merge_size", 1))
+
+    def of(self, encoding: PositionEncoding, tokens: int) -> Tensor:
+        """The positions of so many tokens for one encoding."""
+        if self.three is not None and getattr(encoding, "sections", None):
+            return self.three
+        if getattr(encoding, "sections", None):
+            return torch.arange(tokens)[None, :, None].expand(1, -1, len(encoding.sections))
+        shape = getattr(encoding, "shape", None)
+        if self.grid is not None and shape is not None:
+            axes = len(shape)
+            return self.grid[None, :, -axes:] if axes <= 3 else self.grid[None]
+        if shape is not None and math.prod(shape) == 1:
+            side = math.isqrt(tokens - encoding.prefix - encoding.suffix)
+            rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+            at = torch.stack((rows, columns), -1).reshape(1, -1, 2)
+            at = torch.cat((torch.zeros_like(at[..., :1]).expand(1, -1, len(shape) - 2), at), -1)
+            return at if encoding.prefix + encoding.suffix == 0 else at[0].double()
+        return torch.arange(tokens)
+
+
+def merged_grid(grid_thw: Tensor, merge: int) -> Tensor:
+    """(time, row, column) of each patch, in blocks of merge by merge, as the families order them."""
+    frames, rows, columns = grid_thw[0].tolist()
+    row = torch.arange(rows).reshape(rows // merge, 1, merge, 1)
+    column = torch.arange(columns).reshape(1, columns // merge, 1, merge)
+    shape = (rows // merge, columns // merge, merge, merge)
+    at = torch.stack((row.expand(shape), column.expand(shape)), -1).reshape(-1, 2)
+    time = torch.arange(frames).repeat_interleave(len(at))[:, None]
+    return torch.cat((time, at.repeat(frames, 1)), -1)
+
+
+def flat(encodings: Iterable[PositionEncoding]) -> Iterator[PositionEncoding]:
+    """Each encoding, and those inside it, once."""
+    seen: set[int] = set()
+    for encoding in encodings:
+        for one in encoding.modules():
+            if isinstance(one, PositionEncoding) and id(one) not in seen:
+                seen.add(id(one))
+                yield one
+
+
+def compared_part(
+    name: str, part: PartPositions, heard: list[Attention], model: nn.Module, places: Located
+) -> Checked:
+    """Compare all layers of a part."""
+    plan, done = part.plan, Checked()
+    if len(heard) != len(plan):
+        raise Unchecked(f"{len(heard)} attentions were heard for {len(plan)} layers of {name}")
+    load_bias(name, plan, model)
+    for number, (layer, event) in enumerate(zip(plan, heard, strict=True)):
+        try:
+            difference, at_door = compared_layer(layer, event, places)
+        except Differs as found:
+            raise Differs(f"{name}, layer {number}: {found}") from None
+        done.scores += 1
+        done.turned += at_door
+        done.largest = max(done.largest, difference)
+    return done
+
+
+def compared_layer(layer: LayerPlan, event: Attention, places: Located) -> tuple[float, bool]:
+    """The largest difference of the scores of one layer, and whether it was seen at door 2."""
+    keys = event.key.shape[-2]
+    theirs = event.scores
+    if (theirs.shape[-1] == keys + 1) != layer.sink:
+        raise Differs(f"sink: the plan says {layer.sink}, the scores are {tuple(theirs.shape)}")
+    theirs = theirs[..., :keys]
+    query, key, factor = event.query, repeated(event.key, event.query), 1.0
+    seen = compared_mask(layer, theirs)
+    scale = layer.scale or query.shape[-1] ** -0.5
+    folded = folded_scale(event, scale)
+    query = query / folded
+    before_query, before_key = before(query, event.turns), before(key, event.turns)
+    moved_by_model = before_query is not None and before_key is not None
+    plain_query = before_query if moved_by_model else query
+    plain_key = before_key if moved_by_model else key
+    ours = our_scores(layer.encoding, plain_query, plain_key, scale, places) * factor
+    difference = row_difference(ours, theirs, seen)
+    if difference < TOLERANCE:
+        still(layer.encoding, ours, plain_query, plain_key, scale, seen)
+        return difference, False
+    if event.turns and not moved_by_model:  # more is done after the rotation
+        at_door = compared_turns(layer.encoding, event.turns, places)
+        ours = scale * query @ key.transpose(-1, -2)
+        return max(at_door, must_equal(ours, theirs, seen)), True
+    raise Differs(f"scores differ by {difference:.2g} of their size")
+
+
+def must_equal(ours: Tensor, theirs: Tensor, seen: Tensor) -> float:
+    """The difference of scores, refused where it is too large."""
+    difference = row_difference(ours, theirs, seen)
+    if difference >= TOLERANCE:
+        raise Differs(f"scores differ by {difference:.2g} of their size")
+    return difference
+
+
+def our_scores(
+    encoding: PositionEncoding, query: Tensor, key: Tensor, scale: float, places: Located
+) -> Tensor:
+    """The scores that the plan gives, before any mask."""
+    at = places.of(encoding, query.shape[-2])
+    with torch.no_grad():
+        query, key = encoding.at_query(query, at), encoding.at_key(key, at)
+        scores = scale * query @ key.transpose(-1, -2)
+        bias = encoding.at_scores(query, key, at, at)
+    return scores if bias is None else scores + bias
+
+
+def still(
+    encoding: PositionEncoding, ours: Tensor, query: Tensor, key: Tensor, scale: float, seen: Tensor
+) -> None:
+    """Refuse a layer that claims a position and whose scores would be the same without."""
+    if isinstance(encoding, NoEncoding):
+        return
+    plain = scale * query @ key.transpose(-1, -2)
+    if row_difference(plain, ours, seen) < MOVED:
+        raise Unchecked("its positions move no score of the tiny model: nothing is seen")
+
+
+def row_difference(ours: Tensor, theirs: Tensor, seen: Tensor) -> float:
+    """The largest difference where keys are seen, by the size of the scores.
+
+    What is the same for all keys of a query is no part of an attention, and is taken off.
+    """
+    seen = seen.expand(theirs.shape)
+    ours = ours.expand(theirs.shape)
+
+    def centred(x: Tensor) -> Tensor:
+        x = torch.where(seen, x, torch.zeros(()))
+        mean = x.sum(-1, keepdim=True) / seen.sum(-1, keepdim=True).clamp(min=1)
+        return torch.where(seen, x - mean, torch.zeros(()))
+
+    size = max(1.0, float(centred(theirs).abs().max()))
+    return float((centred(ours) - centred(theirs)).abs().max()) / size
+
+
+def compared_mask(layer: LayerPlan, theirs: Tensor) -> Tensor:
+    """Where keys are seen, the same in both."""
+    count_q, count_k = theirs.shape[-2:]
+    ours = layer.mask(torch.arange(count_q), torch.arange(count_k))
+    seen = theirs > SHUT
+    wrong = (seen != ours.expand(seen.shape)).sum().item()
+    if wrong:
+        raise Differs(f"mask: {wrong} of {seen.numel()} places are shut out by one alone")
+    return seen
+
+
+def repeated(key: Tensor, query: Tensor) -> Tensor:
+    """Keys of as many heads as the queries have."""
+    times = query.shape[1] // key.shape[1]
+    return key if times == 1 else key.repeat_interleave(times, 1)
+
+
+def folded_scale(event: Attention, scale: float) -> float:
+    """What the model multiplied its queries by before their product with the keys.
+
+    1 where the scores are the product times the scale; the scale where they are the product.
+    """
+    product = event.query @ repeated(event.key, event.query).transpose(-1, -2)
+    theirs = event.scores[..., : event.key.shape[-2]]
+    seen = theirs > SHUT
+    pick = seen & (product.abs() > 0.1)
+    if not pick.any():
+        return 1.0
+    ratio = (theirs / product)[pick].median().item()
+    folded = math.isclose(ratio, 1.0, rel_tol=1e-3) and not math.isclose(scale, 1.0)
+    if not folded:
+        return 1.0
+    used = event.query
+    for linear in event.linears:  # the projection that became the queries, times what?
+        if linear.numel() % used.numel():
+            continue
+        pieces = linear.reshape(*linear.shape[:-1], -1)
+        for candidate in queries_of(pieces, used):
+            found = constant_ratio(used, candidate)
+            if found is not None:
+                return found / 1.0 if math.isclose(found, scale, rel_tol=1e-4) else math.nan
+    return scale
+
+
+def queries_of(linear: Tensor, used: Tensor) -> Iterator[Tensor]:
+    """A projection as (batch, heads, query, head_dim), from each part of it that could be it."""
+    batch, heads, length, width = used.shape
+    if linear.numel() == used.numel() and linear.shape[-1] == heads * width:
+        yield linear.reshape(batch, length, heads, width).transpose(1, 2)
+
+
+def constant_ratio(one: Tensor, other: Tensor) -> float | None:
+    """c with one = c other, if there is one."""
+    if one.shape != other.shape:
+        return None
+    c = float((one * other).sum() / (other * other).sum())
+    close = torch.allclose(one, c * other, atol=1e-5 * float(one.abs().max()), rtol=1e-4)
+    return c if close and c else None
+
+
+def forms(turn: Turn, used: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """What went in and came out, in each order of axes that could be that of `used`."""
+    pair = turn.before, turn.after
+    orders: list[Any] = [four_axes]
+    if turn.after.ndim == 4:
+        orders.append(lambda x: x.transpose(1, 2))
+    if turn.after.ndim == 3:
+        orders.append(lambda x: x.transpose(0, 1)[None])
+        orders.append(lambda x: x[:, None])
+        heads = used.shape[1]
+        if turn.after.shape[-1] % heads == 0:
+            orders.append(lambda x: x.unflatten(-1, (heads, -1)).transpose(1, 2))
+    for order in orders:
+        one, other = (order(x) for x in pair)
+        if other.shape[0] != used.shape[0] or other.shape[2] != used.shape[2]:
+            continue
+        if other.shape[-1] > used.shape[-1] or used.shape[1] % other.shape[1]:
+            continue
+        yield repeated(one, used), repeated(other, used)
+
+
+def before(used: Tensor, turns: list[Turn]) -> Tensor | None:
+    """Queries or keys as they were before the rotary function, None where that is not seen."""
+    size = float(used.abs().max())
+    for turn in turns:
+        for one, other in forms(turn, used):
+            width = other.shape[-1]
+            for at in {0, used.shape[-1] - width}:
+                inside = used[..., at : at + width]
+                if float((inside - other).abs().max()) <= 1e-5 * size:
+                    plain = used.clone()
+                    plain[..., at : at + width] = one
+                    return plain
+    return None
+
+
+def compared_turns(encoding: PositionEncoding, turns: list[Turn], places: Located) -> float:
+    """The largest difference at door 2: what the rotary function gave, and what ours gives."""
+    inner = getattr(encoding, "rope", encoding)
+    worst = 0.0
+    for turn in turns:
+        least = math.inf
+        orders = [four_axes(x) for x in (turn.before, turn.after)]
+        for one, other in (tuple(orders), tuple(x.transpose(1, 2) for x in orders)):
+            if one.shape[-1] != getattr(inner, "head_dim", -1):
+                continue
+            at = places.of(inner, one.shape[2])
+            if at.shape[-1] != one.shape[2] and at.ndim == 1:
+                continue
+            try:
+                turned = inner.at_query(one, at)
+            except ValueError:
+                continue
+            least = min(least, float((turned - other).abs().max()) / float(other.abs().max()))
+        worst = max(worst, least)
+    if not worst < TOLERANCE:
+        raise Differs(f"what is turned differs by {worst:.2g}")
+    return worst
+
+
+def compared_start(
+    name: str, part: PartPositions, model: nn.Module, added: list[Tensor], heard: list[Attention]
+) -> None:
+    """Look for the table or wave at the start among all that the model adds."""
+    start, tokens = part.plan.at_start, heard[0].query.shape[2]
+    waves = not hasattr(start, "weight")
+    rows = getattr(start, "length", None) or (
+        len(start.weight) if hasattr(start, "weight") and start.weight.ndim == 2 else tokens
+    )
+    registers = getattr(start, "registers", 0)
+    count = min(tokens, rows + registers)
+    wanted: list[Tensor] = []
+    for filled in [start] if waves else tables(name, start, part.skipped_rows, model):
+        dim = next(iter(filled.parameters())).shape[-1] if not waves else start.dim
+        with torch.no_grad():
+            wanted.append(filled.at_embeddings(torch.zeros(1, count, dim), torch.arange(count))[0])
+    if not wanted:
+        raise Differs(f"{name}: no table of {rows} rows and {part.skipped_rows} before them")
+    for p in wanted:
+        for one in added:
+            if one.shape[-1] != p.shape[-1]:
+                continue
+            flatter = one.reshape(-1, *one.shape[-2:])[0]
+            if flatter.ndim == 2 and same_rows(flatter, p):
+                return
+    raise Differs(f"{name}: what is added at the start is none of what the model adds")
+
+
+def same_rows(one: Tensor, table: Tensor) -> bool:
+    """Whether a table was added: all of its rows, or all but up to 5 first ones of a prefix."""
+    missing = len(table) - len(one)
+    if not 0 <= missing <= 5 or len(one) < 4:
+        return False
+    return torch.allclose(one, table[missing:], atol=1e-5, rtol=1e-5)
+
+
+def compared_frequencies(details: Iterable[PartPositions], model: nn.Module) -> Checked:
+    """Each rotary encoding has the frequencies of one of the model's rotary modules."""
+    done = Checked()
+    theirs = [
+        (one.double().flatten(), owner)
+        for owner in model.modules()
+        for name, one in owner.named_buffers(recurse=False)
+        if name.endswith("inv_freq") and "original" not in name
+    ]
+    found = flat(layer.encoding for part in details for layer in part.plan)
+    for encoding in found:
+        if not hasattr(encoding, "frequencies"):
+            continue
+        if not theirs:
+            done.without += 1
+            continue
+        scaled = getattr(encoding, "scaled", None)
+        ours = (encoding if scaled is None else scaled).frequencies().double()
+        magnitude = float(getattr(encoding, "magnitude", 1.0) or 1.0)
+        for other, owner in theirs:
+            turned = other[: len(ours)]
+            rest = other[len(ours) :]
+            same = len(turned) == len(ours) and torch.allclose(turned, ours, rtol=2e-6, atol=1e-12)
+            factor = float(getattr(owner, "attention_scaling", magnitude) or 1.0)
+            if same and not rest.any() and math.isclose(factor, magnitude, rel_tol=1e-6):
+                done.frequencies += 1
+                break
+        else:
+            raise Differs(f"frequencies of {type(encoding).__name__} are none of the family's")
+    return done

@@ -1,0 +1,214 @@
+"""A tiny random model of a family: few layers, few heads, short windows, trained by nobody.
+
+    default configuration  ->  fewer heads, layers, words, experts; window 4  ->  model, random weights
+
+The features of a head stay as many as they are, and so does all that RoPE reads, since these are
+what is looked at. Weights are drawn so that scores are about 1: with the usual 0.02 every score
+would be near 0, and any two models would agree.
+
+The trap: a text shorter than the window. Then no mask is ever seen; here texts have 12 tokens and
+windows 4.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from tools.families.denominator import folder_of
+from tools.families.sources import takers
+
+LENGTH = 12
+SHORT = 9  # of a decoder beside an encoder, so that their layers can be told apart
+WINDOW = 4
+HEADS = 4
+
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "depth",
+          "decoder_layers", "num_decoder_layers", "num_encoder_layers")  # fmt: skip
+HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads",
+               "decoder_attention_heads", "attention_heads")  # fmt: skip
+KEY_HEADS = ("num_key_value_heads", "num_kv_heads", "encoder_num_key_value_heads",
+             "multi_query_group_num")  # fmt: skip
+WIDTHS = ("hidden_size", "n_embd", "d_model", "embed_dim", "dim")
+INNER = ("intermediate_size", "ffn_dim", "encoder_ffn_dim", "decoder_ffn_dim", "mlp_dim", "d_ff",
+         "moe_intermediate_size", "shared_expert_intermediate_size", "ffn_hidden_size", "n_inner",
+         "inner_dim", "expert_ffn_hidden_size", "intermediate_size_mlp", "moe_ffn_hidden_size",
+         "shared_intermediate_size", "mlp_hidden_size")  # fmt: skip
+EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
+WINDOWS = ("sliding_window", "attention_chunk_size", "local_attention", "attention_window",
+           "sliding_window_size", "window_size", "attention_window_size")  # fmt: skip
+RANKS = ("q_lora_rank", "kv_lora_rank", "o_lora_rank")
+
+
+def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
+    """What the tiny configuration has in place of the defaults; 0 changes most, 2 least."""
+    have = config.to_dict()
+    cut: dict[str, Any] = {}
+
+    def put(names: tuple[str, ...], value: Any) -> None:
+        for name in names:
+            old = have.get(name)
+            if isinstance(old, int) and not isinstance(old, bool) and old:
+                cut[name] = value(old) if callable(value) else value
+
+    put(LAYERS, lambda old: min(old, layers_needed(have)))
+    put(WINDOWS, WINDOW)
+    put(INNER, lambda old: min(old, 32))
+    put(("vocab_size",), lambda old: min(old, 128))
+    put(EXPERTS, 4)
+    put(("num_experts_per_tok", "moe_topk", "num_experts_per_token", "moe_k", "n_group",
+         "topk_group", "n_shared_experts"), 1)  # fmt: skip
+    for name in ("attn_logit_softcapping", "final_logit_softcapping"):
+        if have.get(name):
+            cut[name] = None
+    for name in [*have]:
+        if name.endswith("token_id") and isinstance(have[name], int) and have[name] >= 128:
+            cut[name] = 0
+    if have.get("layer_types") and "num_hidden_layers" in cut:
+        cut["layer_types"] = have["layer_types"][: cut["num_hidden_layers"]]
+    for name in ("no_rope_layers", "mlp_layer_types", "layers_block_type"):
+        if isinstance(have.get(name), list) and have[name] and "num_hidden_layers" in cut:
+            cut[name] = have[name][: cut["num_hidden_layers"]]
+    if strength == 0:
+        width = next((have[name] for name in WIDTHS if isinstance(have.get(name), int)), None)
+        heads = next((have[name] for name in HEAD_COUNTS if isinstance(have.get(name), int)), None)
+        if width and heads and heads > HEADS:
+            head = have.get("head_dim") or width // heads
+            put(HEAD_COUNTS, HEADS)
+            put(KEY_HEADS, lambda old: HEADS if old == heads else min(old, 2))
+            put(WIDTHS, HEADS * head)
+            put(RANKS, 32)
+    patch, image = have.get("patch_size"), have.get("image_size")
+    if strength < 2 and isinstance(patch, int) and isinstance(image, int) and image > 4 * patch:
+        cut["image_size"] = 4 * patch
+    return cut
+
+
+def layers_needed(have: dict[str, Any]) -> int:
+    """So many layers that each kind of layer is among them, and at least two."""
+    needed = 2
+    for name in ("layer_types", "no_rope_layers", "layers_block_type", "mlp_layer_types"):
+        listed = have.get(name)
+        if isinstance(listed, list) and listed:
+            firsts = [listed.index(kind) for kind in set(map(str, listed)) & set(listed)] or [
+                listed.index(kind) for kind in {*listed}
+            ]
+            needed = max(needed, max(firsts) + 2)
+    for name in ("sliding_window_pattern", "attn_layer_period", "global_attn_every_n_layers",
+                 "full_attention_interval", "no_rope_layer_interval"):  # fmt: skip
+        if isinstance(have.get(name), int):
+            needed = max(needed, have[name] + 1)
+    return needed
+
+
+def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
+    """The plainest model class that takes a configuration."""
+    cls = type(config)
+    found = [one for one in takers(folder_of(cls)).get(cls.__name__, []) if one[2]]
+    if not found:
+        raise LookupError("no model class takes it")
+    ranked = sorted(
+        found,
+        key=lambda one: (
+            not one[1].endswith(("Model", "Encoder", "Decoder", "Transformer")),
+            "For" in one[1], len(one[1]), one[1],
+        ),
+    )  # fmt: skip
+    path, name, _ = ranked[0]
+    file = importlib.import_module(f"transformers.models.{path.parent.name}.{path.stem}")
+    made: type[PreTrainedModel] = getattr(file, name)
+    return made
+
+
+def tiny_model(whole: PreTrainedConfig) -> tuple[PreTrainedConfig, PreTrainedModel]:
+    """A small configuration of the same kind, and a model of it with random weights."""
+    problem: Exception | None = None
+    cls = type(whole)
+    plain = whole.to_dict() == cls().to_dict()
+    for strength in (0, 1, 2):
+        try:
+            given = {} if plain else whole.to_dict()
+            given.pop("model_type", None)
+            return built(cls(**given | changes(whole, strength)))
+        except Exception as one:  # what a family refuses says the family
+            problem = problem or one
+    assert problem is not None
+    raise problem
+
+
+def built(config: PreTrainedConfig) -> tuple[PreTrainedConfig, PreTrainedModel]:
+    """The model of a configuration, weights drawn anew."""
+    torch.manual_seed(0)
+    model = model_class(config)._from_config(config, attn_implementation="eager")
+    model = model.float().eval()
+    if sum(one.numel() for one in model.parameters()) > 400_000_000:
+        raise MemoryError("the smallest model that its configuration allows is too large")
+    draw(model)
+    return config, model
+
+
+@torch.no_grad()
+def draw(model: nn.Module) -> None:
+    """Random weights under which scores are about 1, and no two rows of a table are alike."""
+    for name, one in model.named_parameters():
+        if not one.is_floating_point():
+            continue
+        if one.ndim >= 2:
+            wide = one.shape[-1] if "embed" in name or "pos" in name else math.prod(one.shape[1:])
+            table = "embed" in name or "pos" in name or "bias" in name or "wpe" in name
+            one.normal_(0.0, 0.5 if table else 1.0 / math.sqrt(max(wide, 1)))
+        elif "norm" in name.lower() or "ln" in name.lower():
+            one.normal_(1.0 if name.endswith("weight") else 0.0, 0.1)
+        else:
+            one.normal_(0.0, 0.3)
+
+
+def arguments(model: nn.Module) -> set[str]:
+    """The names that the forward pass of a model takes."""
+    return set(inspect.signature(model.forward).parameters)
+
+
+def inputs(config: PreTrainedConfig, model: PreTrainedModel) -> dict[str, Any]:
+    """Random inputs: 12 tokens, or one picture."""
+    torch.manual_seed(1)
+    takes = arguments(model)
+    words = getattr(config, "vocab_size", None) or 100
+    ids = torch.randint(5, max(min(words, 100), 6), (1, LENGTH))
+    for special in ("pad_token_id", "eos_token_id", "bos_token_id"):
+        special_id = getattr(config, special, None)
+        if isinstance(special_id, int):
+            ids[ids == special_id] = 5 if special_id != 5 else 6
+    given: dict[str, Any] = {}
+    if "input_ids" in takes:
+        given["input_ids"] = ids
+        if "decoder_input_ids" in takes:
+            given["decoder_input_ids"] = ids[:, :SHORT]
+    elif "inputs_embeds" in takes and "pixel_values" not in takes:
+        given["inputs_embeds"] = torch.randn(1, LENGTH, config.hidden_size)
+    if "grid_thw" in takes:
+        channels = getattr(config, "in_channels", getattr(config, "num_channels", 3))
+        temporal = getattr(config, "temporal_patch_size", 1)
+        size = config.patch_size**2 * temporal * channels
+        name = "hidden_states" if "hidden_states" in takes else "pixel_values"
+        given = {name: torch.randn(24, size), "grid_thw": torch.tensor([[1, 4, 6]])}
+    elif "pixel_values" in takes and "input_ids" not in takes:
+        given = {"pixel_values": pictures(config)}
+    return given
+
+
+def pictures(config: PreTrainedConfig) -> torch.Tensor:
+    """A random picture, or a random clip, of the size that a configuration states."""
+    size: Any = getattr(config, "image_size", None) or getattr(config, "crop_size", None) or 64
+    height, width = (size, size) if isinstance(size, int) else tuple(size)[:2]
+    channels = getattr(config, "num_channels", getattr(config, "in_channels", 3))
+    shape = (1, channels, height, width)
+    frames = getattr(config, "num_frames", getattr(config, "frames_per_clip", None))
+    if isinstance(frames, int):
+        shape = (1, frames, channels, height, width)
+    return torch.randn(shape)
