@@ -22,12 +22,19 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from posenc_lib import NoEncoding, PositionEncoding, encoding_from_config
+from posenc_lib import (
+    AxialRotary,
+    MultimodalRotary,
+    NoEncoding,
+    PositionEncoding,
+    QueryTemperature,
+    encoding_from_config,
+)
 from posenc_lib.layers.plan import LayerPlan, PositionPlan
 from posenc_lib.models.part_positions import PartPositions
 from tools.families import tiny
 from tools.families.denominator import parts_of
-from tools.families.record import Attention, Turn, four_axes, listen
+from tools.families.record import Attention, Heard, Turn, four_axes, listen
 from tools.families.weights import load_bias, tables
 
 TOLERANCE = 1e-5
@@ -84,7 +91,9 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
         for part, plan in built.parts.items():
             if part.split(".")[0] == name:
                 inside = part.removeprefix(name).removeprefix(".")
-                same = alone.parts.get(inside or "text")
+                same = alone.parts.get(inside)
+                if not inside and len(alone.parts) == 1:
+                    (same,) = alone.parts.values()
                 if same is None or repr(same) != repr(plan):
                     raise Differs(f"{part} is not what its own configuration gives")
         found = compared_config(names[name])
@@ -95,13 +104,7 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
 
 def compared_alone(whole: PreTrainedConfig) -> Checked:
     """Compare a configuration that is one model, however many stacks it has."""
-    config, model = tiny.tiny_model(whole)
-    built = encoding_from_config(config.to_dict())
-    given = tiny.inputs(config, model)
-    places = Located(config, model, given, built.details)
-    heard = listen(model, given)
-    if not heard.attentions:
-        raise Unchecked("no softmax over keys was heard in its model")
+    model, built, places, heard = listened(whole)
     by_part = events(heard.attentions, built.details)
     done = Checked(parts=list(built.parts))
     for name, part in built.details.items():
@@ -112,6 +115,27 @@ def compared_alone(whole: PreTrainedConfig) -> Checked:
             done.start += 1
     done += compared_frequencies(built.details.values(), model)
     return done
+
+
+def listened(whole: PreTrainedConfig) -> tuple[nn.Module, Any, Located, Heard]:
+    """A tiny model that runs, what is said of its positions, where its tokens are, what it did."""
+    problem: Exception | None = None
+    for config, model in tiny.tiny_models(whole):
+        built = encoding_from_config(config.to_dict())
+        try:
+            given = tiny.inputs(config, model)
+            places = Located(config, model, given, built.details)
+            heard = listen(model, given)
+        except Unchecked:
+            raise
+        except Exception as one:  # too small for its own code: the next is larger
+            problem = problem or one
+            continue
+        if heard.attentions:
+            return model, built, places, heard
+        problem = problem or Unchecked("no softmax over keys was heard in its model")
+    assert problem is not None
+    raise problem
 
 
 def events(
@@ -219,7 +243,9 @@ def compared_layer(layer: LayerPlan, event: Attention, places: Located) -> tuple
     scale = layer.scale or query.shape[-1] ** -0.5
     folded = folded_scale(event, scale)
     query = query / folded
-    before_query, before_key = before(query, event.turns), before(key, event.turns)
+    warm = any(isinstance(one, QueryTemperature) for one in flat([layer.encoding]))
+    turns = [*event.turns, *(Turn(one, one) for one in event.linears)] if warm else event.turns
+    before_query, before_key = before(query, turns, warm), before(key, turns, warm)
     moved_by_model = before_query is not None and before_key is not None
     plain_query = before_query if moved_by_model else query
     plain_key = before_key if moved_by_model else key
@@ -352,9 +378,8 @@ def forms(turn: Turn, used: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     if turn.after.ndim == 3:
         orders.append(lambda x: x.transpose(0, 1)[None])
         orders.append(lambda x: x[:, None])
-        heads = used.shape[1]
-        if turn.after.shape[-1] % heads == 0:
-            orders.append(lambda x: x.unflatten(-1, (heads, -1)).transpose(1, 2))
+        if turn.after.shape[-1] % used.shape[-1] == 0:
+            orders.append(lambda x: x.unflatten(-1, (-1, used.shape[-1])).transpose(1, 2))
     for order in orders:
         one, other = (order(x) for x in pair)
         if other.shape[0] != used.shape[0] or other.shape[2] != used.shape[2]:
@@ -364,14 +389,20 @@ def forms(turn: Turn, used: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         yield repeated(one, used), repeated(other, used)
 
 
-def before(used: Tensor, turns: list[Turn]) -> Tensor | None:
-    """Queries or keys as they were before the rotary function, None where that is not seen."""
+def before(used: Tensor, turns: list[Turn], warm: bool = False) -> Tensor | None:
+    """Queries or keys as they were before the rotary function, None where that is not seen.
+
+    With `warm` the model may have multiplied each token by a number of its own afterwards.
+    """
     size = float(used.abs().max())
     for turn in turns:
         for one, other in forms(turn, used):
             width = other.shape[-1]
             for at in {0, used.shape[-1] - width}:
                 inside = used[..., at : at + width]
+                if warm and width == used.shape[-1]:
+                    axes = (0, 1, 3)
+                    other = other * ((inside * other).sum(axes) / other.square().sum(axes))[:, None]
                 if float((inside - other).abs().max()) <= 1e-5 * size:
                     plain = used.clone()
                     plain[..., at : at + width] = one
@@ -418,7 +449,9 @@ def compared_start(
     for filled in [start] if waves else tables(name, start, part.skipped_rows, model):
         dim = next(iter(filled.parameters())).shape[-1] if not waves else start.dim
         with torch.no_grad():
-            wanted.append(filled.at_embeddings(torch.zeros(1, count, dim), torch.arange(count))[0])
+            p = filled.at_embeddings(torch.zeros(1, count, dim), torch.arange(count))[0]
+        prefix = getattr(start, "prefix", 0)
+        wanted.append(torch.cat((p[:prefix], p[prefix + registers :])))
     if not wanted:
         raise Differs(f"{name}: no table of {rows} rows and {part.skipped_rows} before them")
     for p in wanted:
@@ -446,7 +479,7 @@ def compared_frequencies(details: Iterable[PartPositions], model: nn.Module) -> 
         (one.double().flatten(), owner)
         for owner in model.modules()
         for name, one in owner.named_buffers(recurse=False)
-        if name.endswith("inv_freq") and "original" not in name
+        if name.endswith("inv_freq") and "original" not in name and one.ndim == 1 and one.numel()
     ]
     found = flat(layer.encoding for part in details for layer in part.plan)
     for encoding in found:
@@ -459,6 +492,8 @@ def compared_frequencies(details: Iterable[PartPositions], model: nn.Module) -> 
         ours = (encoding if scaled is None else scaled).frequencies().double()
         magnitude = float(getattr(encoding, "magnitude", 1.0) or 1.0)
         for other, owner in theirs:
+            if isinstance(encoding, (AxialRotary, MultimodalRotary)):  # the order shows in the scores
+                other = other.sort(descending=True).values
             turned = other[: len(ours)]
             rest = other[len(ours) :]
             same = len(turned) == len(ours) and torch.allclose(turned, ours, rtol=2e-6, atol=1e-12)

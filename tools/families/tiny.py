@@ -12,9 +12,11 @@ windows 4.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -25,6 +27,8 @@ from tools.families.denominator import folder_of
 from tools.families.sources import takers
 
 LENGTH = 12
+STRENGTHS = 3
+LARGEST = 150_000_000  # numbers in a model
 SHORT = 9  # of a decoder beside an encoder, so that their layers can be told apart
 WINDOW = 4
 HEADS = 4
@@ -43,6 +47,11 @@ INNER = ("intermediate_size", "ffn_dim", "encoder_ffn_dim", "decoder_ffn_dim", "
 EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
 WINDOWS = ("sliding_window", "attention_chunk_size", "local_attention", "attention_window",
            "sliding_window_size", "window_size", "attention_window_size")  # fmt: skip
+SCALES = ("floor_scale",)  # a temperature that grows in steps of so many positions
+TOP = ("num_experts_per_tok", "moe_topk", "num_experts_per_token", "moe_k", "n_group", "topk_group",
+       "n_shared_experts", "top_k_experts", "moe_top_k", "num_selected_experts")  # fmt: skip
+MISSING = {"vocab_size": 100, "num_experts_per_tok": 1, "moe_intermediate_size": 32, "num_experts": 4,
+           "top_k_experts": 1, "n_shared_experts": 1, "pad_token_id": 0}  # fmt: skip
 RANKS = ("q_lora_rank", "kv_lora_rank", "o_lora_rank")
 
 
@@ -62,9 +71,17 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
     put(INNER, lambda old: min(old, 32))
     put(("vocab_size",), lambda old: min(old, 128))
     put(EXPERTS, 4)
-    put(("num_experts_per_tok", "moe_topk", "num_experts_per_token", "moe_k", "n_group",
-         "topk_group", "n_shared_experts"), 1)  # fmt: skip
-    for name in ("attn_logit_softcapping", "final_logit_softcapping"):
+    put(TOP, 1)
+    put(SCALES, WINDOW)
+    if "num_mel_bins" in have:
+        put(("max_source_positions",), LENGTH)
+    rope = have.get("rope_parameters")
+    if isinstance(rope, dict) and rope.get("llama_4_scaling_beta"):
+        cut["rope_parameters"] = rope | {"original_max_position_embeddings": WINDOW}
+    if strength >= STRENGTHS:
+        cut |= {name: value for name, value in MISSING.items() if have.get(name, 0) is None}
+        strength -= STRENGTHS
+    for name in ("attn_logit_softcapping",):
         if have.get(name):
             cut[name] = None
     for name in [*have]:
@@ -126,29 +143,35 @@ def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
     return made
 
 
-def tiny_model(whole: PreTrainedConfig) -> tuple[PreTrainedConfig, PreTrainedModel]:
-    """A small configuration of the same kind, and a model of it with random weights."""
-    problem: Exception | None = None
+def tiny_models(whole: PreTrainedConfig) -> Iterator[tuple[PreTrainedConfig, PreTrainedModel]]:
+    """Small configurations of the same kind, and a model of each, until one of them runs."""
     cls = type(whole)
     plain = whole.to_dict() == cls().to_dict()
-    for strength in (0, 1, 2):
+    problem: Exception | None = None
+    made = False
+    for strength in range(2 * STRENGTHS):
         try:
             given = {} if plain else whole.to_dict()
             given.pop("model_type", None)
-            return built(cls(**given | changes(whole, strength)))
+            config, model = built(cls(**given | changes(whole, strength)))
         except Exception as one:  # what a family refuses says the family
             problem = problem or one
-    assert problem is not None
-    raise problem
+            continue
+        made = True
+        yield config, model
+    if not made and problem is not None:
+        raise problem
 
 
 def built(config: PreTrainedConfig) -> tuple[PreTrainedConfig, PreTrainedModel]:
     """The model of a configuration, weights drawn anew."""
     torch.manual_seed(0)
-    model = model_class(config)._from_config(config, attn_implementation="eager")
-    model = model.float().eval()
-    if sum(one.numel() for one in model.parameters()) > 400_000_000:
-        raise MemoryError("the smallest model that its configuration allows is too large")
+    kind = model_class(config)
+    with torch.device("meta"):
+        size = sum(one.numel() for one in kind(copy.deepcopy(config)).parameters())
+    if size > LARGEST:
+        raise MemoryError(f"the smallest model that its configuration allows has {size:,} numbers")
+    model = kind._from_config(config, attn_implementation="eager").float().eval()
     draw(model)
     return config, model
 
@@ -156,8 +179,15 @@ def built(config: PreTrainedConfig) -> tuple[PreTrainedConfig, PreTrainedModel]:
 @torch.no_grad()
 def draw(model: nn.Module) -> None:
     """Random weights under which scores are about 1, and no two rows of a table are alike."""
+    waves = {
+        id(weight)
+        for owner in model.modules() if "inus" in type(owner).__name__
+        for weight in owner.parameters()
+    }  # fmt: skip
     for name, one in model.named_parameters():
-        if not one.is_floating_point():
+        if id(one) in waves:
+            continue
+        if not one.is_floating_point() or not one.requires_grad:  # waves kept as weights
             continue
         if one.ndim >= 2:
             wide = one.shape[-1] if "embed" in name or "pos" in name else math.prod(one.shape[1:])
@@ -185,8 +215,18 @@ def inputs(config: PreTrainedConfig, model: PreTrainedModel) -> dict[str, Any]:
         if isinstance(special_id, int):
             ids[ids == special_id] = 5 if special_id != 5 else 6
     given: dict[str, Any] = {}
-    if "input_ids" in takes:
-        given["input_ids"] = ids
+    if "input_features" in takes:
+        bins = getattr(config, "num_mel_bins", 80)
+        given["input_features"] = torch.randn(1, bins, 2 * LENGTH)
+    if "input_ids" in takes or "decoder_input_ids" in takes:
+        if "input_ids" in takes:
+            given["input_ids"] = ids
+            if "attention_mask" in takes:
+                given["attention_mask"] = torch.ones_like(ids)
+        if "use_cache" in takes:
+            given["use_cache"] = False
+        if "is_decoder" in takes:
+            given["is_decoder"] = bool(getattr(config, "is_decoder", False))
         if "decoder_input_ids" in takes:
             given["decoder_input_ids"] = ids[:, :SHORT]
     elif "inputs_embeds" in takes and "pixel_values" not in takes:
