@@ -1,7 +1,8 @@
 """`make families`: compares every family that counts, and writes the map of the field.
 
     python -m tools.families                all of them, about 20 minutes on one core
-    python -m tools.families llama gemma3   these families or classes alone, without the page
+    python -m tools.families llama gemma3   these families alone, without the page
+    python -m tools.families state:differs  those that differed in the last run
 
 Results go to build/families/results.json as they come.
 """
@@ -9,10 +10,10 @@ Results go to build/families/results.json as they come.
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import sys
 import time
-import tomllib
 import traceback
 import warnings
 from pathlib import Path
@@ -20,25 +21,28 @@ from typing import Any
 
 import torch
 import transformers
+from transformers import CONFIG_MAPPING
 
 from posenc_lib import encoding_from_config
 from tools.families.compare import Differs, Unchecked, compared
-from tools.families.denominator import TARGET, classes
+from tools.families.denominator import FILE
 
 RESULTS = Path(__file__).parents[2] / "build" / "families" / "results.json"
-LIMIT = 90  # seconds a class
+LIMIT = 60  # seconds a family
+MEMORY = 6 * 1024**3  # bytes that all of them may take
 
 
 def counted() -> dict[str, dict[str, Any]]:
-    """The classes that count, from the committed list."""
-    found: dict[str, dict[str, Any]] = tomllib.loads(TARGET.read_text(encoding="utf-8"))["counts"]
+    """The families that count, from the committed list, by `model_type`."""
+    found: dict[str, dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))["counted"]
     return found
 
 
-def looked_at(cls: type) -> dict[str, Any]:
-    """What came of one class: equal, unchecked, differs or refused, and why."""
+def looked_at(family: str, mechanisms: list[str]) -> dict[str, Any]:
+    """What came of one family: equal, unchecked, differs or refused, and why."""
     began = time.monotonic()
-    result: dict[str, Any] = {"family": cls.model_type or "", "class": cls.__name__}
+    cls = CONFIG_MAPPING[family]
+    result: dict[str, Any] = {"class": cls.__name__, "mechanisms": mechanisms}
     try:
         built = encoding_from_config(cls().to_dict())
     except Exception as refusal:
@@ -73,28 +77,23 @@ def main(names: list[str]) -> None:
     transformers.logging.set_verbosity_error()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     listed = counted()
     if not names:
         stored = {}
-    for cls in classes():
-        if cls.__name__ not in listed:
+    for family in listed:
+        state = "state:" + stored.get(family, {"state": "new"})["state"]
+        if names and family not in names and state not in names:
             continue
-        if names and not {cls.__name__, cls.model_type, *_states(stored, cls)} & set(names):
-            continue
-        stored[cls.__name__] = looked_at(cls)
+        stored[family] = looked_at(family, listed[family]["mechanisms"])
         RESULTS.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
         if names:
-            one = stored[cls.__name__]
-            print(cls.__name__, one["state"], one.get("why", one.get("checked")))
+            one = stored[family]
+            print(family, one["state"], one.get("why", one.get("checked")), flush=True)
     states = [one["state"] for one in stored.values()]
     print({state: states.count(state) for state in sorted(set(states))}, "of", len(listed))
-
-
-def _states(stored: dict[str, Any], cls: type) -> set[str]:
-    """`make families FAMILIES=state:differs` looks again at those that differed."""
-    return {f"state:{stored[cls.__name__]['state']}"} if cls.__name__ in stored else {"state:new"}
 
 
 if __name__ == "__main__":

@@ -33,7 +33,6 @@ from posenc_lib import (
 from posenc_lib.layers.plan import LayerPlan, PositionPlan
 from posenc_lib.models.part_positions import PartPositions
 from tools.families import tiny
-from tools.families.denominator import parts_of
 from tools.families.record import Attention, Heard, Turn, four_axes, listen
 from tools.families.weights import load_bias, tables
 
@@ -77,7 +76,7 @@ def compared(cls: type[PreTrainedConfig]) -> Checked:
 
 def compared_config(whole: PreTrainedConfig) -> Checked:
     """Compare a configuration: the parts that are configurations one by one, or its own model."""
-    inner = parts_of(whole)
+    inner = tiny.parts_of(whole)
     if not inner:
         return compared_alone(whole)
     names = {f"{name.removesuffix('_config')}": one for name, one in inner.items()}

@@ -1,178 +1,171 @@
-"""Writes denominator.toml: which configuration classes of transformers count, and why others not.
+"""Which families count: `python -m tools.families.denominator` writes denominator.json.
 
-    counts  =  builds without arguments or a download
-               and its model's code reaches a position mechanism of text or vision
-
-Decided by words of the code alone, so that what the library can or cannot build has no say. A
-config made of other configs counts if one of its parts counts.
-
-    .venv/bin/python -m tools.families.denominator
-
-The trap: a list made after the results. This one is committed before the first comparison; it
-changes only with the version of transformers, or with a reason in the commit.
+Every configuration class of transformers is asked whether the code of its model, found from its
+model class through all classes that this one names, makes or uses a position mechanism of text or
+vision. The list was made and committed before `encoding_from_config` was measured with it.
 """
 
-from __future__ import annotations
-
-import importlib
-import inspect
+import ast
 import json
+import os
 import re
-import warnings
-from collections.abc import Iterator
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import transformers
-from transformers import PreTrainedConfig
-
-from tools.families.sources import ROOT, code_of, module, takers
-
-TARGET = Path(__file__).with_name("denominator.toml")
+HERE = Path(__file__).parent
+FILE = HERE / "denominator.json"
 
 MECHANISMS = {
-    "rotary": r"apply_rotary|apply_multimodal_rotary|rotate_half|inv_freq|freqs_cis"
-    r"|rotary_emb|rotary_pos|RotaryEmbedding|fixed_pos_embedding",
-    "table": r"self\.\w*(?:pos(?!t|s)\w*|wpe)\w* = (?:nn\.|Quant)(?:Embedding|Parameter)\("
-    r"|self\.(?:row|column|temporal|time|x|y|h|w)_?\w*embed\w* = nn\.(?:Embedding|Parameter)\("
-    r"|class \w*Position\w*(?:Embed|Encod)",
-    "sinusoids": r"[Ss]inusoid|SinePosition|PositionEmbeddingSine|sine_pos|sincos|sin_cos"
-    r"|[Pp]ositional_?[Ee]ncoding\b|10000 \*\* |get_timing|coord\w*_embed",
-    "relative": r"relative_attention|relative_position|rel_pos|rel_embeddings|rel_att"
-    r"|distance_embedding|position_bias|r_r_bias|relative_key|relative_logits|attention_bias_idxs"
-    r"|rel_shift|relative_pos|self\.rpb\b",
-    "alibi": r"alibi",
-    "convolution": r"pos_conv|PositionalConv|positional_conv|conv_pos|ConvPos|PosCNN",
-    "fourier": r"[Ff]ourierPosition|[Ff]ourier_position|RandomFourier"
-    r"|positional_embedding @|PositionalEmbedding\(nn\.Module\)",
+    "RoPE": r"apply_\w*rotary|rotate_half|Rotary\w*Emb|RotaryPosition|freqs_cis"
+    r"|rotate_queries_or_keys",
+    "learned table": r"self\.\w*(pos|position|positional)_?\w*emb\w*\s*(:[^=]+)?="
+    r"|self\.(embed_positions?|wpe|embed_pos|absolute_pos\w*|pos_encoder)\s*="
+    r"|LearnedPositionalEmbedding\(|nn\.Embedding\([^)]*position",
+    "sinusoids": r"[Ss]inusoid|sincos|PositionEmbeddingSine|PositionalEncoding\("
+    r"|PositionEmbeddingRandom"
+    r"|PositionalEmbedding\w*\(|positional_encoding\(|angle_defn",
+    "bias": r"relative_attention_bias|relative_position_bias|alibi|rel_pos|relative_position"
+    r"|attention_biases"
+    r"|rel_attn|r_w_bias|local_relative|continuous_position_bias|RelativeLogits|position_bias",
+    "convolution": r"pos_conv|PositionalConv|Positional\w*Depthwise|position_encoding_generator",
 }
-TEXT = {"input_ids", "decoder_input_ids"}
-VISION = {"pixel_values", "pixel_values_videos", "flattened_patches", "bbox", "frames"}
-OTHER = {
-    "input_features": "audio", "input_values": "audio", "audio_codes": "audio",
-    "past_values": "time series", "waveform": "audio", "spectrogram": "audio",
-}  # fmt: skip
-WRAPPERS = {"EncoderDecoderConfig", "SpeechEncoderDecoderConfig", "VisionEncoderDecoderConfig",
-            "VisionTextDualEncoderConfig", "RagConfig"}  # fmt: skip
-SOUND = re.compile(r"Audio|Speech|Codec|Voice|Wav|Acoustic|Mel|Tts|TTS|Vocoder|Mimi")
+OTHER = {  # what neither reads or writes text nor sees pictures, by the family's name
+    "hears or speaks alone": r"^(wav2vec2.*|hubert|wavlm|sew|sew-d|unispeech.*|data2vec-audio"
+    r"|audio-spectrogram-transformer|encodec|dac|mimi.*|univnet|fastspeech2.*|vits|speecht5_hifigan|mctct"
+    r"|xcodec.*|neucodec|higgs_audio_v2_tokenizer|lasr_\w+|parakeet_(ctc|encoder)|clap_audio_model"
+    r"|vibevoice_acoustic.*|vibevoice_semantic.*|pe_audio_encoder|\w+_audio(_encoder)?"
+    r"|(audioflamingo3|voxtral|voxtral_realtime|granite_speech|glmasr|moonshine_streaming)"
+    r"_encoder)$",
+    "time series": r"^(autoformer|informer|time_series_transformer|patchts\w+|timesfm\w*)$",
+}
 
 
-def classes() -> Iterator[type[PreTrainedConfig]]:
-    """Every configuration class of the package, folder by folder."""
-    for path in sorted(ROOT.glob("*/configuration_*.py")):
-        if path.parent.name in ("auto", "deprecated"):
-            continue
-        own = importlib.import_module(f"transformers.models.{path.parent.name}.{path.stem}")
-        for cls in vars(own).values():
-            if inspect.isclass(cls) and issubclass(cls, PreTrainedConfig):
-                if cls.__module__ == own.__name__:
-                    yield cls
+def main() -> int:
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from transformers import __version__
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-
-def folder_of(cls: type) -> str:
-    """The folder of models in which a class stands."""
-    return cls.__module__.split(".")[2]
-
-
-def _arguments(path: Path, name: str) -> set[str]:
-    """The names that the forward pass of a model class takes."""
-    found = re.search(r"def forward\((.*?)\)(?: ->|:)", module(path).texts[name], re.S)
-    return set(re.findall(r"(\w+)(?::|=|,|$)", found.group(1))) if found else set()
-
-
-def parts_of(config: PreTrainedConfig) -> dict[str, PreTrainedConfig]:
-    """The configs that a config is made of."""
-    places = {name: getattr(config, name, None) for name in (type(config).sub_configs or {})}
-    return {name: one for name, one in places.items() if isinstance(one, PreTrainedConfig)}
-
-
-def examined(config: PreTrainedConfig) -> dict[str, Any]:
-    """What the source says of one configuration: mechanisms, kind of input, parts."""
-    cls = type(config)
-    folder = folder_of(cls)
-    found = takers(folder).get(cls.__name__, [])
-    whole = [one for one in found if one[2]] or found
-    codes = [code_of(path, name) for path, name, _ in whole]
-    words = sorted(
-        name for name, pattern in MECHANISMS.items() if any(re.search(pattern, c) for c in codes)
-    )
-    inputs = set().union(*(_arguments(path, name) for path, name, _ in whole), set())
-    parts = {name: examined(one) for name, one in parts_of(config).items()}
-    return {
-        "class": cls.__name__, "family": cls.model_type or "", "folder": folder,
-        "models": [name for _, name, _ in whole], "own": words, "inputs": inputs, "parts": parts,
-    }  # fmt: skip
-
-
-def reason_against(found: dict[str, Any]) -> str | None:
-    """Why a configuration does not count; None where it does."""
-    if found["class"] in WRAPPERS:
-        return "wrapper of arbitrary parts, each with a configuration of its own"
-    inner = [one for one in found["parts"].values() if reason_against(one) is None]
-    if not found["models"]:
-        return None if inner else "no model of transformers takes it"
-    inputs, name = found["inputs"], found["class"]
-    sees = bool(inputs & (TEXT | VISION))
-    if not inner and not sees:
-        for argument, kind in OTHER.items():
-            if argument in inputs:
-                return f"{kind}: its model takes {argument}, no text and no picture"
-        if SOUND.search(name):
-            return "audio: part of a model of sound, takes no text and no picture"
-    if not inner and not found["own"]:
-        return "no position mechanism in the code that its model reaches"
-    return None
-
-
-def _line(values: dict[str, Any]) -> str:
-    return ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
-
-
-def main() -> None:
-    """Write the list."""
-    transformers.logging.set_verbosity_error()
-    warnings.simplefilter("ignore")
-    counted, excluded = [], []
-    for cls in classes():
-        try:
-            config = cls()
-        except Exception as problem:
-            text = str(problem).strip().split("\n")[0][:90]
-            excluded.append((cls.__name__, cls.model_type or "", f"does not build by itself: "
-                             f"{type(problem).__name__}: {text}"))  # fmt: skip
-            continue
-        found = examined(config)
-        against = reason_against(found)
-        if against:
-            excluded.append((cls.__name__, found["family"], against))
+    counted: dict[str, Any] = {}
+    excluded: dict[str, str] = {}
+    later: dict[str, list[str]] = {}
+    for family in sorted(CONFIG_MAPPING_NAMES):
+        found, reason, parts = look_at(family)
+        other = next((why for why, words in OTHER.items() if re.match(words, family)), None)
+        if other:
+            excluded[family] = other
+        elif found:
+            counted[family] = {"class": CONFIG_MAPPING_NAMES[family], "mechanisms": found}
+        elif parts:
+            later[family] = parts
         else:
-            parts = [
-                f"{place}={one['class']}" for place, one in found["parts"].items()
-                if reason_against(one) is None
-            ]  # fmt: skip
-            counted.append({"family": found["family"], "folder": found["folder"],
-                            "own": found["own"], "parts": parts,
-                            "class": cls.__name__})  # fmt: skip
-    lines = [
-        "# Which configuration classes of transformers count in the bars, made by",
-        "# `python -m tools.families.denominator`. Not edited by hand.",
-        "",
-        f'transformers = "{transformers.__version__}"',
-        f"classes = {len(counted) + len(excluded)}",
-        f"counted = {len(counted)}",
-        "",
-        "# class = family, folder, mechanisms found in its own model's code, parts that count",
-        "[counts]",
-    ]
-    lines += [f"{one.pop('class')} = {{ {_line(one)} }}" for one in counted]
-    lines += ["", "# class = family, reason", "[excluded]"]
-    lines += [
-        f"{name} = {{ {_line({'family': family, 'reason': reason})} }}"
-        for name, family, reason in excluded
-    ]
-    TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(len(counted), "count,", len(excluded), "do not")
+            excluded[family] = reason
+    for _ in range(3):  # made of parts that other families are, which may be made of parts too
+        for family, parts in later.items():
+            words = {
+                word for part in parts if part in counted for word in counted[part]["mechanisms"]
+            }
+            if words:
+                found = {"class": CONFIG_MAPPING_NAMES[family], "mechanisms": sorted(words)}
+                counted[family] = found
+    for family in later.keys() - counted.keys():
+        excluded[family] = f"made of parts that do not count: {', '.join(later[family])}"
+    made = {
+        "transformers": __version__,
+        "counted": dict(sorted(counted.items())),
+        "excluded": dict(sorted(excluded.items())),
+    }
+    FILE.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    print(f"{len(counted)} families count, {len(excluded)} do not")
+    return 0
+
+
+def look_at(family: str) -> tuple[list[str], str, list[str]]:
+    """The mechanisms in the code of a family; why there are none; the families of its parts."""
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    cls = CONFIG_MAPPING[family]
+    try:
+        config = cls()
+    except Exception as problem:  # whatever the class raises
+        return [], f"does not build by itself: {type(problem).__name__}", []
+    folder = Path(sys.modules[cls.__module__].__file__ or "").parent
+    files = sorted(map(str, folder.glob("modeling_*.py")))
+    if not files:
+        return [], "transformers has no model of it", []
+    found: set[str] = set()
+    for file, name in reached(files, CONFIG_MAPPING_NAMES[family], family):
+        found |= mechanisms(file, name)
+    parts = [getattr(getattr(config, part, None), "model_type", "") for part in cls.sub_configs]
+    return sorted(found), "no position mechanism in its code", [part for part in parts if part]
+
+
+def reached(files: list[str], config: str, family: str) -> set[tuple[str, str]]:
+    """The classes and functions that the models of a configuration class lead to."""
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    named = MODEL_MAPPING_NAMES.get(family, ())
+    models = [named] if isinstance(named, str) else list(named)
+    found: set[tuple[str, str]] = set()
+    for file in files:
+        definitions = parsed(file)
+        roots = [name for name in models if name in definitions]
+        roots = roots or [name for name in definitions if config in names_in(file, name)]
+        waiting = [(file, name) for name in roots]
+        while waiting:
+            here, name = waiting.pop()
+            if (here, name) not in found:
+                found.add((here, name))
+                known = names_in(here, name)
+                waiting += [(here, other) for other in known if other in parsed(here)]
+                waiting += [(imported(here)[o], o) for o in known if o in imported(here)]
+    return found
+
+
+@cache
+def parsed(file: str) -> dict[str, ast.AST]:
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    return {n.name: n for n in tree.body if isinstance(n, (ast.ClassDef, ast.FunctionDef))}
+
+
+@cache
+def imported(file: str) -> dict[str, str]:
+    """The classes that a file takes from the modelling file of another family."""
+    found = {}
+    for node in ast.walk(ast.parse(_text(file))):
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.level == 2
+            and "modeling_" in (node.module or "")
+        ):
+            other = Path(file).parents[1].joinpath(*str(node.module).split(".")).with_suffix(".py")
+            for alias in node.names:
+                if other.exists() and alias.name in parsed(str(other)):
+                    found[alias.name] = str(other)
+    return found
+
+
+@cache
+def names_in(file: str, name: str) -> frozenset[str]:
+    nodes = ast.walk(parsed(file)[name])
+    return frozenset(n.id for n in nodes if isinstance(n, ast.Name))
+
+
+@cache
+def mechanisms(file: str, name: str) -> frozenset[str]:
+    node = parsed(file)[name]
+    lines = _text(file).splitlines()[node.lineno - 1 : node.end_lineno]
+    code = re.sub(r'""".*?"""', "", "\n".join(lines), flags=re.S)
+    code = re.sub(r"#.*", "", code)
+    return frozenset(word for word, looks in MECHANISMS.items() if re.search(looks, code))
+
+
+@cache
+def _text(file: str) -> str:
+    return Path(file).read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

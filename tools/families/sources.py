@@ -89,6 +89,11 @@ def module(path: Path) -> Module:
     return found
 
 
+def folder_of(cls: type) -> str:
+    """The folder of models in which a class stands."""
+    return cls.__module__.split(".")[2]
+
+
 def modelling_files(folder: str) -> list[Path]:
     """The modelling files of a folder of models."""
     return sorted((ROOT / folder).glob("modeling_*.py"))

@@ -23,8 +23,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from tools.families.denominator import folder_of
-from tools.families.sources import takers
+from tools.families.sources import folder_of, takers
 
 LENGTH = 12
 STRENGTHS = 3
@@ -197,6 +196,12 @@ def draw(model: nn.Module) -> None:
             one.normal_(1.0 if name.endswith("weight") else 0.0, 0.1)
         else:
             one.normal_(0.0, 0.3)
+
+
+def parts_of(config: PreTrainedConfig) -> dict[str, PreTrainedConfig]:
+    """The configs that a config is made of."""
+    places = {name: getattr(config, name, None) for name in (type(config).sub_configs or {})}
+    return {name: one for name, one in places.items() if isinstance(one, PreTrainedConfig)}
 
 
 def arguments(model: nn.Module) -> set[str]:
