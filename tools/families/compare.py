@@ -86,7 +86,9 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
     if own:
         return compared_alone(whole)
     for name in sorted(heads):
-        alone = encoding_from_config({"model_type": names[name].model_type, **names[name].to_dict()})
+        alone = encoding_from_config(
+            {"model_type": names[name].model_type, **names[name].to_dict()}
+        )
         for part, plan in built.parts.items():
             if part.split(".")[0] == name:
                 inside = part.removeprefix(name).removeprefix(".")
@@ -137,9 +139,7 @@ def listened(whole: PreTrainedConfig) -> tuple[nn.Module, Any, Located, Heard]:
     raise problem
 
 
-def events(
-    heard: list[Attention], details: Any
-) -> dict[str, list[Attention]]:
+def events(heard: list[Attention], details: Any) -> dict[str, list[Attention]]:
     """The attentions of each part: of the encoder by its length, of the decoder by its own."""
     own = [one for one in heard if one.query.shape[2] == one.key.shape[2]]
     if len(details) == 1:
@@ -491,7 +491,9 @@ def compared_frequencies(details: Iterable[PartPositions], model: nn.Module) -> 
         ours = (encoding if scaled is None else scaled).frequencies().double()
         magnitude = float(getattr(encoding, "magnitude", 1.0) or 1.0)
         for other, owner in theirs:
-            if isinstance(encoding, (AxialRotary, MultimodalRotary)):  # the order shows in the scores
+            if isinstance(
+                encoding, (AxialRotary, MultimodalRotary)
+            ):  # the order shows in the scores
                 other = other.sort(descending=True).values
             turned = other[: len(ours)]
             rest = other[len(ours) :]
