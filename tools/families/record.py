@@ -52,6 +52,7 @@ class Attention:
     scores: Tensor  # (batch, heads, query, key), or one more for a sink, before the softmax
     turns: list[Turn]
     linears: list[Tensor]
+    sinks_after: bool = False  # the model has sinks, and may use them after the softmax
 
 
 @dataclass
@@ -133,11 +134,20 @@ class Listener(TorchFunctionMode):
             if fits and scores.numel() == product.numel() // keys * scores.shape[-1]:
                 four = four_axes(query), four_axes(key), four_axes(scores)
                 detached = [one.detach().clone() for one in four]
+                last = self.heard.attentions[-1] if self.heard.attentions else None
+                again = last is not None and not self.turns and same(last.query, detached[0])
+                if last is not None and again:  # two softmaxes of the same queries
+                    self.turns, self.linears = last.turns, last.linears
                 self.heard.attentions.append(
                     Attention(*detached, turns=self.turns, linears=self.linears)
                 )
                 self.products, self.turns, self.linears = [], [], []
                 return
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same numbers."""
+    return one.shape == other.shape and torch.equal(one, other)
 
 
 def four_axes(x: Tensor) -> Tensor:

@@ -49,8 +49,9 @@ WINDOWS = ("sliding_window", "attention_chunk_size", "local_attention", "attenti
 SCALES = ("floor_scale",)  # a temperature that grows in steps of so many positions
 TOP = ("num_experts_per_tok", "moe_topk", "num_experts_per_token", "moe_k", "n_group", "topk_group",
        "n_shared_experts", "top_k_experts", "moe_top_k", "num_selected_experts")  # fmt: skip
-MISSING = {"vocab_size": 100, "num_experts_per_tok": 1, "moe_intermediate_size": 32, "num_experts": 4,
-           "top_k_experts": 1, "n_shared_experts": 1, "pad_token_id": 0}  # fmt: skip
+MISSING = {"vocab_size": 100, "n_routed_experts": 4, "num_experts_per_tok": 1, "moe_intermediate_size": 32, "num_experts": 4,
+           "top_k_experts": 1, "n_shared_experts": 1, "pad_token_id": 0, "num_key_value_heads": HEADS}  # fmt: skip
+VOCABULARIES = ("vocab_size", "vocab_size_per_layer_input", "additional_vocab_size")
 RANKS = ("q_lora_rank", "kv_lora_rank", "o_lora_rank")
 
 
@@ -67,13 +68,27 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
 
     put(LAYERS, lambda old: min(old, layers_needed(have)))
     put(WINDOWS, WINDOW)
-    put(INNER, lambda old: min(old, 32))
-    put(("vocab_size",), lambda old: min(old, 128))
+    if strength % STRENGTHS < 2:
+        put(INNER, lambda old: min(old, 32))
+    if "local_attention" in have and "sliding_window" in cut:
+        del cut["sliding_window"]  # half of the other
+    put(VOCABULARIES, lambda old: min(old, 128))
     put(EXPERTS, 4)
     put(TOP, 1)
     put(SCALES, WINDOW)
     if "num_mel_bins" in have:
         put(("max_source_positions",), LENGTH)
+    for name in ("out_features", "out_indices"):
+        if have.get(name):
+            cut[name] = None
+    if "attention_types" in have:  # GPT-Neo says its kinds in pairs
+        cut["attention_types"] = [[["global", "local"], 1]]
+        cut["num_layers"] = 2
+    if isinstance(have.get("depths"), list):
+        cut.pop("num_hidden_layers", None)
+    if "patch_size" in have:  # windows of pixels or patches: theirs
+        for name in WINDOWS:
+            cut.pop(name, None)
     rope = have.get("rope_parameters")
     if isinstance(rope, dict) and rope.get("llama_4_scaling_beta"):
         cut["rope_parameters"] = rope | {"original_max_position_embeddings": WINDOW}
@@ -99,6 +114,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
             put(HEAD_COUNTS, HEADS)
             put(KEY_HEADS, lambda old: HEADS if old == heads else min(old, 2))
             put(WIDTHS, HEADS * head)
+            if "head_dim" in have and have["head_dim"] is None:
+                cut["head_dim"] = head
             put(RANKS, 32)
     patch, image = have.get("patch_size"), have.get("image_size")
     if strength < 2 and isinstance(patch, int) and isinstance(image, int) and image > 4 * patch:
@@ -209,8 +226,10 @@ def arguments(model: nn.Module) -> set[str]:
     return set(inspect.signature(model.forward).parameters)
 
 
-def inputs(config: PreTrainedConfig, model: PreTrainedModel) -> dict[str, Any]:
-    """Random inputs: 12 tokens, or one picture."""
+def inputs(
+    config: PreTrainedConfig, model: PreTrainedModel, grid: tuple[int, int] = (4, 6)
+) -> Iterator[dict[str, Any]]:
+    """Random inputs, in the forms that a model could take: 12 tokens, or one picture."""
     torch.manual_seed(1)
     takes = arguments(model)
     words = getattr(config, "vocab_size", None) or 100
@@ -219,32 +238,73 @@ def inputs(config: PreTrainedConfig, model: PreTrainedModel) -> dict[str, Any]:
         special_id = getattr(config, special, None)
         if isinstance(special_id, int):
             ids[ids == special_id] = 5 if special_id != 5 else 6
-    given: dict[str, Any] = {}
-    if "input_features" in takes:
-        bins = getattr(config, "num_mel_bins", 80)
-        given["input_features"] = torch.randn(1, bins, 2 * LENGTH)
-    if "input_ids" in takes or "decoder_input_ids" in takes:
-        if "input_ids" in takes:
-            given["input_ids"] = ids
-            if "attention_mask" in takes:
-                given["attention_mask"] = torch.ones_like(ids)
-        if "use_cache" in takes:
-            given["use_cache"] = False
-        if "is_decoder" in takes:
-            given["is_decoder"] = bool(getattr(config, "is_decoder", False))
-        if "decoder_input_ids" in takes:
-            given["decoder_input_ids"] = ids[:, :SHORT]
-    elif "inputs_embeds" in takes and "pixel_values" not in takes:
-        given["inputs_embeds"] = torch.randn(1, LENGTH, config.hidden_size)
-    if "grid_thw" in takes:
+    always: dict[str, Any] = {}
+    if "use_cache" in takes:
+        always["use_cache"] = False
+    if "is_decoder" in takes:
+        always["is_decoder"] = bool(getattr(config, "is_decoder", False))
+    if "grid_thw" in takes or "image_grid_thw" in takes:
         channels = getattr(config, "in_channels", getattr(config, "num_channels", 3))
-        temporal = getattr(config, "temporal_patch_size", 1)
-        size = config.patch_size**2 * temporal * channels
-        name = "hidden_states" if "hidden_states" in takes else "pixel_values"
-        given = {name: torch.randn(24, size), "grid_thw": torch.tensor([[1, 4, 6]])}
-    elif "pixel_values" in takes and "input_ids" not in takes:
-        given = {"pixel_values": pictures(config)}
-    return given
+        size = config.patch_size**2 * getattr(config, "temporal_patch_size", 1) * channels
+        rows, columns = grid
+        patches = torch.randn(rows * columns, size)
+        thw = torch.tensor([[1, rows, columns]])
+        for name in ("hidden_states", "pixel_values"):
+            if name in takes:
+                yield always | {name: patches, "grid_thw": thw}
+                yield always | {name: patches[None], "image_grid_thw": thw}
+                cut = patches.reshape(-1, channels, config.patch_size, config.patch_size)
+                yield always | {name: cut, "grid_thw": thw}
+                yield always | {name: cut[None], "image_grid_thw": thw}
+        return
+    if "input_features" in takes:
+        bins = getattr(config, "num_mel_bins", None) or 80
+        always["input_features"] = torch.randn(1, bins, 2 * LENGTH)
+    if "decoder_input_ids" in takes:
+        always["decoder_input_ids"] = ids[:, :SHORT]
+    mask = {"attention_mask": torch.ones_like(ids)} if "attention_mask" in takes else {}
+    if "input_ids" in takes:
+        yield always | mask | {"input_ids": ids}
+    elif "decoder_input_ids" in takes:
+        yield always
+    for name in ("num_codebooks", "num_channels", "num_vq"):
+        count = getattr(config, name, None)
+        if "input_ids" in takes and isinstance(count, int):
+            yield always | mask | {"input_ids": ids[..., None].repeat(1, 1, count)}
+    if "input_ids" in takes and isinstance(getattr(config, "num_codebooks", None), int):
+        yield always | {"input_ids": ids.repeat(config.num_codebooks, 1)}
+    embedded = torch.randn(1, LENGTH, getattr(config, "hidden_size", None) or 64)
+    for name in ("inputs_embeds", "hidden_states"):
+        if name in takes and "pixel_values" not in takes:
+            yield always | mask | {name: embedded}
+            yield always | {name: embedded}
+    for name in ("pixel_values", "image"):
+        if name in takes and "input_ids" not in takes:
+            picture = pictures(config)
+            yield always | {name: picture}
+            yield from patched(config, takes, picture, grid)
+
+
+def patched(
+    config: PreTrainedConfig, takes: set[str], picture: torch.Tensor, grid: tuple[int, int]
+) -> Iterator[dict[str, Any]]:
+    """A picture as the families take it that cut it into patches beforehand."""
+    patch = getattr(config, "patch_size", None)
+    if not isinstance(patch, int):
+        return
+    rows, columns = grid
+    channels = picture.shape[-3]
+    flat = torch.randn(1, rows * columns, channels * patch * patch)
+    shapes = torch.tensor([[rows, columns]])
+    seen = torch.ones(1, rows * columns, dtype=torch.long)
+    yield {
+        "pixel_values": flat,
+        **({"spatial_shapes": shapes} if "spatial_shapes" in takes else {}),
+        **({"pixel_attention_mask": seen} if "pixel_attention_mask" in takes else {}),
+        **({"attention_mask": seen} if "attention_mask" in takes else {}),
+    }
+    at = torch.stack(torch.meshgrid(torch.arange(columns), torch.arange(rows), indexing="xy"), -1)
+    yield {"pixel_values": flat, "pixel_position_ids": at.reshape(1, -1, 2)}
 
 
 def pictures(config: PreTrainedConfig) -> torch.Tensor:
