@@ -29,6 +29,11 @@ from .base.grid import (
     merged_cells as merged_cells,
 )
 from .base.randomised import randomised_positions as randomised_positions
+from .base.batches import (
+    padded_positions as padded_positions,
+    packed_positions as packed_positions,
+    document_mask as document_mask,
+)
 
 # door 1: added to the embeddings
 from .embeddings.sinusoidal import (

@@ -171,7 +171,7 @@ REORDERED = {"reversed": [3, 2, 1, 0], "shuffled": [2, 0, 1, 3]}
 LOOKS = History((Look(1, 2.0, 3.0), Look(5, 1.0, 2.5)), 5, False)
 PLAIN = (  # called without an argument
     "doors.three_doors biases.penalties biases.staircase rotary.decay rotary.wavelengths "
-    "time_series.three_series museum.half_precision museum.shifts"
+    "time_series.three_series museum.half_precision museum.shifts serving.packed serving.slowed"
 )
 RESULTS = {
     "extrapolation": "lengths.losses lengths.tasks lengths.readings", "text_order":

@@ -59,7 +59,7 @@ VALID = {
     "log_gates": -torch.ones(2, 2, 3), "from_input": -torch.ones(1, 2, 3),
     "layer": MultiHeadAttention(8, 2), "state_dict": BertEmbeddings(9, 4).state_dict(),
     "made": make_encoding("rope", dim=64, heads=8), "bias": torch.zeros(3, 3),
-    "window": 2, "chunk": 2,
+    "window": 2, "chunk": 2, "documents": torch.tensor([0, 0, 1]),
     "old_shape": (1, 5), "new_shape": (2, 3), "old": 2, "new": 3, "trained_shape": (1, 3),
 }  # fmt: skip
 CALLS = {
@@ -148,6 +148,7 @@ FITS = re.compile(  # any last axis: each number by itself, or nothing to agree 
     r"|(rotate|rotate_textbook)\.x|append\.(key|value)|attention(_output)?\.value|from_table"
     r"|(lookup_relative|shaw_values|shaw_values_naive|resize_grid)\.table|dynamic_ntk_factor|input_ids"
     r"|TinyTransformer.forward|QueryTemperature\.at_|forgetting_bias.query_positions"
+    r"|padded_positions|packed_positions|document_mask"
     r"|(grid_coordinates|fire_input)\.|(relative_positions|causal_mask)\.|Places\.|Plan\.mask\."
 )
 MOVED = {"skew.by_distance", "toeplitz.by_distance"}  # numbers of any kind are only moved

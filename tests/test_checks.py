@@ -134,11 +134,13 @@ def test_nothing_is_told_about_noise(exercise):
 
     def noise(*arguments):
         results = exercise.solution(*arguments)
-        made = [rng.normal(size=np.shape(r)) for r in _several(results)]
-        if np.asarray(_several(results)[0]).dtype == bool:
-            made = [rng.random(np.shape(r)) < 0.5 for r in _several(results)]
-        elif np.asarray(_several(results)[0]).dtype.kind == "i":
-            made = [rng.integers(-99, 99, np.shape(r)) for r in _several(results)]
+        draws = {
+            "b": lambda size: rng.random(size) < 0.5, "i": lambda size: rng.integers(-99, 99, size)
+        }  # fmt: skip
+        made = [
+            draws.get(np.asarray(r).dtype.kind, lambda size: rng.normal(size=size))(np.shape(r))
+            for r in _several(results)
+        ]
         return tuple(made) if isinstance(results, tuple) else made[0]
 
     message = exercise(noise).message

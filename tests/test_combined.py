@@ -9,14 +9,18 @@ from posenc_lib import (
     AlibiBias,
     Combined,
     CopeBias,
+    DebertaRelative,
     Door,
     DynamicNtkRotary,
+    ForgettingBias,
     KeyValueCache,
     LayerPlan,
     LearnedEncoding,
     LongRotary,
     MultiHeadAttention,
+    PolarEncoding,
     PositionPlan,
+    QueryTemperature,
     RotaryEncoding,
     ShawRelative,
     TransformerStack,
@@ -31,6 +35,8 @@ PAIRS = {
     "two rotations": lambda: (RotaryEncoding(8), RotaryEncoding(8, base=50.0)),
     "keys turned again": lambda: (RotaryEncoding(8), DynamicNtkRotary(8, trained_length=4)),
     "counted": lambda: (RotaryEncoding(8), CopeBias(8, max_position=6)),
+    "with gates": lambda: (RotaryEncoding(8), ForgettingBias(DIM, HEADS)),
+    "widened": lambda: (PolarEncoding(8, HEADS), AlibiBias(HEADS), QueryTemperature(3)),
     "a learner's": lambda: (RotaryInTwentyLines(), AlibiBias(HEADS)),
 }
 every = pytest.mark.parametrize("name", PAIRS)
@@ -56,6 +62,7 @@ def test_a_combination_is_both_effects_by_hand(name, gaps):
     scores = query @ key.mT / HEAD_DIM**0.5
     for one in parts:
         more = {"seen": seen} if one.needs_seen else {}
+        more |= {"from_input": one.from_input(x)} if one.needs_input else {}
         bias = one.at_scores(query, key, at, at, **more)
         scores = scores if bias is None else scores + bias
     weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
@@ -67,7 +74,7 @@ def test_a_combination_is_both_effects_by_hand(name, gaps):
     got, shown = layer(x, positions=at)
     torch.testing.assert_close((got, shown), (expected, weights))
     torch.testing.assert_close(layer(x, positions=at, need_weights=False)[0], expected)
-    for lonely in parts:  # each of them counts
+    for lonely in parts if layer.encoding.widens == 1 else ():  # each of them counts
         alone = copy.deepcopy(layer)
         alone.encoding = copy.deepcopy(lonely)
         assert (alone(x, positions=at)[1] - weights).abs().max() > 1e-4
@@ -151,6 +158,8 @@ def test_the_word_of_each_part_counts():
         ((same := RotaryEncoding(8), same), ValueError, "each of them once"),
         ((RotaryEncoding(8), LearnedEncoding(4, 8)), ValueError, "at_start"),
         ((RotaryEncoding(8), "alibi"), TypeError, "encodings = 'str'"),
+        ((ForgettingBias(8, 2), ForgettingBias(8, 2)), ValueError, "one that needs_input"),
+        ((DebertaRelative(8, 2), DebertaRelative(8, 2, terms=("c2p",))), ValueError, "layer_scale"),
     ],
 )
 def test_what_does_not_combine_is_refused(wrong, error, words):

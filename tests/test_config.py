@@ -276,10 +276,37 @@ def test_what_is_no_config_is_refused(config):
 
 
 def test_a_family_known_to_differ_is_refused_with_its_reason():
-    with pytest.raises(ValueError, match="negative angle"):
-        encoding_from_config({"model_type": "nanochat"})
+    with pytest.raises(ValueError, match="again in every layer"):
+        encoding_from_config({"model_type": "detr"})
     with pytest.raises(ValueError, match="Falcon divides"):
         encoding_from_config({"model_type": "falcon", "alibi": True})
+
+
+def test_an_encoding_that_refuses_is_named_with_its_family():
+    config = {
+        "model_type": "deberta-v2", "hidden_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "relative_attention": True, "position_buckets": 5,
+        "pos_att_type": "c2p|p2c",
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=r"encoding_from_config: deberta-v2: .*buckets = 5"):
+        encoding_from_config(config)
+    plan = encoding_from_config({**config, "position_buckets": 256, "share_att_key": True}).plan
+    assert plan[0].encoding.table is plan[1].encoding.table
+    assert plan[0].encoding.form == "code"
+    with pytest.raises(ValueError, match="pos_att_type"):
+        encoding_from_config({**config, "pos_att_type": ["p2p"]})
+
+
+def test_the_layers_of_swin_have_a_table_each_with_the_heads_of_their_stage():
+    config = {
+        "model_type": "swin", "embed_dim": 48, "depths": [2, 2], "num_heads": [3, 6],
+        "window_size": 7, "image_size": 224, "patch_size": 4,
+    }  # fmt: skip
+    encodings = [layer.encoding for layer in encoding_from_config(config).parts["vision"]]
+    assert [one.heads for one in encodings] == [3, 3, 6, 6]
+    assert len({id(one) for one in encodings}) == 4
+    with pytest.raises(ValueError, match="one number for each stage"):
+        encoding_from_config({**config, "depths": [2, 2, 6]})
 
 
 # The table
@@ -288,7 +315,7 @@ def test_a_family_known_to_differ_is_refused_with_its_reason():
 def test_every_rule_names_a_builder_and_its_source():
     rules = [*family_rules().values()]
     rules += [case for rule in rules for case in rule.get("cases", {}).values()]
-    builders = {*from_config.BUILDERS, "composite", "refused", "nothing", "cases"}
+    builders = {*from_config.BUILDERS, *from_config.COMPOSITE, "refused", "nothing", "cases"}
     for rule in rules:
         assert rule["builder"] in builders, rule
         assert rule["builder"] == "cases" or rule.get("source") or rule.get("reason"), rule

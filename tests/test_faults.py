@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from posenc_lib import checks, faults, plots, relative_positions
+from posenc_lib import RotaryEncoding, checks, faults, plots, relative_positions
 from posenc_lib.explorers import museum_explorer
 from posenc_lib.faults import Exhibit
 from tests.tools.solutions import folded_solutions
@@ -112,7 +112,7 @@ def test_the_folded_solutions_pass_their_checks():
 
 
 def _layer():
-    from posenc_lib import MultiHeadAttention, RotaryEncoding
+    from posenc_lib import MultiHeadAttention
 
     return MultiHeadAttention(16, 2, encoding=RotaryEncoding(8), causal=True)
 
@@ -128,12 +128,16 @@ TRIED = {  # a call that an author may have looked at
     "two_sided_buckets": (torch.arange(-9, 1),), "mixed_layouts": (row, five),
     "turned_by_the_head": (torch.ones(1, 2, 5, 8),), "values_turned": (row, five),
     "yarn_reversed": (64, 4.0, 2048), "decoded_at_zero": (_layer(), torch.ones(1, 5, 16)),
+    "stale_cache": (RotaryEncoding(8), torch.ones(1, 1, 5, 8), 3),
+    "scaling_ignored": (faults.serving.LLAMA_3_1, five),
+    "decoded_by_column": (torch.ones(2, 5, dtype=torch.bool),),
 }  # fmt: skip
 
 
 def test_a_shape_test_stops_hardly_any_of_them():
-    """All 19 that return an array run on such a case, and 18 return the right shape."""
-    assert set(EXHIBITS) - set(TRIED) == {"forgetful_cache", "written_beforehand"}
+    """All 22 that return an array run on such a case, and 21 return the right shape."""
+    others = {"forgetful_cache", "never_scaled_back", "written_beforehand"}
+    assert set(EXHIBITS) - set(TRIED) == others
     shapes = {
         name: [tuple(f(*call).shape) for f in (EXHIBITS[name].fault, EXHIBITS[name].right)]
         for name, call in TRIED.items()

@@ -32,7 +32,7 @@ def layer_with(name="rope", dtype=torch.float64, **options):
     return randomise(layer, seed=3).to(dtype).eval()
 
 
-def plain_form(layer, x, at, window=None):
+def plain_form(layer, x, at, window=None, scale=(PLAIN + TURNED) ** -0.5):
     """Every key and value of every head written out, in the paper's words."""
     rope = layer.rope
     c_q = layer.to_query_latent(x)
@@ -50,7 +50,7 @@ def plain_form(layer, x, at, window=None):
     if window is not None:
         seen = seen & (at[..., :, None] - at[..., None, :] < window)
     output, weights = attention(
-        query, torch.stack(keys, 1), torch.stack(values, 1), mask=seen, scale=layer.scale
+        query, torch.stack(keys, 1), torch.stack(values, 1), mask=seen, scale=scale
     )
     return layer.to_output(output.transpose(1, 2).flatten(2)), weights
 
@@ -60,7 +60,9 @@ def plain_form(layer, x, at, window=None):
 def test_it_is_the_plain_form_with_keys_written_out(name, options):
     layer, x = layer_with(name, **options), tokens(2, 9, DIM)
     for at in (torch.arange(9), torch.arange(9) + 5):
-        expected = plain_form(layer, x, at, options.get("window"))
+        expected = plain_form(
+            layer, x, at, **{k: v for k, v in options.items() if k != "query_latent"}
+        )
         torch.testing.assert_close(layer(x, positions=at), expected)
         fused = layer(x, positions=at, need_weights=False)
         assert fused[1] is None

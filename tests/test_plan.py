@@ -7,10 +7,13 @@ import torch
 
 from posenc_lib import (
     AlibiBias,
+    Combined,
+    Door,
     KeyValueCache,
     LayerPlan,
     LearnedEncoding,
     MultiHeadAttention,
+    MultimodalRotary,
     NoEncoding,
     Places,
     PositionPlan,
@@ -67,6 +70,8 @@ def test_a_mask_is_what_window_and_chunk_say_of_each_pair(causal, window, chunk)
         (torch.arange(9), torch.arange(9)),
         (torch.arange(7, 9), torch.arange(9)),  # decoding
         (torch.arange(9) + 3, torch.arange(9) + 3),
+        (torch.arange(3), torch.arange(4, 7)),  # a context of its own
+        (torch.arange(4, 7), torch.arange(3)),
         (torch.tensor([-5, -1, 0, 8]), torch.tensor([0, -1, 7, 8, 9])),
     ):
         assert torch.equal(plan.mask(query, key), allowed(plan, query, key))
@@ -78,14 +83,15 @@ def test_a_mask_is_what_window_and_chunk_say_of_each_pair(causal, window, chunk)
 
 @pytest.mark.parametrize("encoding", [NoEncoding(), ROPE, AlibiBias(HEADS)])
 @pytest.mark.parametrize("shape", ["counted", "given", "rows", "gaps"])
-def test_a_layer_sees_the_chunk_of_its_query_whichever_way_it_goes(encoding, shape):
-    layer = MultiHeadAttention(DIM, HEADS, encoding=encoding, causal=True, window=3, chunk=4)
+@pytest.mark.parametrize("window", [None, 3])
+def test_a_layer_sees_the_chunk_of_its_query_whichever_way_it_goes(encoding, shape, window):
+    layer = MultiHeadAttention(DIM, HEADS, encoding=encoding, causal=True, window=window, chunk=4)
     layer, x = randomise(layer, 1).double().eval(), tokens(2, 9, DIM)
     at = {
         "counted": None, "given": torch.arange(9) + 3, "gaps": torch.arange(9) * 2,
         "rows": torch.arange(9) + torch.tensor([[0], [2]]),
     }[shape]  # fmt: skip
-    plan = LayerPlan(encoding, window=3, chunk=4)
+    plan = LayerPlan(encoding, window=window, chunk=4)
     seen = plan.mask(torch.arange(9) if at is None else at).expand(2, 9, 9)
     open_ = MultiHeadAttention(DIM, HEADS, encoding=encoding, causal=True)
     open_.load_state_dict(copy.deepcopy(layer.state_dict()))
@@ -95,10 +101,11 @@ def test_a_layer_sees_the_chunk_of_its_query_whichever_way_it_goes(encoding, sha
     assert torch.equal(shown > 0, seen[:, None].expand_as(shown))
     torch.testing.assert_close(layer(x, positions=at, need_weights=False)[0], expected)
     broken = x.clone()
-    broken[:, 8] = torch.nan
-    got = layer(broken, positions=at, need_weights=False)[0]
-    torch.testing.assert_close(got[:, :8], expected[:, :8])
-    assert got[:, 8].isnan().all()
+    broken[:, 3] = torch.nan  # who sees it has no answer, and nobody else
+    for need_weights in (True, False):
+        got = layer(broken, positions=at, need_weights=need_weights)[0]
+        answer = expected.masked_fill(seen[:, :, 3, None], torch.nan)
+        torch.testing.assert_close(got, answer, equal_nan=True)
 
 
 def test_in_one_chunk_there_is_no_matrix():
@@ -112,7 +119,7 @@ def test_in_one_chunk_there_is_no_matrix():
 
 @pytest.mark.unchecked
 def test_flex_cuts_the_text_into_chunks():
-    layer = MultiHeadAttention(DIM, HEADS, encoding=AlibiBias(HEADS), causal=True, chunk=100)
+    layer = MultiHeadAttention(DIM, HEADS, encoding=AlibiBias(HEADS), causal=True, chunk=128)
     layer, x = layer.eval(), tokens(2, 300, DIM, dtype=torch.float32)
     with torch.no_grad(), attention_ways() as ways:
         for at in (None, torch.arange(300) + torch.tensor([[0], [50]])):
@@ -271,3 +278,45 @@ def test_a_cache_serves_causal_plans_only():
     stack = TransformerStack(8, 2, plan=PositionPlan([LayerPlan(ROPE), LayerPlan(ROPE, False)]))
     with pytest.raises(ValueError):
         stack(torch.zeros(1, 2, 8), caches=[KeyValueCache(), KeyValueCache()])
+
+
+# Beside the masks of transformers
+
+
+def test_masks_are_those_of_transformers():
+    """Windows of decoders and encoders, and chunks behind left padding."""
+    from transformers import masking_utils as theirs
+
+    length = 23
+    i, j = torch.arange(length)[:, None], torch.arange(length)[None, :]
+    at, row = torch.arange(length), torch.tensor(0)
+    causal = theirs.sliding_window_causal_mask_function(6)
+    assert torch.equal(LayerPlan(ROPE, window=6).mask(at), causal(row, row, i, j))
+    both = theirs.sliding_window_bidirectional_mask_function(5)  # ModernBERT: 10 // 2
+    ours = LayerPlan(ROPE, causal=False, window=6).mask(at)
+    assert torch.equal(ours, both(row, row, i, j).expand(length, length))
+    padded = torch.tensor([0, 3, 8])
+    chunked = theirs.chunked_causal_mask_function(4, padded)
+    ours = LayerPlan(ROPE, chunk=4).mask(at - padded[:, None])
+    for b in range(3):
+        assert torch.equal(ours[b], chunked(torch.tensor(b), row, i, j))
+
+
+def test_coordinates_reach_the_layers_that_take_them():
+    """A layer without position first, as in no model yet: the plan asks the one that knows axes."""
+    rope = MultimodalRotary(8, (2, 1, 1))
+    plan = PositionPlan([
+        LayerPlan(NoEncoding()), LayerPlan(Combined(rope, NoEncoding())),
+        LayerPlan(rope, window=3), LayerPlan(NoEncoding(), chunk=4),
+    ])  # fmt: skip
+    stack, x = stack_of(plan), tokens(1, 9, DIM)
+    at = torch.tensor([[0, 0, 0], [1, 1, 1], [2, 2, 2], [2, 2, 3], [2, 3, 2], [2, 3, 3]])
+    at = torch.cat((at, torch.arange(4, 7)[:, None].expand(3, 3)))[None]
+    expected = x
+    for layer, one in zip(stack.layers, plan, strict=True):
+        expected = layer(expected, None if one.encoding.door is Door.NONE else at)
+    torch.testing.assert_close(stack(x, at), expected)
+    caches = stack.new_caches()
+    steps = [stack(x[:, :6], at[:, :6], caches=caches)]
+    steps += [stack(x[:, t : t + 1], caches=caches) for t in range(6, 9)]
+    torch.testing.assert_close(torch.cat(steps, 1), expected)

@@ -49,6 +49,15 @@ def float32_rows(v, end, h, z):
     return t[:, :h], t[:, h:], (t[:, h:] - t[:, h - 1 : h]).std(correction=0)
 
 
+def counted(mask):
+    return [[max(0, sum(row[: t + 1]) - 1) for t in range(len(row))] for row in mask.int().tolist()]
+
+
+def blocks(lengths):
+    squares = [torch.ones(n, n) for n in lengths]
+    return [np.concatenate([np.arange(n) for n in lengths]), torch.block_diag(*squares).tril() > 0]
+
+
 RIGHT = [
     (checks.start.angles, lambda k: [2 * math.pi * i / k for i in range(k)]),
     (checks.sinusoidal.table, by_loops),
@@ -67,6 +76,9 @@ RIGHT = [
     (checks.text.blindness, lambda m, x, o: max(float((m(x[:, a]) - m(x)).abs().max()) for a in o)),
     (checks.time_series.rows, float32_rows),
     (checks.time_series.seasonal, lambda t, v, x, s: [v[(q - t) % s == 0][-1] for q in x]),
+    (checks.serving.positions, counted),
+    (checks.serving.packing, blocks),
+    (checks.serving.beams, lambda s: np.divmod((-s).ravel().argsort()[: len(s)], s.shape[1])),
     (checks.images.patches, lambda im, s: F.unfold(im[None, None], s, stride=s)[0].T),
 ]  # fmt: skip
 

@@ -13,6 +13,7 @@ turned, whichever comes first in the list, since a layer opens door 2 before doo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,8 +31,9 @@ class Combined(PositionEncoding):
     They may be of doors 2 and 3, each an object of its own. Where one of them has to turn cached
     keys again as the text grows, all are turned again.
 
-    Raises ValueError for fewer than two, for the same object twice and for an encoding of door 1,
-    which is added once before all layers; TypeError for what is no encoding.
+    Raises ValueError for fewer than two, for the same object twice, for an encoding of door 1,
+    which is added once before all layers, and for two that need the layer's input or ask for
+    different scales; TypeError for what is no encoding.
 
     >>> import torch
     >>> from posenc_lib import AlibiBias, RotaryEncoding
@@ -63,10 +65,30 @@ class Combined(PositionEncoding):
                 "at least two, each of them once", "One encoding goes into a layer as it is.",
             )  # fmt: skip
         self.encodings = nn.ModuleList(encodings)
+        self._check_together(encodings)
         self.causal_only = any(one.causal_only for one in encodings)
         self.needs_seen = any(one.needs_seen for one in encodings)
+        self.needs_input = any(one.needs_input for one in encodings)
+        asked = [one.layer_scale for one in encodings if one.layer_scale is not None]
+        self.layer_scale = asked[0] if asked else None
+        self.widens = math.prod(one.widens for one in encodings)  # type: ignore[misc]
+        self.lifts_positions = any(one.lifts_positions for one in encodings)
         turning = [one for one in encodings if type(one).at_key is not PositionEncoding.at_key]
         self.keeps_turned_keys = all(one.keeps_turned_keys for one in turning)
+
+    def _check_together(self, encodings: Sequence[PositionEncoding]) -> None:
+        """Refuse what asks for one thing twice: the layer's input, or a scale of its own."""
+        scales = [one.layer_scale for one in encodings if one.layer_scale is not None]
+        for wrong, what in (
+            (sum(one.needs_input for one in encodings) > 1, "at most one that needs_input"),
+            (len(set(scales)) > 1, "at most one layer_scale"),
+        ):
+            if wrong:
+                names = [type(one).__name__ for one in encodings]
+                raise validation.refuse(
+                    ValueError, "Combined", "encodings", names, what,
+                    "A cache holds one such row, and a layer has one scale.",
+                )  # fmt: skip
 
     @property
     def parts(self) -> Sequence[PositionEncoding]:
@@ -89,7 +111,7 @@ class Combined(PositionEncoding):
         self, function: str, argument: str, positions: Tensor, length: int, batch: int
     ) -> Tensor:
         """Return positions that all of them take."""
-        for one in self.parts:
+        for one in (each for each in self.parts if each.door is not Door.NONE):
             positions = one.check_positions(function, argument, positions, length, batch)
         return positions
 
@@ -100,7 +122,7 @@ class Combined(PositionEncoding):
 
     def at_query(
         self, query: Float[Tensor, "batch heads query head_dim"], positions: Any
-    ) -> Float[Tensor, "batch heads query head_dim"]:
+    ) -> Float[Tensor, "batch heads query turned"]:
         """Door 2: the queries, through each of them."""
         for one, at in self._each(positions):
             query = one.at_query(query, at)
@@ -108,11 +130,17 @@ class Combined(PositionEncoding):
 
     def at_key(
         self, key: Float[Tensor, "batch heads key head_dim"], positions: Any
-    ) -> Float[Tensor, "batch heads key head_dim"]:
+    ) -> Float[Tensor, "batch heads key turned"]:
         """Door 2: the keys, through each of them."""
         for one, at in self._each(positions):
             key = one.at_key(key, at)
         return key
+
+    def from_input(
+        self, x: Float[Tensor, "batch length dim"]
+    ) -> Float[Tensor, "batch heads length ..."]:
+        """Door 3: what the one of them that needs the layer's input makes of it."""
+        return next(one for one in self.parts if one.needs_input).from_input(x)
 
     def at_scores(
         self,
@@ -128,6 +156,8 @@ class Combined(PositionEncoding):
             self._each(query_positions), self._each(key_positions), strict=True
         ):
             wanted = {"seen": more["seen"]} if one.needs_seen else {}
+            if one.needs_input:
+                wanted["from_input"] = more["from_input"]
             bias = one.at_scores(query, key, at, key_at, **wanted)
             if bias is not None:
                 total = bias if total is None else total + bias

@@ -13,6 +13,7 @@ from . import (
     time_series as time_series,
     images as images,
     museum as museum,
+    serving as serving,
 )
 from .exercise import Exercise as Exercise, Mistake as Mistake, Verdict as Verdict
 from .questions import (

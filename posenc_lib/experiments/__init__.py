@@ -7,6 +7,7 @@
 - `pictures`: `digits`, with one coordinate, with two, with none
 - `time_series`: `series`, forecasts beside simple rules
 - `score_rows`: the rows of the scoreboard, measured; for your own encoding too
+- `choice_numbers`: what was measured of encodings, for a guide to them
 - `shipped_results`: reads the full results in `results/`; `python -m posenc_lib.experiments`
   trains them again
 

@@ -5,6 +5,7 @@ from . import (
     relative as relative,
     biases as biases,
     rotary as rotary,
+    serving as serving,
     conclusions as conclusions,
 )
 from .exhibit import Exhibit as Exhibit, exhibits as exhibits

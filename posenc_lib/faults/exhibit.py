@@ -10,7 +10,7 @@ from typing import Any
 
 from posenc_lib.lessons.source import show_source
 
-ROOMS = ("absolute", "relative", "biases", "rotary", "conclusions")
+ROOMS = ("absolute", "relative", "biases", "rotary", "serving", "conclusions")
 
 
 class Exhibit:

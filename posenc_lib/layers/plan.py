@@ -41,7 +41,8 @@ class LayerPlan:
       where the layer is not causal.
     - `chunk`: only keys in the query's own chunk of so many positions are seen, counted from
       position 0 (Llama 4).
-    - `scale`: what q . k is multiplied by, 1 / sqrt(head_dim) for None.
+    - `scale`: what q . k is multiplied by; None: what the encoding asks for, or
+      1 / sqrt(head_dim).
     - `sink`: one more trained score a head, without a value (gpt-oss).
 
     Raises TypeError for an encoding that is none and for other than whole numbers, ValueError for

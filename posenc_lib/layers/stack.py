@@ -28,6 +28,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from posenc_lib.base import validation
+from posenc_lib.base.combined import Combined
 from posenc_lib.base.doors import (
     Coordinates,
     Door,
@@ -40,6 +41,7 @@ from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.layers.kv_cache import KeyValueCache
 from posenc_lib.layers.multihead import MultiHeadAttention
 from posenc_lib.layers.plan import PositionPlan
+from posenc_lib.rotary.decoupled import DecoupledRotary
 from posenc_lib.scores.t5 import T5Bias
 
 
@@ -169,8 +171,8 @@ class TransformerStack(nn.Module):
         """
         layers: Any = self.layers  # a ModuleList does not say of what
         each = self._caches(caches)
-        asked = next((layer for layer in layers if _takes_coordinates(layer)), layers[0])
-        places = asked.attention.places(x, positions=positions, cache=each[0])
+        asked = next((n for n, layer in enumerate(layers) if _takes_coordinates(layer)), 0)
+        places = layers[asked].attention.places(x, positions=positions, cache=each[asked])
         if caches is not None and len(layers) > 1:
             for encoding in {id(e): e for e in (one.attention.encoding for one in layers)}.values():
                 encoding.check_continues(places)
@@ -215,8 +217,10 @@ _PLANNED = ("encoding", "causal", "window", "chunk", "scale", "sink")
 
 def _takes_coordinates(layer: Any) -> bool:
     """Whether the positions of this layer may have several axes."""
-    encoding: PositionEncoding = layer.attention.encoding
-    return type(encoding).check_positions is not PositionEncoding.check_positions
+    parts = [one for one in layer.attention.encoding.modules() if isinstance(one, PositionEncoding)]
+    parts = [one for one in parts if not isinstance(one, (Combined, DecoupledRotary))]  # they ask
+    plain = PositionEncoding.check_positions
+    return any(type(one).check_positions is not plain for one in parts)
 
 
 def _prepares(attention: MultiHeadAttention) -> tuple[object, ...]:

@@ -37,7 +37,7 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
         if not inside and rule.get("flat") == place:
             inside = {k: v for k, v in fields.config.items() if k not in fields.known.parts}
             inside.pop("model_type", None)
-        elif not inside and fields.config.get(place) is None and family is None:
+        elif not inside and (family is None or fields.config.get(place, inside) is None):
             continue  # a part that this model does not have
         named = inside.get("model_type") or family
         if named == fields.family and family:  # older parts carry the name of the whole
@@ -46,11 +46,15 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
         if family_rules().get(str(named), {}).get("builder") == "nothing":
             without.append(f"{name} ({named}): {family_rules()[str(named)]['reason']}")
             continue
-        if is_sound(name) and not is_known(str(named)):
+        where = f"{fields.part + '.' if fields.part else ''}{name}: "
+        try:
+            parts = read(inside, family, where)
+        except ValueError:
+            if not is_sound(name) and name not in rule.get("sound", ()):
+                raise
             without.append(f"{name} ({named}): sound, in a way that the library does not know")
             continue
-        where = f"{fields.part + '.' if fields.part else ''}{name}: "
-        for inner, part in read(inside, family, where).items():
+        for inner, part in parts.items():
             found[f"{name}.{inner}" if inner else name] = part
     if not found:
         reason = "; ".join(without) or "it has no parts"
@@ -67,11 +71,6 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
 def is_sound(name: str) -> bool:
     """Whether a part hears or speaks: where it is not known, the others are told all the same."""
     return any(word in name for word in ("audio", "speech", "codec", "talker", "wav", "acoustic"))
-
-
-def is_known(family: str) -> bool:
-    """Whether the library builds a family."""
-    return family_rules().get(family, {}).get("builder", "refused") != "refused"
 
 
 def parts_of(fields: ConfigFields, rule: Rule) -> list[str]:

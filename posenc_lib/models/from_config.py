@@ -29,9 +29,11 @@ from posenc_lib.models.family_table import rule_of
 from posenc_lib.models.latent_models import LATENT_BUILDERS
 from posenc_lib.models.model_positions import ModelPositions
 from posenc_lib.models.multimodal_models import MULTIMODAL_BUILDERS
+from posenc_lib.models.prompt_models import pointed
 from posenc_lib.models.table_models import TABLE_BUILDERS
 from posenc_lib.models.text_models import TEXT_BUILDERS, Parts
 from posenc_lib.models.vision_models import VISION_BUILDERS
+from posenc_lib.models.window_models import WINDOW_BUILDERS
 
 BUILDERS = {
     **TEXT_BUILDERS,
@@ -39,7 +41,11 @@ BUILDERS = {
     **LATENT_BUILDERS,
     **MULTIMODAL_BUILDERS,
     **VISION_BUILDERS,
+    **WINDOW_BUILDERS,
 }
+
+SEEING = {*VISION_BUILDERS, *WINDOW_BUILDERS}
+COMPOSITE = {"composite": composite, "pointed": pointed}
 
 
 def encoding_from_config(config: Mapping[str, Any] | str | PathLike[str] | Any) -> ModelPositions:
@@ -99,13 +105,19 @@ def read_part(values: Mapping[str, Any], family: str | None, where: str) -> Part
                 fields.own_name(name), value, f"one of {', '.join(map(repr, allowed))}",
                 rule.get("require_why", "The library has no other form of this family."),
             )  # fmt: skip
-    if builder == "composite":
-        return composite(fields, rule, read_part)
-    parts = BUILDERS[builder](fields, rule)
+    if builder in COMPOSITE:
+        return COMPOSITE[builder](fields, rule, read_part)
+    try:
+        parts = BUILDERS[builder](fields, rule)
+    except (ValueError, TypeError) as problem:
+        if str(problem).startswith(FUNCTION):
+            raise
+        refused = ValueError if isinstance(problem, ValueError) else TypeError
+        raise refused(f"{FUNCTION}: {where}{named}: {problem}") from None  # an encoding's own words
     fields.refuse_unread()
     if rule.get("with_parts"):
         parts = {"text": parts[""], **composite(fields, rule, read_part)}
-    kind = rule.get("kind", "vision" if builder in VISION_BUILDERS else "text")
+    kind = rule.get("kind", "vision" if builder in SEEING else "text")
     found = dict(fields.from_defaults)
     return {
         name: part if part.family != named else replace(part, from_defaults=found, kind=kind)

@@ -52,7 +52,7 @@ def latent(fields: ConfigFields, rule: Rule) -> Parts:
     if slope is not None:
         slope = given.real("llama_4_scaling_beta", at_least=0.0)
         encoding = Combined(encoding, QueryTemperature(given.trained_length, slope=slope, first=0))
-    layer = LayerPlan(encoding, scale=scale)
+    layer = LayerPlan(encoding, scale=scale, sink=bool(rule.get("sink")))
     kinds = layer_kinds(fields, rule, count)
     numbers = tuple(number for number, kind in enumerate(kinds) if kind not in NO_ATTENTION)
     stated = fields.size_or_none("max_position_embeddings")

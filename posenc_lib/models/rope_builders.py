@@ -23,6 +23,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from jaxtyping import Float64
+from torch import Tensor
+
 from posenc_lib.base import validation
 from posenc_lib.base.doors import PositionEncoding
 from posenc_lib.base.no_encoding import NoEncoding
@@ -64,7 +67,17 @@ def rope_from_config(
             "Two features make one pair.",
         )  # fmt: skip
     shape = {"layout": rule["layout"], "base": given.base, "rotary_dim": rotary_dim}
+    if rule.get("backward"):
+        return BackwardRotary(head_dim, **shape)
     return MAKERS[given.type](given, head_dim, shape)
+
+
+class BackwardRotary(RotaryEncoding):
+    """RoPE by the negative angle: -w_i, as nanochat's code turns."""
+
+    def frequencies(self) -> Float64[Tensor, " pairs"]:
+        """-w_i in radians per position."""
+        return -super().frequencies()
 
 
 def _default(given: RopeParameters, head_dim: int, shape: dict[str, Any]) -> RotaryEncoding:

@@ -5,6 +5,7 @@
     table_bias  a table at the start and T5's buckets in the layers (MPNet)
     alibi, mpt  a slope for each head
     t5          buckets of distances, one table for all layers of a stack, q . k undivided
+    deberta     vectors of distances that meet queries and keys, one table for all layers
 
 Source: the modelling code of transformers 5.23, as the rule says.
 
@@ -28,6 +29,7 @@ from posenc_lib.models.layer_kinds import one_of_all
 from posenc_lib.models.part_positions import PartPositions
 from posenc_lib.models.text_models import Parts, attention_layers, stack
 from posenc_lib.scores.alibi import AlibiBias
+from posenc_lib.scores.deberta import DebertaRelative
 from posenc_lib.scores.t5 import T5Bias
 
 
@@ -161,6 +163,63 @@ def t5(fields: ConfigFields, rule: Rule) -> Parts:
     return parts
 
 
+def deberta(fields: ConfigFields, rule: Rule) -> Parts:
+    """DeBERTa's vectors of distances, with the table at the start that the config may keep."""
+    dim, heads = fields.size("hidden_size"), fields.size("num_attention_heads")
+    length, count = fields.size("max_position_embeddings"), fields.size("num_hidden_layers")
+    terms = _terms(fields)
+    asked = fields.get("max_relative_positions", -1)
+    buckets = fields.get("position_buckets", -1) if rule.get("buckets") else -1
+    for name, value in (("max_relative_positions", asked), ("position_buckets", buckets)):
+        if type(value) is not int:
+            raise fields.refuse(name, value, "a whole number, -1 for none")
+    start = LearnedEncoding(length, dim) if fields.flag("position_biased_input", True) else None
+    notes = list(rule.get("notes", ()))
+    if not fields.flag("relative_attention", False) or not terms:
+        # the terms count in the scale even where there is nothing to add
+        layer = LayerPlan(
+            NoEncoding(), causal=False,
+            scale=((1 + len(terms)) * dim / heads) ** -0.5 if terms else None,
+        )  # fmt: skip
+        return {"": stack(fields, layer, count, start, stated_length=length, notes=tuple(notes))}
+    made: list[DebertaRelative] = []
+    for _ in range(count):
+        one = DebertaRelative(
+            dim, heads, asked if asked >= 1 else length, buckets=buckets if buckets >= 1 else None,
+            terms=terms, form="code",
+        )  # fmt: skip
+        one.table = made[0].table if made else one.table
+        made.append(one)
+    if rule.get("buckets"):
+        if fields.flag("share_att_key", False):
+            notes.append("distances are projected by the layer's own maps (share_projections)")
+        if "layer_norm" in str(fields.get("norm_rel_ebd", "none")):
+            notes.append("the table is normalised (LayerNorm) before it is used")
+        if fields.size("conv_kernel_size", 0, minimum=0):
+            notes.append("a convolution beside the first layer knows neighbours too")
+    layers = [LayerPlan(one, causal=False) for one in made]
+    part = PartPositions(
+        fields.family, PositionPlan(layers, NoEncoding() if start is None else start),
+        tuple(range(count)), count, dim // heads, None, length, notes=tuple(notes),
+    )  # fmt: skip
+    return {"": part}
+
+
+def _terms(fields: ConfigFields) -> tuple[str, ...]:
+    """c2p and p2c, from a list or from a text with bars."""
+    value = fields.get("pos_att_type", None)
+    given = value.lower().split("|") if isinstance(value, str) else value
+    if given is None:
+        return ()
+    if not isinstance(given, (list, tuple)):
+        raise fields.refuse("pos_att_type", value, 'a list of "c2p" and "p2c", or null')
+    terms = tuple(one.strip() if isinstance(one, str) else one for one in given)
+    if set(terms) - {"c2p", "p2c"} or len(set(terms)) != len(terms):
+        raise fields.refuse("pos_att_type", value, '"c2p" and "p2c", each at most once')
+    return terms
+
+
 TABLE_BUILDERS = {
     "table": table, "pair": pair, "table_bias": table_bias, "alibi": alibi, "mpt": mpt, "t5": t5,
+    "deberta": deberta,
 }  # fmt: skip

@@ -36,6 +36,9 @@ def grid_of(fields: ConfigFields, rule: Rule) -> tuple[int, int] | None:
     """(rows, columns) of patches; None where pictures have any size."""
     if rule.get("any_size"):
         return None
+    if "shape_fields" in rule:
+        rows, columns = (fields.size(name) for name in rule["shape_fields"])
+        return rows, columns
     if "cells_field" in rule:  # so many rows of a table, a square
         cells = fields.size(rule["cells_field"])
         side = round(cells**0.5)
@@ -71,7 +74,14 @@ def learned_grid(fields: ConfigFields, rule: Rule) -> LearnedGridEncoding:
 
 
 def _layers(fields: ConfigFields, rule: Rule, layer: LayerPlan, at_start: Any = None) -> Parts:
-    count = fields.size(rule.get("layers_field", "num_hidden_layers"))
+    if "stages_field" in rule:  # so many layers in each stage
+        name = rule["stages_field"]
+        depths = fields.sequence(name) or []
+        if not depths or not all(type(one) is int and one >= 1 for one in depths):
+            raise fields.refuse(name, depths, "a whole number of layers for each stage")
+        count = sum(depths)
+    else:
+        count = fields.size(rule.get("layers_field", "num_hidden_layers"))
     notes = tuple(rule.get("notes", ()))
     return {"": stack(fields, layer, count, at_start, notes=notes)}
 
@@ -130,6 +140,9 @@ def grid_rotary(fields: ConfigFields, rule: Rule) -> Parts:
     if "table_cells_field" in rule:
         start = learned_grid(fields, {**rule, "cells_field": rule["table_cells_field"],
                                       "any_size": False})  # fmt: skip
+    elif "table_shape_fields" in rule:
+        shape = {"shape_fields": rule["table_shape_fields"], "any_size": False}
+        start = learned_grid(fields, {**rule, **shape})
     elif rule.get("table"):
         start = learned_grid(fields, {**rule, "any_size": False})
     parts = _layers(fields, rule, layer, start)

@@ -133,6 +133,45 @@ def _split(one: Any) -> str:
     return f"sinusoids, all {kind} first, base {number(one.base)}{first}"
 
 
+def _window(one: Any) -> str:
+    token = " and a class token" if one.prefix else ""
+    return f"a number for each offset of row and column in {_shape(one)}{token}, {one.heads} heads"
+
+
+def _swin_v2(one: Any) -> str:
+    return (
+        f"a small network of the offset of row and column in {_shape(one)} (Swin V2), "
+        f"{one.heads} heads"
+    )
+
+
+def _decomposed(one: Any) -> str:
+    return f"a vector for each offset of rows and of columns in {_shape(one)}, times the query"
+
+
+def _deberta(one: Any) -> str:
+    reach = f"past {number(one.max_distance)} alike"
+    if one.buckets is not None:
+        reach = f"{one.buckets} buckets each way, {reach}"
+    met = {"c2p": "queries", "p2c": "keys"}
+    what = " and ".join(met[term] for term in one.terms)
+    return f"DeBERTa's vectors of distances, times {what}: {reach}; one table for all layers"
+
+
+def _levit(one: Any) -> str:
+    return (
+        f"a number for each absolute offset of row and column in {_shape(one)}, {one.heads} heads"
+    )
+
+
+def _shape(one: Any) -> str:
+    return " by ".join(map(str, one.shape))
+
+
+def _fourier(one: Any) -> str:
+    return f"random Fourier features of a place in {_shape(one)}, {number(one.dim)} features"
+
+
 WORDS: dict[str, Callable[[Any], str]] = {
     "NoEncoding": lambda one: "no position",
     "RotaryEncoding": _rope,
@@ -144,6 +183,12 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "LearnedGridEncoding": _learned_grid,
     "AlibiBias": lambda one: f"ALiBi, a slope for each of {one.heads} heads",
     "T5Bias": _t5,
+    "WindowBias": _window,
+    "SwinV2Bias": _swin_v2,
+    "DecomposedRelative": _decomposed,
+    "LevitBias": _levit,
+    "DebertaRelative": _deberta,
+    "RandomFourierEncoding": _fourier,
     "LongRotary": _long,
     "PartialRotary": _partial,
     "MultimodalRotary": _mrope,

@@ -13,6 +13,7 @@ from . import (
     time_series as time_series,
     images as images,
     museum as museum,
+    serving as serving,
 )
 from .basic import heatmap as heatmap, curves as curves
 from .views import Clocks as Clocks, Curves as Curves, Heatmap as Heatmap

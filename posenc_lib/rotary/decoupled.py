@@ -64,6 +64,7 @@ class DecoupledRotary(PositionEncoding):
             )  # fmt: skip
         self.rope, self.plain = rope, self.head_dim - rope.head_dim
         self.keeps_turned_keys = rope.keeps_turned_keys
+        self.lifts_positions = rope.lifts_positions
 
     def prepare(self, places: Places) -> tuple[Any, Any, Any]:
         """What `rope` prepares."""
