@@ -1,6 +1,6 @@
 """Compares what `encoding_from_config` says of a family with a tiny model of that family.
 
-    scores of a layer  =  scale at_query(q) . at_key(k) + at_scores(q, k), shut out by the plan's mask
+    scores of a layer  =  scale at_query(q) . at_key(k) + at_scores(q, k), shut out by its mask
     the model's        =  what goes into its softmax
 
 with the model's own queries and keys of before its rotary function. They are equal where the
@@ -364,7 +364,10 @@ def folded_scale(event: Attention, scale: float) -> tuple[float, float]:
     ratio = (theirs / product)[pick].median().item()
     if not math.isclose(ratio, 1.0, rel_tol=1e-3):
         return 1.0, 1.0
-    found = [projection_ratio(used, event.linears) for used in (event.query, key)]
+    found = [
+        projection_ratio(used, event.linears) or turned_ratio(used, event.turns)
+        for used in (event.query, key)
+    ]
     if found == [None, None]:  # a norm or a rotation lies between: the queries were multiplied
         return scale, 1.0
     first, second = (one or 1.0 for one in found)
@@ -384,6 +387,18 @@ def projection_ratio(used: Tensor, linears: list[Tensor]) -> float | None:
             ratio = constant_ratio(used, split)
             if ratio is not None:
                 return ratio
+    return None
+
+
+def turned_ratio(used: Tensor, turns: list[Turn]) -> float | None:
+    """c where queries or keys are c times what a rotary function gave, None where they are not."""
+    for turn in turns:
+        for _, other in forms(turn, used):
+            width = other.shape[-1]
+            for at in (0, used.shape[-1] - width):
+                ratio = constant_ratio(used[..., at : at + width], other)
+                if ratio is not None:
+                    return ratio
     return None
 
 
