@@ -1,7 +1,7 @@
 """`make families`: compares every family that counts, and writes the map of the field.
 
     python -m tools.families                all of them, about 20 minutes on one core
-    python -m tools.families llama gemma3   these families alone, without the page
+    python -m tools.families llama gemma3   these families, the others as they were
     python -m tools.families state:differs  those that differed in the last run
 
 Results go to build/families/results.json as they come.
@@ -26,6 +26,7 @@ from transformers import CONFIG_MAPPING
 from posenc_lib import encoding_from_config
 from tools.families.compare import Differs, Unchecked, compared
 from tools.families.denominator import FILE
+from tools.families.page import write
 
 RESULTS = Path(__file__).parents[2] / "build" / "families" / "results.json"
 LIMIT = 60  # seconds a family
@@ -81,8 +82,7 @@ def main(names: list[str]) -> None:
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     listed = counted()
-    if not names:
-        stored = {}
+    stored = {family: one for family, one in stored.items() if names and family in listed}
     for family in listed:
         state = "state:" + stored.get(family, {"state": "new"})["state"]
         if names and family not in names and state not in names:
@@ -92,6 +92,8 @@ def main(names: list[str]) -> None:
         if names:
             one = stored[family]
             print(family, one["state"], one.get("why", one.get("checked")), flush=True)
+    if not listed.keys() - stored.keys():
+        write(stored)
     states = [one["state"] for one in stored.values()]
     print({state: states.count(state) for state in sorted(set(states))}, "of", len(listed))
 

@@ -321,15 +321,15 @@ def row_difference(ours: Tensor, theirs: Tensor, seen: Tensor) -> float:
     What is the same for all keys of a query is no part of an attention, and is taken off.
     """
     seen = seen.expand(theirs.shape)
-    ours = ours.expand(theirs.shape)
+    one, other = centred(ours.expand(theirs.shape), seen), centred(theirs, seen)
+    return float((one - other).abs().max()) / max(1.0, float(other.abs().max()))
 
-    def centred(x: Tensor) -> Tensor:
-        x = torch.where(seen, x, torch.zeros(()))
-        mean = x.sum(-1, keepdim=True) / seen.sum(-1, keepdim=True).clamp(min=1)
-        return torch.where(seen, x - mean, torch.zeros(()))
 
-    size = max(1.0, float(centred(theirs).abs().max()))
-    return float((centred(ours) - centred(theirs)).abs().max()) / size
+def centred(x: Tensor, seen: Tensor) -> Tensor:
+    """Scores without the mean of their row, 0 where a key is not seen."""
+    x = torch.where(seen, x, torch.zeros(()))
+    mean = x.sum(-1, keepdim=True) / seen.sum(-1, keepdim=True).clamp(min=1)
+    return torch.where(seen, x - mean, torch.zeros(()))
 
 
 def compared_mask(layer: LayerPlan, theirs: Tensor) -> Tensor:
@@ -361,7 +361,12 @@ def folded_scale(event: Attention, scale: float) -> tuple[float, float]:
     pick = (theirs > SHUT) & (product.abs() > 0.1)
     if not pick.any() or math.isclose(scale, 1.0):
         return 1.0, 1.0
-    ratio = (theirs / product)[pick].median().item()
+    seen = theirs > SHUT
+    one, other = (centred(x, seen) for x in (theirs, product))
+    if event.scores.shape[-1] > event.key.shape[-2]:  # beside a sink, rows may be shifted
+        ratio = float((one * other).sum() / other.square().sum())
+    else:
+        ratio = (theirs / product)[pick].median().item()
     if not math.isclose(ratio, 1.0, rel_tol=1e-3):
         return 1.0, 1.0
     found = [

@@ -150,7 +150,7 @@ def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
         found,
         key=lambda one: (
             not one[1].endswith(("Model", "Encoder", "Decoder", "Transformer")),
-            "For" in one[1], len(one[1]), one[1],
+            one[1].endswith("Stack"), "For" in one[1], len(one[1]), one[1],
         ),
     )  # fmt: skip
     path, name, _ = ranked[0]
