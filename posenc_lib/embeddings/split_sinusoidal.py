@@ -46,9 +46,9 @@ class SplitSinusoidalEncoding(PositionEncoding):
     Source: Vaswani et al. 2018, "Tensor2Tensor", the released code.
 
     >>> encode = SplitSinusoidalEncoding(4)  # the slower pair: 1 / 10,000 radians a position
-    >>> encode.at_embeddings(torch.zeros(1, 2, 4), torch.arange(2)).numpy().round(4)
-    array([[[0.    , 0.    , 1.    , 1.    ],
-            [0.8415, 0.0001, 0.5403, 1.    ]]], dtype=float32)
+    >>> encode.at_embeddings(torch.zeros(1, 2, 4), torch.arange(2))
+    tensor([[[0.0000e+00, 0.0000e+00, 1.0000e+00, 1.0000e+00],
+             [8.4147e-01, 1.0000e-04, 5.4030e-01, 1.0000e+00]]])
     """
 
     door = Door.EMBEDDINGS

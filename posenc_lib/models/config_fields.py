@@ -174,7 +174,7 @@ class ConfigFields:
             if name in self.known.defaults or name in self.known.parts or name in self.known.rope:
                 continue
             meant = difflib.get_close_matches(name, sorted(self.read), n=1, cutoff=0.85)
-            if meant:
+            if meant and not name.endswith(f"_{meant[0]}"):  # as the field of another part
                 raise self.refuse(
                     name, value, f"fields of {self.family}", f"Did you mean {meant[0]!r}?"
                 )

@@ -1,6 +1,7 @@
 """Builds language models that turn queries and keys, and what all builders of stacks share.
 
     rotary      a `LayerPlan` for each layer with the RoPE of its kind, nothing at the start
+    rotary_pair an encoder that sees both ways and a decoder, both as above
 
 Each builder takes the fields of a config and the rule of its family and returns the parts.
 
@@ -13,6 +14,7 @@ models of today; a plan is about those that attend, and `numbers` says which the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from posenc_lib.base.doors import PositionEncoding
@@ -158,4 +160,17 @@ def stack(
     return PartPositions(fields.family, plan, tuple(range(count)), count, **more)
 
 
-TEXT_BUILDERS = {"rotary": rotary}
+def rotary_pair(fields: ConfigFields, rule: Rule) -> Parts:
+    """An encoder that sees both ways and a decoder, each a stack that turns queries and keys."""
+    parts = {}
+    for name in ("encoder", "decoder"):
+        own = {field: f"{name}_{field}" for field in ("num_hidden_layers", "num_attention_heads")}
+        known = replace(fields.known, names={**fields.known.names, **own})
+        stack_fields = ConfigFields(fields.family, fields.config, known, fields.part)
+        parts[name] = rotary(stack_fields, {**rule, "causal": name == "decoder"})[""]
+        fields.read |= stack_fields.read
+        fields.from_defaults.update(stack_fields.from_defaults)
+    return parts
+
+
+TEXT_BUILDERS = {"rotary": rotary, "rotary_pair": rotary_pair}

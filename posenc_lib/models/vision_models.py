@@ -2,7 +2,8 @@
 
     grid_table    a learned row for each patch, and for each class token before them
     grid_rotary   RoPE with a row and a column, and the learned grid where a family has both
-    frames        a learned or a wave table of all patches of a clip
+    clip_table    a learned or a wave table of all patches of a clip
+    two_rows      words with a table and patches with a grid, in one row of tokens (ViLT)
 
 The cells of a picture are counted row by row; what stands before them (class tokens, registers) is
 the prefix. The table here has the prefix's rows first, as the models have.
@@ -90,6 +91,17 @@ def grid_table(fields: ConfigFields, rule: Rule) -> Parts:
     """A learned row for each patch at the start, nothing in the layers."""
     layer = LayerPlan(NoEncoding(), causal=False, scale=score_scale(fields, rule))
     return _layers(fields, rule, layer, learned_grid(fields, rule))
+
+
+def two_rows(fields: ConfigFields, rule: Rule) -> Parts:
+    """Words and patches have a table each and share all layers."""
+    rows, dim = fields.size("max_position_embeddings"), fields.size("hidden_size")
+    layer, count = LayerPlan(NoEncoding(), causal=False), fields.size("num_hidden_layers")
+    note = "words and patches stand in one row: both parts are the same layers"
+    grid = learned_grid(fields, {**rule, "prefix": 1})
+    text = stack(fields, layer, count, LearnedEncoding(rows, dim), stated_length=rows,
+                 notes=(note,))  # fmt: skip
+    return {"text": text, "vision": stack(fields, layer, count, grid, notes=(note,))}
 
 
 def clip_table(fields: ConfigFields, rule: Rule) -> Parts:
@@ -180,4 +192,5 @@ VISION_BUILDERS = {
     "clip_table": clip_table,
     "grid_rotary": grid_rotary,
     "vjepa2": vjepa2,
+    "two_rows": two_rows,
 }
