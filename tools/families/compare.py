@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from posenc_lib import (
     AxialRotary,
+    Door,
     MultimodalRotary,
     NoEncoding,
     PositionEncoding,
@@ -237,13 +238,17 @@ def compared_part(
     """Compare all layers of a part."""
     plan, done = part.plan, Checked()
     each, more = divmod(len(heard), len(plan))
+    if heard and more and isinstance(plan[0].encoding, NoEncoding) and len(plan.alike()) == 1:
+        plan = replace(plan, layers=[plan[0]] * len(heard))  # some pool, and say nothing either
+        each, more = 1, 0
     if more or each not in (1, 2):  # two where a layer takes the difference of two softmaxes
         raise Unchecked(f"{len(heard)} attentions were heard for {len(plan)} layers of {name}")
-    load_bias(name, plan, model)
+    warmths = load_bias(name, plan, model)
     sinks = any("sink" in own for own, _ in model.named_parameters())
     layers = [layer for layer in plan for _ in range(each)]
     for number, (layer, event) in enumerate(zip(layers, heard, strict=True)):
         event.sinks_after = sinks
+        event.warmth = warmths[number] if number < len(warmths) else None
         try:
             difference, at_door = compared_layer(layer, event, places)
         except Differs as found:
@@ -261,17 +266,38 @@ def compared_layer(layer: LayerPlan, event: Attention, places: Located) -> tuple
     if (theirs.shape[-1] == keys + 1) != layer.sink and not (layer.sink and event.sinks_after):
         raise Differs(f"sink: the plan says {layer.sink}, the scores are {tuple(theirs.shape)}")
     theirs = theirs[..., :keys]
-    query, key = event.query, repeated(event.key, event.query)
     seen = compared_mask(layer, theirs)
-    scale = layer.scale or query.shape[-1] ** -0.5
-    folded = folded_scale(event, scale)
-    query, key = query / folded[0], key / folded[1]
+    scale: Any = layer.scale or event.query.shape[-1] ** -0.5
+    if event.warmth is not None:  # a trained number of each head in place of the scale
+        scale, foldings = event.warmth, [(1.0, 1.0)]
+    else:
+        foldings = [folded_scale(event, scale)]
+    if foldings == [(1.0, 1.0)] and layer.encoding.door is Door.SCORES:
+        foldings.append((scale, 1.0))  # beside a bias the scores alone do not say it
+    found = [compared_folding(layer, event, theirs, seen, scale, one, places) for one in foldings]
+    difference, at_door = min(found)
+    if not difference < TOLERANCE:
+        raise Differs(f"scores differ by {difference:.2g} of their size")
+    return difference, at_door
+
+
+def compared_folding(
+    layer: LayerPlan,
+    event: Attention,
+    theirs: Tensor,
+    seen: Tensor,
+    scale: float,
+    folded: tuple[float, float],
+    places: Located,
+) -> tuple[float, bool]:
+    """The difference where the model had multiplied queries and keys by `folded`, and the door."""
+    query, key = event.query / folded[0], repeated(event.key, event.query) / folded[1]
     warm = any(isinstance(one, QueryTemperature) for one in flat([layer.encoding]))
     turns = [*event.turns, *(Turn(one, one) for one in event.linears)] if warm else event.turns
     before_query, before_key = before(query, turns, warm), before(key, turns, warm)
     moved_by_model = before_query is not None and before_key is not None
-    plain_query = before_query if moved_by_model else query
-    plain_key = before_key if moved_by_model else key
+    plain_query = before_query if before_query is not None and moved_by_model else query
+    plain_key = before_key if before_key is not None and moved_by_model else key
     ours = our_scores(layer.encoding, plain_query, plain_key, scale, places)
     difference = row_difference(ours, theirs, seen)
     if difference < TOLERANCE:
@@ -280,16 +306,8 @@ def compared_layer(layer: LayerPlan, event: Attention, places: Located) -> tuple
     if event.turns and not moved_by_model:  # more is done after the rotation
         at_door = compared_turns(layer.encoding, event.turns, places)
         ours = scale * query @ key.transpose(-1, -2)
-        return max(at_door, must_equal(ours, theirs, seen)), True
-    raise Differs(f"scores differ by {difference:.2g} of their size")
-
-
-def must_equal(ours: Tensor, theirs: Tensor, seen: Tensor) -> float:
-    """The difference of scores, refused where it is too large."""
-    difference = row_difference(ours, theirs, seen)
-    if difference >= TOLERANCE:
-        raise Differs(f"scores differ by {difference:.2g} of their size")
-    return difference
+        return max(at_door, row_difference(ours, theirs, seen)), True
+    return difference, False
 
 
 def our_scores(
@@ -520,6 +538,9 @@ def compared_start(
                 continue
             flatter = one.reshape(-1, *one.shape[-2:])[0]
             if flatter.ndim == 2 and same_rows(flatter, p):
+                return
+            flatter = one.reshape(-1, one.shape[-1])  # rows and columns apart
+            if len(flatter) == len(p) and same_rows(flatter, p):
                 return
     raise Differs(f"{name}: what is added at the start is none of what the model adds")
 

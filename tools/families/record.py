@@ -52,6 +52,7 @@ class Attention:
     scores: Tensor  # (batch, heads, query, key), or one more for a sink, before the softmax
     turns: list[Turn]
     linears: list[Tensor]
+    warmth: Tensor | None = None  # what the model multiplies the product by, where it is trained
     sinks_after: bool = False  # the model has sinks, and may use them after the softmax
 
 

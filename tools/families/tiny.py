@@ -27,7 +27,7 @@ from tools.families.sources import folder_of, takers
 
 LENGTH = 12
 STRENGTHS = 3
-LARGEST = 150_000_000  # numbers in a model
+LARGEST = 350_000_000  # numbers in a model
 SHORT = 9  # of a decoder beside an encoder, so that their layers can be told apart
 WINDOW = 4
 HEADS = 4
@@ -84,6 +84,10 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
     if "attention_types" in have:  # GPT-Neo says its kinds in pairs
         cut["attention_types"] = [[["global", "local"], 1]]
         cut["num_layers"] = 2
+    if have.get("num_kv_shared_layers"):  # the last layers share keys with ones that are cut off
+        cut["num_kv_shared_layers"] = 0
+    if have.get("num_blocks") and "num_hidden_layers" in cut:
+        cut["num_blocks"] = 1
     if isinstance(have.get("depths"), list):
         cut.pop("num_hidden_layers", None)
     if "patch_size" in have:  # windows of pixels or patches: theirs
@@ -118,7 +122,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
                 cut["head_dim"] = head
             put(RANKS, 32)
     patch, image = have.get("patch_size"), have.get("image_size")
-    if strength < 2 and isinstance(patch, int) and isinstance(image, int) and image > 4 * patch:
+    windows = "window_size" in have and "depths" in have  # the picture has to hold them
+    if strength < 2 and not windows and isinstance(patch, int) and isinstance(image, int) and image > 4 * patch:
         cut["image_size"] = 4 * patch
     return cut
 

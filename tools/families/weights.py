@@ -12,6 +12,7 @@ be that of the plan, with the rows that the plan says come before position 0.
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Iterator
 
@@ -30,26 +31,36 @@ def tables(
 ) -> Iterator[PositionEncoding]:
     """The encoding at the start, with each table of the model that has its shape."""
     (weight,) = start.parameters()
-    wanted = (weight.shape[0] + skipped, weight.shape[-1])
-    for name, one in [*model.named_parameters(), *model.named_buffers()]:
-        if not NAMED.search(name) or one.numel() != wanted[0] * wanted[1]:
-            continue
-        if one.shape[-1] != wanted[1]:
-            continue
-        filled = copy.deepcopy(start)
-        with torch.no_grad():
-            next(iter(filled.parameters())).copy_(one.reshape(wanted)[skipped:])
-        yield filled
+    for before in (skipped, skipped + 1):  # a class token that a model without one still keeps
+        if before > skipped and part in ("text", "encoder", "decoder"):
+            return
+        wanted = (weight.shape[0] + before, weight.shape[-1])
+        for name, one in [*model.named_parameters(), *model.named_buffers()]:
+            fits = one.numel() == wanted[0] * wanted[1] and one.shape[-1] == wanted[1]
+            if not fits or not NAMED.search(name):
+                continue
+            filled = copy.deepcopy(start)
+            with torch.no_grad():
+                next(iter(filled.parameters())).copy_(one.reshape(wanted)[before:])
+            yield filled
 
 
-def load_bias(part: str, plan: PositionPlan, model: nn.Module) -> None:
-    """Fill the trained numbers of all encodings in the layers, in the order of the model."""
+def load_bias(part: str, plan: PositionPlan, model: nn.Module) -> list[torch.Tensor]:
+    """Fill the trained numbers of all encodings in the layers, in the order of the model.
+
+    Returned is what each layer multiplies its scores by where that is trained too (Swin V2).
+    """
     encodings: list[PositionEncoding] = []
     for layer in plan:
         if layer.encoding not in encodings and list(layer.encoding.parameters()):
             encodings.append(layer.encoding)
+    warmths = [
+        one.detach().clamp(max=math.log(100.0)).exp()
+        for name, one in model.named_parameters()
+        if name.endswith("logit_scale") and one.ndim == 3
+    ]
     if not encodings:
-        return
+        return warmths
     named = [
         (name, one) for name, one in model.named_parameters()
         if RELATIVE.search(name) and (part not in ("encoder", "decoder") or part in name)
@@ -66,3 +77,4 @@ def load_bias(part: str, plan: PositionPlan, model: nn.Module) -> None:
                         own.copy_(one.reshape(own.shape))
                     used.add(name)
                     break
+    return warmths
