@@ -30,7 +30,9 @@ from posenc_lib import (
     PositionEncoding,
     QueryTemperature,
     encoding_from_config,
+    shifted_window_mask,
 )
+from posenc_lib.scores.grid_bias import GridBias
 from posenc_lib.layers.plan import LayerPlan, PositionPlan
 from posenc_lib.models.part_positions import PartPositions
 from tools.families import tiny
@@ -40,6 +42,7 @@ from tools.families.weights import load_bias, tables
 TOLERANCE = 1e-5
 MOVED = 1e-3
 SHUT = -1e4
+FAINT = -50.0
 
 
 class Differs(Exception):
@@ -353,11 +356,24 @@ def centred(x: Tensor, seen: Tensor) -> Tensor:
 def compared_mask(layer: LayerPlan, theirs: Tensor) -> Tensor:
     """Where keys are seen, the same in both."""
     count_q, count_k = theirs.shape[-2:]
+    if isinstance(layer.encoding, GridBias) and bool((theirs < FAINT).any()):
+        return compared_windows(layer.encoding, theirs)
     ours = layer.mask(torch.arange(count_q), torch.arange(count_k))
     seen = theirs > SHUT
     wrong = (seen != ours.expand(seen.shape)).sum().item()
     if wrong:
         raise Differs(f"mask: {wrong} of {seen.numel()} places are shut out by one alone")
+    return seen
+
+
+def compared_windows(encoding: GridBias, theirs: Tensor) -> Tensor:
+    """Where keys are seen in shifted windows, which Swin shuts by a hundred less."""
+    side = math.isqrt(theirs.shape[0] * math.prod(encoding.shape))
+    ours = shifted_window_mask((side, side), encoding.shape)[:, None]
+    seen = theirs > FAINT
+    wrong = (seen != ours.expand(seen.shape)).sum().item()
+    if wrong:
+        raise Differs(f"shifted windows: {wrong} of {seen.numel()} places differ")
     return seen
 
 
@@ -518,7 +534,9 @@ def compared_start(
         len(start.weight) if hasattr(start, "weight") and start.weight.ndim == 2 else tokens
     )
     registers = getattr(start, "registers", 0)
-    count = min(tokens, rows + registers)
+    count = rows + registers
+    if waves or name.split(".")[-1] in ("text", "encoder", "decoder"):
+        count = min(tokens, count)
     wanted: list[Tensor] = []
     for filled in [start] if waves else tables(name, start, part.skipped_rows, model):
         dim = next(iter(filled.parameters())).shape[-1] if not waves else start.dim

@@ -86,6 +86,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         cut["num_layers"] = 2
     if have.get("num_kv_shared_layers"):  # the last layers share keys with ones that are cut off
         cut["num_kv_shared_layers"] = 0
+    if have.get("layer_types", 0) is None and "conv_L_cache" in have:
+        cut |= {"layer_types": ["conv", "full_attention"], "num_hidden_layers": 2}
     if have.get("num_blocks") and "num_hidden_layers" in cut:
         cut["num_blocks"] = 1
     if isinstance(have.get("depths"), list):
@@ -122,7 +124,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
                 cut["head_dim"] = head
             put(RANKS, 32)
     patch, image = have.get("patch_size"), have.get("image_size")
-    windows = "window_size" in have and "depths" in have  # the picture has to hold them
+    windows = {"window_size", "depths"} <= have.keys() or "pretrain_image_size" in have
+    # a picture has to hold its windows, and have the size that its table is for
     if strength < 2 and not windows and isinstance(patch, int) and isinstance(image, int) and image > 4 * patch:
         cut["image_size"] = 4 * patch
     return cut
@@ -205,6 +208,9 @@ def draw(model: nn.Module) -> None:
         for owner in model.modules() if "inus" in type(owner).__name__
         for weight in owner.parameters()
     }  # fmt: skip
+    for name, buffer in model.named_buffers():
+        if name.endswith("attn_mask_probs"):  # EoMT's masks of training, gone at its end
+            buffer.zero_()
     for name, one in model.named_parameters():
         if id(one) in waves:
             continue
@@ -257,6 +263,7 @@ def inputs(
         for name in ("hidden_states", "pixel_values"):
             if name in takes:
                 yield always | {name: patches, "grid_thw": thw}
+                yield always | {name: torch.cat((patches, patches), -1), "grid_thw": thw}
                 yield always | {name: patches[None], "image_grid_thw": thw}
                 cut = patches.reshape(-1, channels, config.patch_size, config.patch_size)
                 yield always | {name: cut, "grid_thw": thw}
@@ -308,6 +315,8 @@ def patched(
         **({"pixel_attention_mask": seen} if "pixel_attention_mask" in takes else {}),
         **({"attention_mask": seen} if "attention_mask" in takes else {}),
     }
+    row = torch.randn(1, channels, patch, patch * rows * columns)
+    yield {"pixel_values": row, "target_sizes": shapes}
     at = torch.stack(torch.meshgrid(torch.arange(columns), torch.arange(rows), indexing="xy"), -1)
     yield {"pixel_values": flat, "pixel_position_ids": at.reshape(1, -1, 2)}
 
