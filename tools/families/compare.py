@@ -78,8 +78,15 @@ def compared(cls: type[PreTrainedConfig]) -> Checked:
     return compared_config(cls())
 
 
+MASKED_BY_WHOLE = {  # whose text part gets its mask from the model around it
+    "paligemma", "colpali", "pi0", "blt_global_transformer", "blt_local_encoder", "blt_local_decoder",
+}  # fmt: skip
+
+
 def compared_config(whole: PreTrainedConfig) -> Checked:
     """Compare a configuration: the parts that are configurations one by one, or its own model."""
+    if whole.model_type in MASKED_BY_WHOLE:
+        raise Unchecked("the mask of its layers is made by the model around them")
     inner = tiny.parts_of(whole)
     if not inner:
         return compared_alone(whole)
@@ -192,7 +199,10 @@ class Located:
             torch.manual_seed(2)
             self.three = torch.randint(0, 9, (1, tiny.LENGTH, axes)).cumsum(1)
             given["position_ids"] = self.three.permute(2, 0, 1)
-        if "grid_thw" in given:
+        if "pixel_position_ids" in given:
+            column, row = given["pixel_position_ids"][0].unbind(-1)
+            self.grid = torch.stack((torch.zeros_like(row), row, column), -1)
+        elif "grid_thw" in given:
             self.grid = merged_grid(given["grid_thw"], getattr(config, "spatial_merge_size", 1))
 
     def of(self, encoding: PositionEncoding, tokens: int) -> Tensor:
@@ -479,7 +489,7 @@ def before(used: Tensor, turns: list[Turn], warm: bool = False) -> Tensor | None
     With `warm` the model may have multiplied each token by a number of its own afterwards.
     """
     size = float(used.abs().max())
-    for turn in turns:
+    for turn in sorted(turns, key=lambda one: -one.after.shape[-1]):  # the whole before its parts
         for one, other in forms(turn, used):
             width = other.shape[-1]
             for at in {0, used.shape[-1] - width}:
@@ -588,7 +598,7 @@ def compared_frequencies(details: Iterable[PartPositions], model: nn.Module) -> 
             done.without += 1
             continue
         scaled = getattr(encoding, "scaled", None)
-        ours = (encoding if scaled is None else scaled).frequencies().double()
+        ours = (encoding if scaled is None else scaled).frequencies().double().abs()
         magnitude = float(getattr(encoding, "magnitude", 1.0) or 1.0)
         for other, owner in theirs:
             if isinstance(

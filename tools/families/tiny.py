@@ -286,7 +286,10 @@ def inputs(
     if "input_ids" in takes and isinstance(getattr(config, "num_codebooks", None), int):
         yield always | {"input_ids": ids.repeat(config.num_codebooks, 1)}
     embedded = torch.randn(1, LENGTH, getattr(config, "hidden_size", None) or 64)
-    for name in ("inputs_embeds", "hidden_states"):
+    without = {name: value for name, value in always.items() if name != "input_features"}
+    if "input_ids" in takes and "input_features" in always:
+        yield without | mask | {"input_ids": ids}
+    for name in ("inputs_embeds", "hidden_states", "query_embeds"):
         if name in takes and "pixel_values" not in takes:
             yield always | mask | {name: embedded}
             yield always | {name: embedded}
