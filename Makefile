@@ -89,7 +89,7 @@ test-lint: $(TEST_TOOLS)  ## ruff, mypy, and the notebooks are normalised
 test-library: $(TEST_TOOLS)  ## laws, parity, doctests and notebook lint, with shapes checked at run time
 	$(TITLE) 'Library, doctests and notebook lint, with shape checks'
 	$(PY) -m pytest posenc_lib tests --doctest-modules -n $(JOBS) \
-	  -m 'not bad_input and not unchecked and not browser' \
+	  -m 'not bad_input and not unchecked and not browser and not every_graph' \
 	  --jaxtyping-packages=posenc_lib,tests.typechecker.typechecker
 
 # The shape checker would answer before our own errors do, and torch.compile cannot trace it.
@@ -98,9 +98,9 @@ test-bad-input: $(TEST_TOOLS)  ## bad input is refused with errors that help; co
 	$(PY) -m pytest tests -n $(JOBS) -m '(bad_input or unchecked) and not every_graph'
 
 # Apart from `make test`: minutes of tracing. Another test traces each of these ways already.
-test-graphs: $(TEST_TOOLS)  ## every encoding and layer compiled and exported (long)
+test-graphs: $(TEST_TOOLS)  ## every encoding and layer compiled and exported, and checked by all laws (long)
 	$(TITLE) 'Every compiled and exported graph'
-	$(PY) -m pytest tests -n $(JOBS) -m unchecked
+	$(PY) -m pytest tests -n $(JOBS) -m 'unchecked or every_graph'
 
 test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again (nbval, strict)
 	$(TITLE) 'Notebooks against their stored outputs'

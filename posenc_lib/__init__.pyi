@@ -65,6 +65,8 @@ from .embeddings.timing import (
 )
 from .embeddings.bert import BertEmbeddings as BertEmbeddings
 from .embeddings.minilm_table import minilm_position_table as minilm_position_table
+from .embeddings.convolution import ConvolutionEncoding as ConvolutionEncoding
+from .embeddings.conditional import ConditionalEncoding as ConditionalEncoding
 
 # door 2: applied to queries and keys
 from .rotary.rotation import rotate as rotate, rotate_textbook as rotate_textbook

@@ -124,7 +124,8 @@ def make_encoding(
         if option not in (taken := _arguments(entry.cls)):
             allowed = dict.fromkeys([*taken, *_OWN])
             raise validation.unknown_option("make_encoding", option, allowed)
-    sizes = _sizes(dim, heads, length, causal, options.get("prefix", 0))
+    prefix = options.get("prefix", entry.defaults.get("prefix", 0))
+    sizes = _sizes(dim, heads, length, causal, prefix)
     if not set(entry.sizes) <= {*sizes, *options}:
         raise validation.refuse(
             ValueError, "make_encoding", "length", None, f"an integer for {name!r}",

@@ -24,6 +24,7 @@ from posenc_lib.experiments.time_series import baselines
 from posenc_lib.experiments.time_series.forecast_steps import Forecast
 from posenc_lib.explorers import lengths
 from posenc_lib.explorers.grid import FORMULAS, LEARNED
+from posenc_lib.models.published import PUBLISHED
 
 HARDLY = Training(steps=1, rate=1e-9)  # trained numbers differ between machines, drawn ones do not
 READERS = ("none", "alibi", "t5", "rope", "sinusoidal", "learned")
@@ -65,6 +66,7 @@ ATTENDED = (  # a law goes through all encodings, a picture of each kind is enou
 FORMS = ("clipped", "band", "Shaw", "NEZHA", "T5", "T5 causal", "ALiBi", "ALiBi causal")
 SCALED = {"none": "half", "pi": "half", "ntk": "interleaved", "yarn": "half", "llama3": "half"}
 WIDE = {"length": 128, "dim": 256, "heads": 8, "head": 7}
+MODELS = [name for name in PUBLISHED if name != "BLOOM"]  # which has no wavelengths
 PANELS = {  # how each is made, and the settings to look at besides the first ones
     "sinusoidal": (explorers.sinusoidal_explorer, [
         {"dim": 2, "length": 2, "base": 2.0, "position": 0},
@@ -76,6 +78,13 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
         {"table": "sinusoidal", "reference": 11},
         {"table": "random start", "length": 2, "start": 10},
         {"table": "trained MiniLM", "length": 12, "dim": 4},
+    ]),
+    "config": (explorers.config_explorer, [
+        *({"model": name, "other": other} for name, other in zip(MODELS, [*MODELS[1:], "none"],
+                                                                 strict=True)),
+        {"model": "DeepSeek-V3", "layer": 60, "other": "DeepSeek-V3", "other_layer": 60,
+         "distance": 1.0},
+        {"model": "Llama 4 Scout", "layer": 3, "other": MODELS[0], "distance": 262_144.0},
     ]),
     "relative": (explorers.relative_explorer, [
         *({"form": form, "length": 9, "queries": 6, "offset": 2, "clip": 3, "dim": 8, "head": head}

@@ -37,3 +37,40 @@ def window_loop(weight, shape):
         for j, (n, m) in enumerate(cells):
             bias[:, i, j] = weight[(r - n + rows - 1) * (2 * columns - 1) + c - m + columns - 1]
     return bias
+
+
+def convolution_loop(x, weight, bias):
+    """One clip (length, dim): tap d of a frame reads frame t + d - kernel // 2, zero past the ends.
+
+    `weight` is (dim, dim / groups, kernel); output feature o reads its group's input features.
+    """
+    dim, group, kernel = weight.shape
+    found = torch.zeros_like(x)
+    for t in range(len(x)):
+        for o in range(dim):
+            first = o // group * group
+            total = bias[o].clone()
+            for d in range(kernel):
+                frame = t + d - kernel // 2
+                if 0 <= frame < len(x):
+                    total += weight[o, :, d] @ x[frame, first : first + group]
+            found[t, o] = 0.5 * total * (1 + torch.erf(total / math.sqrt(2)))
+    return found
+
+
+def depthwise_loop(picture, weight, bias):
+    """(rows, columns, dim) with one (kernel, kernel) filter a feature, zero past the edges."""
+    rows, columns, dim = picture.shape
+    kernel = weight.shape[-1]
+    found = torch.zeros_like(picture)
+    for r in range(rows):
+        for c in range(columns):
+            total = bias.clone()
+            for n in range(kernel):
+                for m in range(kernel):
+                    y, x = r + n - kernel // 2, c + m - kernel // 2
+                    if 0 <= y < rows and 0 <= x < columns:
+                        total += weight[:, 0, n, m] * picture[y, x]
+            found[r, c] = total
+    assert dim == weight.shape[0]
+    return found

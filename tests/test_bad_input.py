@@ -73,6 +73,7 @@ CALLS = {
     "t5_bucket_textbook": {"max_distance": 64}, "index_probe": {"table": table},
     "cosine_matrix": {"table": table}, "cosine_by_offset": {"table": table},
     "wave_spectrum": {"table": table}, "SwinV2Bias.by_offset": {"offset": at[:2]},
+    "ConvolutionEncoding": {"groups": 2, "kernel": 4},
     "shifted_window_mask": {"shape": (2, 4), "window": (1, 2)},
     "MultiHeadAttention.forward": {"context": x},
     "MultiHeadAttention.places": {"context": x}, "LatentAttention.places": {"context": x},
@@ -111,6 +112,7 @@ ALSO = {
     "window_starts.window": [3], "share": [0.0, -1.0, 1.5, 0.1],
     "longrope_magnitude.trained_length": [1], "LongRotary.trained_length": [1],
     "dynamic_ntk_factor.factor": [0.5],
+    "ConditionalEncoding.kernel": [4], "ConvolutionEncoding.groups": [3],
     "resize_grid.offset": [1.0, -0.1], "resize_weights.offset": [1.0, -0.1],
 }  # fmt: skip
 MAY_BE_ZERO = {"max_distance", "clip", "before", "after", "prefix", "seed", "padding_idx"}
@@ -191,7 +193,7 @@ INSIDE = {  # methods that the library calls with what it has checked, or that t
     "frequencies", "by_pair", "extra_repr", "joined", "joined_positions",
     "joined_from_input", "keep", "belongs_to", "counting", "given", "mask_mod", "masked", "once",
     "new_caches", "rate_at", "alike", "words", "chunk_numbers", "check_continues",
-    "pairs", "rows",
+    "pairs", "rows", "weights",
 }  # fmt: skip
 
 

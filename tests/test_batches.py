@@ -44,7 +44,9 @@ def test_the_mask_holds_for_pairs_of_one_document():
     assert together.shape == (3, 1, 7, 7) and torch.equal(together[0, 0], alone)
 
 
-@pytest.fixture(params=encodings(), scope="module")
+@pytest.fixture(
+    params=[n for n, entry in encodings().items() if not entry.sees_ahead], scope="module"
+)
 def stack(request):
     torch.manual_seed(0)
     return TransformerStack(16, 2, 2, encoding=request.param, length=16, causal=True).eval()

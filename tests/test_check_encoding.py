@@ -333,7 +333,13 @@ def test_what_is_right_holds(cls):
         assert report[yes].verdict == "yes"
 
 
-@pytest.mark.parametrize("name", encodings())
+# One of each way in `make test`; at night all, whose laws tests/test_laws.py holds one by one.
+EACH_WAY = {"none", "sinusoidal", "rope", "xpos", "shaw", "alibi", "cope", "forgetting", "cpvt"}
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(n, marks=() if n in EACH_WAY else pytest.mark.every_graph) for n in encodings()
+])  # fmt: skip
 def test_the_registry_holds_and_says_of_itself_what_the_laws_find(name):
     entry, report = encodings()[name], check_encoding(name)
     assert report.holds, report

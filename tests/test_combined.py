@@ -25,6 +25,7 @@ from posenc_lib import (
     ShawRelative,
     TransformerStack,
     attention_ways,
+    check_encoding,
 )
 from tests.reference import RotaryInTwentyLines, randomise, tokens
 
@@ -134,6 +135,7 @@ def test_a_stack_prepares_a_combination_once_and_takes_the_ways_of_its_bias():
     steps = [stack(x[:, t : t + 1], caches=caches) for t in range(9)]
     torch.testing.assert_close(torch.cat(steps, 1), expected)
     assert both.door is Door.SCORES
+    assert Combined(RotaryEncoding(8), QueryTemperature(3)).door is Door.QUERIES_KEYS
     assert repr(both).startswith("Combined(RotaryEncoding(")
 
 
@@ -173,3 +175,23 @@ def test_what_was_prepared_for_another_length_is_refused():
     prepared = layer.prepare(layer.places(tokens(2, 6, DIM)))
     with pytest.raises(ValueError, match="prepared"):
         layer(tokens(2, 5, DIM), prepared=prepared)
+
+
+class RotationAndSlopes(Combined):
+    """A combination with sizes, as one would register it."""
+
+    def __init__(self, head_dim, heads):
+        super().__init__(RotaryEncoding(head_dim), AlibiBias(heads))
+
+
+class RotationAndTemperature(Combined):
+    door = Door.QUERIES_KEYS
+
+    def __init__(self, head_dim, trained_length=4):
+        super().__init__(RotaryEncoding(head_dim), QueryTemperature(trained_length))
+
+
+@pytest.mark.parametrize("cls", [RotationAndSlopes, RotationAndTemperature])
+def test_every_law_of_an_encoding_holds_for_a_combination(cls):
+    found = check_encoding(cls)
+    assert found.holds, found

@@ -270,6 +270,8 @@ def test_a_resized_window_keeps_zero_in_the_middle_and_what_is_no_cell():
     other = sam.resized((5, 2))
     assert torch.equal(other.axes[0][4], sam.axes[0][2]) and other.axes[1].shape == (3, 4)
     assert not other.training and not other.axes[0].requires_grad and other.prefix == 1
+    linear = resize_grid(sam.axes[0], (5,), (9,), method="bilinear")
+    assert torch.equal(other.axes[0], linear)
 
 
 def test_swin_v2_values_worked_by_hand():

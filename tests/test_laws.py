@@ -41,6 +41,7 @@ def made(name, dtype=torch.float64, **options):
 
 def layer_with(name, dtype=torch.float64, causal=True, seed=0):
     torch.manual_seed(seed)
+    causal = causal and not ENTRIES[name].sees_ahead
     return MultiHeadAttention(DIM, HEADS, encoding=made(name), causal=causal).to(dtype).eval()
 
 
@@ -62,6 +63,11 @@ def past(scores, positions):
 
 def names_that(condition):
     return pytest.mark.parametrize("name", [n for n, e in ENTRIES.items() if condition(e)])
+
+
+# Those for which a token enters by itself. The others, which read its neighbours, want them all
+# there and in order, and no causal layer takes them: their laws are in tests/test_convolution.py.
+each_token_by_itself = names_that(lambda entry: not entry.sees_ahead)
 
 
 # What the scores depend on
@@ -87,7 +93,7 @@ def test_scores_depend_on_the_distance_only(name, dtype, gaps, shift, seed):
         assert (group - group[..., :1]).abs().max() <= TOLERANCE[dtype]
 
 
-@names_that(lambda entry: not entry.distance_only and entry.name != "none")
+@names_that(lambda e: not (e.distance_only or e.sees_ahead) and e.name != "none")
 def test_the_others_really_depend_on_something_else(name):
     layer, word = layer_with(name), tokens(1, 1, DIM)
     found = []
@@ -113,13 +119,13 @@ def test_the_order_of_the_tokens_is_seen_with_an_encoding_only(name):
     order, positions = [3, 0, 2, 1, 4, 5], torch.arange(6)  # the last token sees all others
     scores = logits(layer, x, positions)[..., 5, :]
     mixed = logits(layer, x[:, order], positions)[..., 5, :]
-    blind = name in ("none", "query_temperature")  # all scores of a query alike
+    blind = name == "none" or not layer.encoding.tells_order
     assert ((mixed - scores[..., order]).abs().max() > 1e-6) == (not blind)
     if name == "none":
         assert torch.equal(logits(layer, x, positions * 7)[..., 5, :], scores)
 
 
-@names_that(lambda entry: entry.name != "cope")  # it counts along the row
+@names_that(lambda entry: entry.name != "cope" and not entry.sees_ahead)  # CoPE counts along
 @pytest.mark.parametrize("causal", [True, False])
 def test_tokens_that_keep_their_positions_may_stand_in_any_order(name, causal):
     layer = layer_with(name, causal=causal or ENTRIES[name].causal_only)
@@ -151,7 +157,7 @@ def test_a_rotation_keeps_norms(name, start, seed):
 # tests/test_check_encoding.py holds every entry
 
 
-@every
+@each_token_by_itself
 @pytest.mark.parametrize("gaps", [1, 3])
 def test_a_layer_weighs_by_the_scores_of_the_doors(name, gaps):
     """The layer prepares what the doors, called one by one, make of the positions themselves."""
@@ -160,7 +166,7 @@ def test_a_layer_weighs_by_the_scores_of_the_doors(name, gaps):
     torch.testing.assert_close(layer(x, positions=at)[1], scores.softmax(-1))
 
 
-@every
+@each_token_by_itself
 @few
 @given(
     dtype=st.sampled_from(list(TOLERANCE)), length=st.integers(2, 12), seed=st.integers(0, 9),
@@ -174,7 +180,7 @@ def test_a_causal_layer_ignores_the_future(name, dtype, length, seed, cut):
     torch.testing.assert_close(before, after, rtol=0, atol=TOLERANCE[dtype] / 100)
 
 
-@every
+@each_token_by_itself
 @pytest.mark.parametrize(("length", "start"), [(1, 40), (7, 0), (9, 5)])
 def test_each_batch_row_has_its_own_positions(name, length, start):
     layer, x, counted = layer_with(name), tokens(3, length, DIM), torch.arange(length)
@@ -185,7 +191,7 @@ def test_each_batch_row_has_its_own_positions(name, length, start):
         torch.testing.assert_close(tuple(part[b : b + 1] for part in together), alone)
 
 
-@every
+@each_token_by_itself
 @pytest.mark.parametrize("by", ["padding", "mask"])
 @pytest.mark.parametrize("poison", [1.0, float("nan")])
 def test_tokens_that_nobody_sees_might_as_well_not_be_there(name, by, poison):
@@ -232,7 +238,7 @@ def test_a_state_dict_goes_round(name):
 # Decoding
 
 
-@every
+@each_token_by_itself
 @pytest.mark.parametrize("start", [0, 5])
 def test_decoding_with_a_cache_is_the_full_pass(name, start):
     layer, x = layer_with(name), tokens(2, 10, DIM)
@@ -249,7 +255,7 @@ def test_decoding_with_a_cache_is_the_full_pass(name, start):
     assert len(cache) == 10
 
 
-@names_that(lambda entry: entry.stable)
+@names_that(lambda entry: entry.stable and not entry.sees_ahead)
 def test_a_context_with_positions_of_its_own_is_the_full_pass_too(name):
     layer, x = layer_with(name), tokens(2, 6, DIM)
     output, weights = layer(x)
@@ -262,7 +268,7 @@ def test_a_context_with_positions_of_its_own_is_the_full_pass_too(name):
         torch.testing.assert_close(step_weights[:, :, 0], weights[:, :, t, : t + 1])
 
 
-@names_that(lambda entry: not entry.stable)
+@names_that(lambda entry: not (entry.stable or entry.sees_ahead))
 def test_an_unstable_encoding_does_change_what_it_said(name):
     layer, x = layer_with(name), tokens(1, 2 * LENGTH, DIM)
     long, short = layer(x)[0], layer(x[:, :LENGTH])[0]
@@ -291,6 +297,8 @@ def test_compiled_in_one_graph_it_gives_the_same_numbers(name):
     layer, x = layer_with(name, torch.float32), tokens(2, 7, DIM, dtype=torch.float32)
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
     positions = torch.tensor([[3, 4, 5, 6, 7, 8, 9], [0, 1, 2, 3, 0, 1, 2]])
+    if ENTRIES[name].sees_ahead:  # tokens in a row
+        positions = torch.arange(7) + torch.tensor([[3], [0]])
     got, expected = compiled(x, positions=positions), layer(x, positions=positions)
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
 
@@ -340,7 +348,8 @@ def test_a_stack_and_its_fused_attention_compile():
 )  # fmt: skip
 def test_compiled_for_counted_positions_and_for_any_length(name, options, more):
     torch._dynamo.reset()
-    layer = MultiHeadAttention(DIM, HEADS, encoding=made(name, **more), causal=True).eval()
+    causal = not ENTRIES[name].sees_ahead
+    layer = MultiHeadAttention(DIM, HEADS, encoding=made(name, **more), causal=causal).eval()
     compiled = torch.compile(layer.float(), fullgraph=True, backend="eager", **options)
     for length in (7, 9):
         x = tokens(2, length, DIM, dtype=torch.float32)
@@ -366,7 +375,8 @@ def test_scores_can_be_mapped_over(name):
 @pytest.mark.parametrize("built", ["on the CPU", "on the meta device"])
 def test_on_the_meta_device_it_has_a_shape(name, built):
     with torch.device("meta" if built == "on the meta device" else "cpu"):
-        layer = MultiHeadAttention(DIM, HEADS, encoding=made(name), causal=True).to("meta")
+        causal = not ENTRIES[name].sees_ahead
+        layer = MultiHeadAttention(DIM, HEADS, encoding=made(name), causal=causal).to("meta")
     x, counted = torch.zeros(2, 7, DIM, device="meta"), torch.arange(7, device="meta")
     for positions in (None, counted, counted.expand(2, 7)):
         output, weights = layer(x, positions=positions)
@@ -385,6 +395,7 @@ NEARER = {
     "levit": 0,
     "swin_v2": 0,
     "mvit_v2": 0,
+    "cpvt": 0,
     "sinusoidal_2d": 0,  # and so does the grid
     "rope_2d": 0,
     "rope_2d_dealt": 0,
@@ -414,7 +425,8 @@ def parts(encoding, dtype, positions):
 @every
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
 def test_far_positions_are_within_one_rounding_of_float64(name, dtype):
-    positions = NEARER.get(name, 100_000) + torch.tensor([0, 1, 2, 5, 11, 30])
+    steps = torch.arange(6) if ENTRIES[name].sees_ahead else torch.tensor([0, 1, 2, 5, 11, 30])
+    positions = NEARER.get(name, 100_000) + steps
     exact = made(name, dtype).double()  # the same parameters, rounded to the dtype first
     rough = copy.deepcopy(exact).to(dtype)
     for ours, truth in zip(
@@ -490,7 +502,8 @@ def test_the_number_of_parameters_is_what_the_formula_says(name):
         assert (entry.door, entry.causal_only) == (encoding.door, encoding.causal_only)
         for setting in entry.sizes:
             assert f"{setting}=" in repr(encoding)
-        rows = -(-length // (columns := int((length - 1) ** 0.5) + 1))
+        cells = length - entry.defaults.get("prefix", 0)
+        rows = -(-cells // (columns := int((cells - 1) ** 0.5) + 1))
         sizes = {
             "dim": dim, "heads": heads, "head_dim": dim // heads, "length": length,
             "shape": (rows, columns), **entry.defaults,
@@ -502,12 +515,15 @@ def test_the_number_of_parameters_is_what_the_formula_says(name):
 @every
 def test_longer_than_made_for_works_or_is_an_error_as_said(name):
     x, positions = tokens(1, 3, DIM), torch.tensor([0, LENGTH - 1, 4 * LENGTH])
+    if ENTRIES[name].sees_ahead:  # tokens in a row
+        positions = 4 * LENGTH + torch.arange(-2, 1)
     if ENTRIES[name].takes_longer:
         assert torch.isfinite(layer_with(name)(x, positions=positions)[0]).all()
     else:
         with pytest.raises((IndexError, ValueError), match=f"positions = {4 * LENGTH} is not"):
             layer_with(name)(x, positions=positions)
-        layer_with(name)(x, positions=positions.clamp(max=LENGTH - 1))  # the last one is taken
+        last = torch.arange(LENGTH - 3, LENGTH)  # is taken
+        layer_with(name)(x, positions=last)
 
 
 def test_the_registry_is_a_table_that_nobody_changes():
@@ -568,6 +584,7 @@ def test_what_is_no_name_is_refused_in_words(name):
 def test_a_grid_for_a_number_of_tokens_leaves_the_prefix_out():
     encoding = make_encoding("learned_2d", dim=8, heads=2, length=197, prefix=1)
     assert encoding.shape == (14, 14)
+    assert make_encoding("beit", dim=8, heads=2, length=197).shape == (14, 14)  # prefix=1 already
     with pytest.raises(ValueError, match="make_encoding: prefix = -1"):
         make_encoding("learned_2d", dim=8, heads=2, length=197, prefix=-1)
 
@@ -577,3 +594,13 @@ def test_a_grid_for_a_number_of_tokens_leaves_the_prefix_out():
 def test_a_causal_encoding_is_refused_in_a_layer_that_sees_the_future(name):
     with pytest.raises(ValueError, match="causal = False"):
         MultiHeadAttention(DIM, HEADS, encoding=name, length=LENGTH)
+
+
+@names_that(lambda entry: entry.sees_ahead)
+@pytest.mark.bad_input
+def test_what_reads_the_tokens_on_both_sides_is_refused_in_a_causal_layer(name):
+    with pytest.raises(ValueError, match=r"MultiHeadAttention: causal = True .*both sides"):
+        MultiHeadAttention(DIM, HEADS, encoding=name, length=LENGTH, causal=True)
+    with pytest.raises(ValueError, match=r"TransformerStack: causal = True .*both sides"):
+        TransformerStack(DIM, HEADS, 2, encoding=name, length=LENGTH, causal=True)
+    MultiHeadAttention(DIM, HEADS, encoding=name, length=LENGTH)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from posenc_lib.base import validation
 from posenc_lib.base.doors import Door, PositionEncoding
 from posenc_lib.base.places import Places
+from posenc_lib.base.precision import wide
 
 
 class Combined(PositionEncoding):
@@ -43,7 +44,7 @@ class Combined(PositionEncoding):
     True
     """
 
-    door = Door.SCORES  # the last one that it may open
+    door = Door.SCORES  # of an object the last one that its parts open
 
     def __init__(self, *encodings: PositionEncoding) -> None:
         super().__init__()
@@ -66,14 +67,20 @@ class Combined(PositionEncoding):
             )  # fmt: skip
         self.encodings = nn.ModuleList(encodings)
         self._check_together(encodings)
+        doors = [one.door for one in encodings]
+        last = max(doors, key=list(Door).index)
+        self.door = last  # type: ignore[misc]
         self.causal_only = any(one.causal_only for one in encodings)
         self.needs_seen = any(one.needs_seen for one in encodings)
         self.needs_input = any(one.needs_input for one in encodings)
         asked = [one.layer_scale for one in encodings if one.layer_scale is not None]
         self.layer_scale = asked[0] if asked else None
         self.widens = math.prod(one.widens for one in encodings)  # type: ignore[misc]
+        self.tells_order = any(one.tells_order for one in encodings)
         self.lifts_positions = any(one.lifts_positions for one in encodings)
         turning = [one for one in encodings if type(one).at_key is not PositionEncoding.at_key]
+        opening = [one for one in encodings if type(one).at_query is not PositionEncoding.at_query]
+        self._several_turn = len(opening) > 1
         self.keeps_turned_keys = all(one.keeps_turned_keys for one in turning)
 
     def _check_together(self, encodings: Sequence[PositionEncoding]) -> None:
@@ -123,18 +130,20 @@ class Combined(PositionEncoding):
     def at_query(
         self, query: Float[Tensor, "batch heads query head_dim"], positions: Any
     ) -> Float[Tensor, "batch heads query turned"]:
-        """Door 2: the queries, through each of them."""
+        """Door 2: the queries, through each of them, rounded once at the end."""
+        made = query.to(wide(query)) if self._several_turn else query
         for one, at in self._each(positions):
-            query = one.at_query(query, at)
-        return query
+            made = one.at_query(made, at)
+        return made.to(query.dtype)
 
     def at_key(
         self, key: Float[Tensor, "batch heads key head_dim"], positions: Any
     ) -> Float[Tensor, "batch heads key turned"]:
-        """Door 2: the keys, through each of them."""
+        """Door 2: the keys, through each of them, rounded once at the end."""
+        made = key.to(wide(key)) if self._several_turn else key
         for one, at in self._each(positions):
-            key = one.at_key(key, at)
-        return key
+            made = one.at_key(made, at)
+        return made.to(key.dtype)
 
     def from_input(
         self, x: Float[Tensor, "batch length dim"]

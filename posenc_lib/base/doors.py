@@ -23,6 +23,7 @@ import inspect
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
+import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
@@ -71,8 +72,10 @@ class PositionEncoding(nn.Module):
     needs_seen: bool = False  # True where at_scores also takes `seen`, what the masks let through
     needs_input: bool = False  # True where it also takes `from_input`, made of the layer's input
     causal_only: bool = False  # True where the encoding means nothing for keys after the query
+    sees_ahead: bool = False  # True where door 1 reads neighbours, so a causal layer refuses it
     keeps_turned_keys: bool = False  # True where a turned key stays right as the text grows
     lifts_positions: bool = False  # True where a plain position p is short for (p, p, ..., p)
+    tells_order: bool = True  # False where it only tells how far into a text a query stands
     layer_scale: float | None = None  # what q . k is to be multiplied by; None: 1 / sqrt(head_dim)
     widens: ClassVar[int] = 1  # features of a query or key behind door 2, for each one before it
 
@@ -189,6 +192,28 @@ class Prepared(NamedTuple):
     query: Any
     new: Any
     key: Any
+
+
+def refuse_ahead(name: str, encoding: PositionEncoding, causal: bool) -> None:
+    """Refuse an encoding that carries later tokens into earlier ones, where none may be seen."""
+    if causal and encoding.sees_ahead:
+        raise validation.refuse(
+            ValueError, name, "causal", True,
+            f"False with {type(encoding).__name__}, which reads the tokens on both sides",
+            "What it adds to a token holds later ones: no mask of the scores hides them.",
+        )  # fmt: skip
+
+
+def without_padding(encoding: PositionEncoding, x: Tensor, padding: Tensor | None) -> Tensor:
+    """x with zeros for padded tokens, if the encoding would carry them into their neighbours.
+
+    What is no mask of these tokens is left to the checks of the layer.
+    """
+    if not encoding.sees_ahead or not isinstance(padding, Tensor):
+        return x
+    if padding.dtype != torch.bool or padding.shape != x.shape[:2]:
+        return x
+    return x.masked_fill(~padding.to(x.device).unsqueeze(-1), 0.0)
 
 
 def check_heads_first(function: str, argument: str, x: Tensor, positions: Any) -> None:

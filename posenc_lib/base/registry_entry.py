@@ -70,12 +70,20 @@ class RegistryEntry:
         return self.cls.door
 
     @property
+    def sees_ahead(self) -> bool:
+        """Whether it reads the neighbours on both sides, so that no causal layer takes it."""
+        return self.cls.sees_ahead
+
+    @property
     def stable(self) -> bool:
         """Whether the answers for early tokens stay as they are while the text grows.
 
         Not the same as `keeps_turned_keys`, which asks for the keys alone, but it follows: what
-        enters at queries and keys is stable where a turned key stays right, all else is.
+        enters at queries and keys is stable where a turned key stays right, all else is, but for
+        what reads the tokens ahead.
         """
+        if self.sees_ahead:
+            return False
         return self.door is not Door.QUERIES_KEYS or self.cls.keeps_turned_keys
 
     @property

@@ -13,6 +13,7 @@ from . import (
     time_series as time_series,
     images as images,
     museum as museum,
+    config as config,
     serving as serving,
 )
 from .exercise import Exercise as Exercise, Mistake as Mistake, Verdict as Verdict

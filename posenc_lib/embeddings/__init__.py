@@ -4,4 +4,5 @@
   `axial_sinusoidal`, `timing`; `fourier`, drawn once at random
 - trained: `learned`, `learned_grid` and how it gets another size, `resize_grid`, `axial_learned`,
   `bert`, and `minilm_table`, a trained one to look at
+- made of the tokens around: `convolution` over time, `conditional` over a grid
 """

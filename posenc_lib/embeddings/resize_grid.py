@@ -143,9 +143,9 @@ def checked_method(
     align_corners = validation.flag(function, "align_corners", align_corners)
     offset = validation.real(function, "offset", offset, at_least=0.0, below=1.0)
     if align_corners and (antialias or offset):
-        option = ("antialias", antialias) if antialias else ("offset", offset)
+        option, value = ("antialias", antialias) if antialias else ("offset", offset)
         raise validation.refuse(
-            ValueError, function, *option, "nothing beside align_corners=True",
+            ValueError, function, option, value, "nothing beside align_corners=True",
             "No published model resizes in both ways at once.",
         )  # fmt: skip
     return method, antialias, align_corners, offset

@@ -21,3 +21,4 @@ from .forecast import forecast_explorer as forecast_explorer
 from .grid import grid_explorer as grid_explorer
 from .shuffled import shuffle_explorer as shuffle_explorer
 from .museum import museum_explorer as museum_explorer
+from .config import config_explorer as config_explorer

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from posenc_lib.base.doors import Door
-from posenc_lib.laws.law import DoesNotApply, first_difference, law, listed, told_apart
+from posenc_lib.laws.law import NEIGHBOURS, DoesNotApply, first_difference, law, listed, told_apart
 from posenc_lib.laws.subject import Subject
 
 WANTED = {
@@ -37,6 +37,8 @@ def order_is_seen(subject: Subject) -> str | None:
     """Without position the last token, which sees all others, would see a bag of words."""
     if subject.encoding.door is Door.NONE:
         raise DoesNotApply("it is no position at all")
+    if not subject.encoding.tells_order:
+        raise DoesNotApply("it says that it tells no order")
     layer, x = subject.layer(), subject.tokens(1, 6)
     for order in ([1, 0, 2, 3, 4, 5], [3, 0, 2, 1, 4, 5]):
         if (layer(x)[0][:, -1] - layer(x[:, order])[0][:, -1]).abs().max() > 1e-7:
@@ -47,6 +49,8 @@ def order_is_seen(subject: Subject) -> str | None:
 @law("scores depend on the distance only", reported=True)
 def distance_only(subject: Subject) -> str | None:
     """One word throughout, so that positions alone can make two scores of one distance differ."""
+    if subject.in_row:
+        raise DoesNotApply(NEIGHBOURS)
     layer, first = subject.layer(), dict[int, tuple[Tensor, tuple[int, int]]]()
     near = (torch.arange(8), torch.arange(8) + 5, torch.tensor([0, 1, 2, 4, 9]))
     far = torch.tensor([0, 5, 700, 1100])
@@ -91,6 +95,8 @@ def norms_are_kept(subject: Subject) -> str | None:
 @law("tokens that keep their positions may stand in any order", reported=True)
 def row_does_not_matter(subject: Subject) -> str | None:
     """What counts along the row, as CoPE does, needs tokens in the order of their text."""
+    if subject.in_row:
+        raise DoesNotApply(NEIGHBOURS)
     layer, x, order = subject.layer(), subject.tokens(1, 5), torch.tensor([3, 0, 4, 1, 2])
     output, mixed = layer(x)[0], layer(x[:, order], positions=order.clone())[0]
     ways = (f"in the order {listed(order)}", "in a row")

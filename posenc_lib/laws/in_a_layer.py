@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from posenc_lib.base.doors import Door
-from posenc_lib.laws.law import first_difference, law, listed
+from posenc_lib.laws.law import NEIGHBOURS, DoesNotApply, first_difference, law, listed
 from posenc_lib.laws.subject import Subject
 from posenc_lib.layers.kv_cache import KeyValueCache
 
@@ -29,7 +29,8 @@ def rows_are_alone(subject: Subject) -> str | None:
 def rows_have_positions(subject: Subject) -> str | None:
     """Packed and padded rows do; as many rows as heads, where a missing axis would pass."""
     counted, heads = torch.arange(5), subject.heads
-    rows = torch.stack([counted * (1 + b % 2) + b % 3 for b in range(heads)])
+    apart = 0 if subject.in_row else 1
+    rows = torch.stack([counted * (1 + apart * (b % 2)) + b % 3 for b in range(heads)])
     x = subject.tokens(heads, 5)
     together = subject.layer()(x, positions=rows.clone())[0]
     for b in range(heads):
@@ -44,6 +45,8 @@ def rows_have_positions(subject: Subject) -> str | None:
 @law("a causal layer ignores the future")
 def future_is_ignored(subject: Subject) -> str | None:
     """Changing what comes later changes no output before it."""
+    if subject.in_row:
+        raise DoesNotApply(NEIGHBOURS)
     for length, cut in ((2, 1), (6, 3)):
         x = subject.tokens(2, length)
         changed = torch.cat((x[:, :cut], x[:, cut:] * -3 + 1), 1)
@@ -67,6 +70,8 @@ def _decoded(subject: Subject, start: int) -> tuple[torch.Tensor, torch.Tensor]:
 @law("decoding with a cache gives what one pass gives")
 def cache_is_one_pass(subject: Subject) -> str | None:
     """The last token at least: what was said of a shorter text may change (dynamic NTK)."""
+    if subject.in_row:
+        raise DoesNotApply(NEIGHBOURS)
     may_change = subject.encoding.door is Door.QUERIES_KEYS
     may_change = may_change and not subject.encoding.keeps_turned_keys
     for start in (0, 5):
@@ -83,6 +88,8 @@ def cache_is_one_pass(subject: Subject) -> str | None:
 @law("earlier answers stay as the text grows", reported=True)
 def answers_stay(subject: Subject) -> str | None:
     """Not where angles follow the length: the first words are then said of a longer text."""
+    if subject.in_row:
+        raise DoesNotApply(NEIGHBOURS)
     long = subject.tokens(1, min(4 * subject.length, 256))
     short = long[:, : subject.length // 2]
     try:
@@ -101,11 +108,14 @@ def padding_is_not_there(subject: Subject) -> str | None:
     for real in ([0, 1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 1], [1, 1, 0, 1, 0, 0, 1]):
         kept = torch.tensor(real).bool()
         at = (kept.cumsum(0) - 1).clamp(min=0)
+        if subject.in_row:  # what is left out is a gap, where it stood
+            at = torch.arange(7)
+            if bool((kept.nonzero().diff(dim=0) != 1).any()):
+                continue
         output = subject.layer()(x, positions=at, padding=kept[None])[0][:, kept]
         ways = (f"with padding {''.join(map(str, real))} (1 is real)", "without")
-        if where := first_difference(
-            output, subject.layer()(x[:, kept])[0], OUTPUT, ways, subject.close
-        ):
+        alone = subject.layer()(x[:, kept], positions=at[kept])[0]
+        if where := first_difference(output, alone, OUTPUT, ways, subject.close):
             return where
     return None
 

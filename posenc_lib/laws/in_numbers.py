@@ -50,7 +50,7 @@ def far_positions_are_exact(subject: Subject) -> str | None:
         exact = subject.fresh(dtype).double()  # the same parameters, rounded to the dtype first
         rough = copy.deepcopy(exact).to(dtype)
         for start in (100_000, 2_000, 0):
-            at = start + torch.tensor(STEPS)
+            at = start + (torch.arange(len(STEPS)) if subject.in_row else torch.tensor(STEPS))
             try:
                 found = list(_parts(subject, rough, dtype, at))
                 break
@@ -94,7 +94,7 @@ def compiles(subject: Subject) -> str | None:
     torch._dynamo.reset()
     layer, x = subject.layer(torch.float32), subject.tokens(2, 5, torch.float32)
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
-    at = torch.tensor([[3, 4, 5, 6, 7], [0, 1, 2, 0, 1]])
+    at = torch.tensor([[3, 4, 5, 6, 7], [0, 1, 2, 3, 4] if subject.in_row else [0, 1, 2, 0, 1]])
     found, expected = compiled(x, positions=at)[0], layer(x, positions=at)[0]
     return first_difference(
         found, expected, ("row", "token", "feature"), ("compiled", "as it is"), 1e-4

@@ -52,7 +52,8 @@ def nothing_is_stale(subject: Subject) -> str | None:
     used(x)
     for layer in (used, unused):
         moved(layer.encoding)
-    for at in (torch.arange(6), torch.arange(6) + 4, torch.tensor([0, 2, 3, 5, 9, 11])):
+    apart = [] if subject.in_row else [torch.tensor([0, 2, 3, 5, 9, 11])]
+    for at in (torch.arange(6), torch.arange(6) + 4, *apart):
         found = used(x, positions=at.clone())[0]
         expected = copy.deepcopy(unused)(x, positions=at.clone())[0]
         ways = ("after other positions and weights", "in a layer that had no others")

@@ -23,6 +23,10 @@ class DoesNotApply(Exception):
     """Raised by a law that has nothing to say about an encoding; the message says why."""
 
 
+NEIGHBOURS = "it reads the tokens on both sides, in no causal layer"
+"""Why laws of causal layers, of caches and of tokens apart do not apply to a convolution."""
+
+
 @dataclass(frozen=True)
 class Law:
     """One law. `broken_by` returns the smallest case against it in words, or None.

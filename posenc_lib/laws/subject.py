@@ -44,6 +44,11 @@ class Subject:
         """
         return 1e-5 if is_foreign(self.encoding) else 1e-7
 
+    @property
+    def in_row(self) -> bool:
+        """Whether it reads neighbours: then tokens stand side by side, and no layer is causal."""
+        return self.encoding.sees_ahead
+
     def opens(self, method: str) -> bool:
         """Whether the class has a method of the protocol itself."""
         return getattr(type(self.encoding), method) is not getattr(PositionEncoding, method)
@@ -53,17 +58,17 @@ class Subject:
         return moved(copy.deepcopy(self.encoding)).to(dtype)
 
     def layer(self, dtype: torch.dtype = torch.float64, *, seed: int = 0) -> MultiHeadAttention:
-        """A causal layer around a fresh copy, with random projections."""
+        """A layer around a fresh copy, with random projections."""
         return self.layer_around(self.fresh(dtype), dtype, seed=seed)
 
     def layer_around(
         self, encoding: PositionEncoding, dtype: torch.dtype = torch.float64, *, seed: int = 0
     ) -> MultiHeadAttention:
-        """A causal layer with this encoding and random projections."""
+        """A layer with this encoding and random projections, causal unless the encoding refuses."""
         torch.manual_seed(seed)
         head_dim = getattr(encoding, "head_dim", None)
         layer = MultiHeadAttention(
-            self.dim, self.heads, encoding=encoding, causal=True,
+            self.dim, self.heads, encoding=encoding, causal=not encoding.sees_ahead,
             head_dim=head_dim if isinstance(head_dim, int) else None,
         )  # fmt: skip
         return layer.to(dtype).eval()

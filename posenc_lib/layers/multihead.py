@@ -28,6 +28,8 @@ from posenc_lib.base.doors import (
     QueryPositions,
     check_prepared,
     is_foreign,
+    refuse_ahead,
+    without_padding,
 )
 from posenc_lib.base.masks import Masks
 from posenc_lib.base.no_encoding import NoEncoding
@@ -152,6 +154,10 @@ class MultiHeadAttention(nn.Module):
         else:
             self._check_prepared(prepared, x, context, positions, context_positions, cache)
         _, places, at_query, at_new, at_key = prepared
+        if context is None:
+            x = without_padding(self.encoding, x, padding)
+        else:
+            context = without_padding(self.encoding, context, padding)
         x = self._door("at_embeddings", x, at_query)  # door 1
         context = x if context is None else self._door("at_embeddings", context, at_key)
 
@@ -380,6 +386,7 @@ class MultiHeadAttention(nn.Module):
                 f"True with {type(encoding).__name__}, which knows no future",
                 "Pass causal=True, or take the two-sided form of the encoding.",
             )  # fmt: skip
+        refuse_ahead("MultiHeadAttention", encoding, self.causal)
         return encoding
 
     def _keys_and_values(

@@ -36,6 +36,8 @@ from posenc_lib.base.doors import (
     Positions,
     Prepared,
     is_foreign,
+    refuse_ahead,
+    without_padding,
 )
 from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.layers.kv_cache import KeyValueCache
@@ -152,6 +154,8 @@ class TransformerStack(nn.Module):
             _check_plan(plan, layers, {n: v for n, v in said.items() if v is not None} | settings)
             self.at_start = plan.at_start
             how = [{n: getattr(one, n) for n in _PLANNED} | settings for one in plan]
+        for one in how:
+            refuse_ahead("TransformerStack", self.at_start, one["causal"])
         self.layers = nn.ModuleList(TransformerLayer(dim, heads, **one) for one in how)
 
     def forward(
@@ -176,6 +180,7 @@ class TransformerStack(nn.Module):
         if caches is not None and len(layers) > 1:
             for encoding in {id(e): e for e in (one.attention.encoding for one in layers)}.values():
                 encoding.check_continues(places)
+        x = without_padding(self.at_start, x, padding)
         x = self.at_start.at_embeddings(x, self.at_start.prepare(places)[0])
         uses = Counter(_prepares(layer.attention) for layer in layers)
         shared: dict[Any, Prepared] = {}

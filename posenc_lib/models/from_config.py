@@ -114,6 +114,7 @@ def read_part(values: Mapping[str, Any], family: str | None, where: str) -> Part
             raise
         refused = ValueError if isinstance(problem, ValueError) else TypeError
         raise refused(f"{FUNCTION}: {where}{named}: {problem}") from None  # an encoding's own words
+    fields.read |= set(rule.get("reads", ()))  # what the notes speak of
     fields.refuse_unread()
     if rule.get("with_parts"):
         parts = {"text": parts[""], **composite(fields, rule, read_part)}

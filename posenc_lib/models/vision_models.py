@@ -183,7 +183,8 @@ def vjepa2(fields: ConfigFields, rule: Rule) -> Parts:
             head_dim, (frames, side, side), rotary_dim=3 * 2 * (head_dim // 3 // 2)
         )
         count = fields.size(f"{before}num_hidden_layers")
-        parts[name] = stack(fields, LayerPlan(encoding, causal=False), count)
+        notes = tuple(rule.get("notes", ())) if name == "predictor" else ()
+        parts[name] = stack(fields, LayerPlan(encoding, causal=False), count, notes=notes)
     return parts
 
 

@@ -127,6 +127,13 @@ def _axial(one: Any) -> str:
     ).replace("two axes, frames", "three axes, frames")  # fmt: skip
 
 
+def _unpaired(one: Any) -> str:
+    return (
+        f"an angle for each feature, not for each pair (no rotation), {len(one.shape)} axes of "
+        f"{_shape(one)}, base {number(one.base)}"
+    )
+
+
 def _split(one: Any) -> str:
     kind = "sines" if one.order == "sin_cos" else "cosines"
     first = f", counted from {one.first}" if one.first else ""
@@ -187,7 +194,9 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "SwinV2Bias": _swin_v2,
     "DecomposedRelative": _decomposed,
     "LevitBias": _levit,
+    "BackwardRotary": lambda one: f"{_rope(one)}, turned backwards",
     "DebertaRelative": _deberta,
+    "UnpairedAxialRotary": _unpaired,
     "RandomFourierEncoding": _fourier,
     "LongRotary": _long,
     "PartialRotary": _partial,

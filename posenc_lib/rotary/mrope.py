@@ -92,6 +92,8 @@ class MultimodalRotary(RotaryEncoding):
         self.arrangement = validation.choice(name, "arrangement", arrangement, ARRANGEMENTS)
         self.pair_axes = axes_of_pairs(self.sections, self.arrangement)
         found = tuple(self.pair_axes.count(axis) for axis in range(len(self.sections)))
+        if sections is None:  # thirds cannot always alternate: as near as they come
+            self.sections = found
         if found != self.sections:
             raise validation.refuse(
                 ValueError, name, "sections", self.sections,

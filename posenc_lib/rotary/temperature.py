@@ -65,6 +65,7 @@ class QueryTemperature(PositionEncoding):
 
     door = Door.QUERIES_KEYS
     keeps_turned_keys = True  # keys are not touched
+    tells_order = False
 
     def __init__(self, trained_length: int, *, slope: float = 0.1, first: int = 1) -> None:
         super().__init__()
