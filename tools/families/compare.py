@@ -88,7 +88,7 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
     if whole.model_type in MASKED_BY_WHOLE:
         raise Unchecked("the mask of its layers is made by the model around them")
     inner = tiny.parts_of(whole)
-    if not inner:
+    if not inner or not all(map(tiny.has_model, inner.values())):
         return compared_alone(whole)
     names = {f"{name.removesuffix('_config')}": one for name, one in inner.items()}
     built = encoding_from_config(whole.to_dict())
@@ -146,8 +146,8 @@ def listened(whole: PreTrainedConfig) -> tuple[nn.Module, Any, Located, Heard]:
         starts = [part.plan.at_start for part in built.details.values()]
         grids = [grid for one in starts if (grid := grid_of(one)) is not None]
         for given in tiny.inputs(config, model, *grids[:1]):
-            places = Located(config, model, given, built.details)
             try:
+                places = Located(config, model, given, built.details)
                 heard = listen(model, given)
             except Unchecked:
                 raise
@@ -184,6 +184,9 @@ def events(heard: list[Attention], details: Any) -> dict[str, list[Attention]]:
     raise Unchecked(f"a model of {', '.join(details)} in one class")
 
 
+ROW_BY_ROW = {"paddleocr_vl_vision"}  # patches are not put in blocks before the layers
+
+
 class Located:
     """Which positions the tokens of the tiny model have, as each encoding takes them."""
 
@@ -203,7 +206,12 @@ class Located:
             column, row = given["pixel_position_ids"][0].unbind(-1)
             self.grid = torch.stack((torch.zeros_like(row), row, column), -1)
         elif "grid_thw" in given:
-            self.grid = merged_grid(given["grid_thw"], getattr(config, "spatial_merge_size", 1))
+            self.grid = merged_grid(
+                given["grid_thw"],
+                1
+                if config.model_type in ROW_BY_ROW
+                else getattr(config, "spatial_merge_size", None) or 1,
+            )
 
     def of(self, encoding: PositionEncoding, tokens: int) -> Tensor:
         """The positions of so many tokens for one encoding."""
@@ -215,7 +223,8 @@ class Located:
         if self.grid is not None and shape is not None:
             axes = len(shape)
             return self.grid[None, :, -axes:] if axes <= 3 else self.grid[None]
-        if shape is not None and math.prod(shape) == 1:
+        around = getattr(encoding, "prefix", 0) + getattr(encoding, "suffix", 0)
+        if isinstance(encoding, AxialRotary) and math.prod(encoding.shape) != tokens - around:
             side = math.isqrt(tokens - encoding.prefix - encoding.suffix)
             rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
             at = torch.stack((rows, columns), -1).reshape(1, -1, 2)
@@ -570,6 +579,8 @@ def compared_start(
             flatter = one.reshape(-1, one.shape[-1])  # rows and columns apart
             if len(flatter) == len(p) and same_rows(flatter, p):
                 return
+    if hasattr(start, "shape") and tokens != rows + registers:
+        raise Unchecked("its table is resized to the tiny picture")
     raise Differs(f"{name}: what is added at the start is none of what the model adds")
 
 

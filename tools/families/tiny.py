@@ -47,10 +47,10 @@ EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_expe
 WINDOWS = ("sliding_window", "attention_chunk_size", "local_attention", "attention_window",
            "sliding_window_size", "window_size", "attention_window_size")  # fmt: skip
 SCALES = ("floor_scale",)  # a temperature that grows in steps of so many positions
-TOP = ("num_experts_per_tok", "moe_topk", "num_experts_per_token", "moe_k", "n_group", "topk_group",
+TOP = ("num_expert_group", "num_experts_per_tok", "moe_topk", "num_experts_per_token", "moe_k", "n_group", "topk_group",
        "n_shared_experts", "top_k_experts", "moe_top_k", "num_selected_experts")  # fmt: skip
 MISSING = {"vocab_size": 100, "n_routed_experts": 4, "num_experts_per_tok": 1, "moe_intermediate_size": 32, "num_experts": 4,
-           "top_k_experts": 1, "n_shared_experts": 1, "pad_token_id": 0, "num_key_value_heads": HEADS}  # fmt: skip
+           "top_k_experts": 1, "n_shared_experts": 1, "pad_token_id": 0, "vocabulary_map": {"<image>": 3}, "num_key_value_heads": HEADS}  # fmt: skip
 VOCABULARIES = ("vocab_size", "vocab_size_per_layer_input", "additional_vocab_size")
 RANKS = ("q_lora_rank", "kv_lora_rank", "o_lora_rank")
 
@@ -73,13 +73,15 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
     if "local_attention" in have and "sliding_window" in cut:
         del cut["sliding_window"]  # half of the other
     put(VOCABULARIES, lambda old: min(old, 128))
-    put(EXPERTS, 4)
+    put(EXPERTS, lambda old: min(old, 4))
+    if have.get("languages") and "default_language" in have:
+        cut["default_language"] = have["languages"][0]
     put(TOP, 1)
     put(SCALES, WINDOW)
     if "num_mel_bins" in have:
         put(("max_source_positions",), LENGTH)
     for name in ("out_features", "out_indices"):
-        if have.get(name):
+        if have.get(name) and strength < STRENGTHS:
             cut[name] = None
     if "attention_types" in have:  # GPT-Neo says its kinds in pairs
         cut["attention_types"] = [[["global", "local"], 1]]
@@ -112,6 +114,13 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
     for name in ("no_rope_layers", "mlp_layer_types", "layers_block_type"):
         if isinstance(have.get(name), list) and have[name] and "num_hidden_layers" in cut:
             cut[name] = have[name][: cut["num_hidden_layers"]]
+    for place, part in parts_of(config).items():
+        shorter = {
+            name: 2 for name in LAYERS if isinstance(getattr(part, name, None), int)
+            and getattr(part, name) > 2 and name in part.to_dict()
+        }  # fmt: skip
+        if shorter and not isinstance(getattr(part, "layer_types", None), list):
+            cut[place] = part.to_dict() | shorter
     if strength == 0:
         width = next((have[name] for name in WIDTHS if isinstance(have.get(name), int)), None)
         heads = next((have[name] for name in HEAD_COUNTS if isinstance(have.get(name), int)), None)
@@ -126,7 +135,13 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
     patch, image = have.get("patch_size"), have.get("image_size")
     windows = {"window_size", "depths"} <= have.keys() or "pretrain_image_size" in have
     # a picture has to hold its windows, and have the size that its table is for
-    if strength < 2 and not windows and isinstance(patch, int) and isinstance(image, int) and image > 4 * patch:
+    if (
+        strength < 2
+        and not windows
+        and isinstance(patch, int)
+        and isinstance(image, int)
+        and image > 4 * patch
+    ):
         cut["image_size"] = 4 * patch
     return cut
 
@@ -134,7 +149,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
 def layers_needed(have: dict[str, Any]) -> int:
     """So many layers that each kind of layer is among them, and at least two."""
     needed = 2
-    for name in ("layer_types", "no_rope_layers", "layers_block_type", "mlp_layer_types"):
+    for name in ("layer_types", "no_rope_layers", "layers_block_type", "mlp_layer_types",
+                 "block_types"):  # fmt: skip
         listed = have.get(name)
         if isinstance(listed, list) and listed:
             firsts = [listed.index(kind) for kind in set(map(str, listed)) & set(listed)] or [
@@ -148,6 +164,15 @@ def layers_needed(have: dict[str, Any]) -> int:
     return needed
 
 
+ENDS = ("Model", "Transformer", "Backbone", "Encoder", "Decoder")  # the plainest first
+
+
+def has_model(config: PreTrainedConfig) -> bool:
+    """Whether some model class takes a configuration."""
+    cls = type(config)
+    return any(one[2] for one in takers(folder_of(cls)).get(cls.__name__, []))
+
+
 def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
     """The plainest model class that takes a configuration."""
     cls = type(config)
@@ -157,7 +182,7 @@ def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
     ranked = sorted(
         found,
         key=lambda one: (
-            not one[1].endswith(("Model", "Encoder", "Decoder", "Transformer")),
+            next((at for at, end in enumerate(ENDS) if one[1].endswith(end)), len(ENDS)),
             one[1].endswith("Stack"), "For" in one[1], len(one[1]), one[1],
         ),
     )  # fmt: skip
@@ -257,9 +282,12 @@ def inputs(
     if "grid_thw" in takes or "image_grid_thw" in takes:
         channels = getattr(config, "in_channels", getattr(config, "num_channels", 3))
         size = config.patch_size**2 * getattr(config, "temporal_patch_size", 1) * channels
-        rows, columns = grid
+        merge = getattr(config, "spatial_merge_size", None) or 1
+        rows, columns = grid if grid[0] % merge == grid[1] % merge == 0 else (4, 6)
         patches = torch.randn(rows * columns, size)
         thw = torch.tensor([[1, rows, columns]])
+        if "merge_sizes" in takes:
+            always["merge_sizes"] = torch.tensor([1])
         for name in ("hidden_states", "pixel_values"):
             if name in takes:
                 yield always | {name: patches, "grid_thw": thw}
@@ -267,11 +295,15 @@ def inputs(
                 yield always | {name: patches[None], "image_grid_thw": thw}
                 cut = patches.reshape(-1, channels, config.patch_size, config.patch_size)
                 yield always | {name: cut, "grid_thw": thw}
-                yield always | {name: cut[None], "image_grid_thw": thw}
+                yield always | {name: cut[None], "grid_thw": thw}
         return
     if "input_features" in takes:
         bins = getattr(config, "num_mel_bins", None) or 80
         always["input_features"] = torch.randn(1, bins, 2 * LENGTH)
+    if "dataset_index" in takes:
+        always["dataset_index"] = torch.tensor([0])
+    if "merge_sizes" in takes:
+        always["merge_sizes"] = torch.tensor([1])
     if "decoder_input_ids" in takes:
         always["decoder_input_ids"] = ids[:, :SHORT]
     mask = {"attention_mask": torch.ones_like(ids)} if "attention_mask" in takes else {}
@@ -297,6 +329,8 @@ def inputs(
         if name in takes and "input_ids" not in takes:
             picture = pictures(config)
             yield always | {name: picture}
+            if picture.ndim == 5:
+                yield always | {name: picture[0]}
             yield from patched(config, takes, picture, grid)
 
 

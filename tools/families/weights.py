@@ -39,10 +39,15 @@ def tables(
             fits = one.numel() == wanted[0] * wanted[1] and one.shape[-1] == wanted[1]
             if not fits or not NAMED.search(name):
                 continue
-            filled = copy.deepcopy(start)
-            with torch.no_grad():
-                next(iter(filled.parameters())).copy_(one.reshape(wanted)[before:])
-            yield filled
+            rows = one.detach().reshape(wanted)
+            forms = [rows[before:]]
+            if before > skipped:  # or the row of the class token is added to all (ViTPose)
+                forms.append(rows[before:] + rows[:before])
+            for table in forms:
+                filled = copy.deepcopy(start)
+                with torch.no_grad():
+                    next(iter(filled.parameters())).copy_(table)
+                yield filled
 
 
 def load_bias(part: str, plan: PositionPlan, model: nn.Module) -> list[torch.Tensor]:
