@@ -24,9 +24,10 @@ transformers = pytest.importorskip("transformers")
 from tools.families import compare, tiny  # noqa: E402
 from tools.families.__main__ import looked_at  # noqa: E402
 
-SAMPLE = """
-llama gpt_neox gemma3_text gpt_oss smollm3 deepseek_v3 qwen2_vl_text t5 bloom roberta vit bart
-""".split()
+SAMPLE = [
+    "llama", "gpt_neox", "gemma3_text", "gpt_oss", "smollm3", "deepseek_v3", "qwen2_vl_text", "t5",
+    "bloom", "roberta", "vit", "bart",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("family", SAMPLE)

@@ -32,9 +32,9 @@ from posenc_lib import (
     encoding_from_config,
     shifted_window_mask,
 )
-from posenc_lib.scores.grid_bias import GridBias
-from posenc_lib.layers.plan import LayerPlan, PositionPlan
+from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.part_positions import PartPositions
+from posenc_lib.scores.grid_bias import GridBias
 from tools.families import tiny
 from tools.families.record import Attention, Heard, Turn, four_axes, listen
 from tools.families.weights import load_bias, tables
@@ -79,7 +79,8 @@ def compared(cls: type[PreTrainedConfig]) -> Checked:
 
 
 MASKED_BY_WHOLE = {  # whose text part gets its mask from the model around it
-    "paligemma", "colpali", "pi0", "blt_global_transformer", "blt_local_encoder", "blt_local_decoder",
+    "paligemma", "colpali", "pi0", "blt_global_transformer", "blt_local_encoder",
+    "blt_local_decoder",
 }  # fmt: skip
 
 
@@ -234,7 +235,7 @@ class Located:
 
 
 def merged_grid(grid_thw: Tensor, merge: int) -> Tensor:
-    """(time, row, column) of each patch, in blocks of merge by merge, as the families order them."""
+    """(time, row, column) of each patch, in blocks of merge by merge, as most order them."""
     frames, rows, columns = grid_thw[0].tolist()
     row = torch.arange(rows).reshape(rows // merge, 1, merge, 1)
     column = torch.arange(columns).reshape(1, columns // merge, 1, merge)

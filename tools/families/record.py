@@ -80,9 +80,9 @@ class Listener(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in ADD and len(args) == 2:
             for one in args:
-                if isinstance(one, Tensor) and one.ndim >= 2 and one.is_floating_point():
-                    if one.numel() < 2_000_000 and one.device.type == "cpu":
-                        self.heard.added.append(one.detach().clone())
+                kept = isinstance(one, Tensor) and one.ndim >= 2 and one.is_floating_point()
+                if kept and one.numel() < 2_000_000 and one.device.type == "cpu":
+                    self.heard.added.append(one.detach().clone())
         if func in SOFTMAX:
             self._softmax(args[0] if args else kwargs["input"])
         out = func(*args, **kwargs)

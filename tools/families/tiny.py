@@ -1,6 +1,6 @@
 """A tiny random model of a family: few layers, few heads, short windows, trained by nobody.
 
-    default configuration  ->  fewer heads, layers, words, experts; window 4  ->  model, random weights
+    default configuration  ->  fewer heads, layers, words, experts; window 4  ->  model
 
 The features of a head stay as many as they are, and so does all that RoPE reads, since these are
 what is looked at. Weights are drawn so that scores are about 1: with the usual 0.02 every score
@@ -47,10 +47,14 @@ EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_expe
 WINDOWS = ("sliding_window", "attention_chunk_size", "local_attention", "attention_window",
            "sliding_window_size", "window_size", "attention_window_size")  # fmt: skip
 SCALES = ("floor_scale",)  # a temperature that grows in steps of so many positions
-TOP = ("num_expert_group", "num_experts_per_tok", "moe_topk", "num_experts_per_token", "moe_k", "n_group", "topk_group",
-       "n_shared_experts", "top_k_experts", "moe_top_k", "num_selected_experts")  # fmt: skip
-MISSING = {"vocab_size": 100, "n_routed_experts": 4, "num_experts_per_tok": 1, "moe_intermediate_size": 32, "num_experts": 4,
-           "top_k_experts": 1, "n_shared_experts": 1, "pad_token_id": 0, "vocabulary_map": {"<image>": 3}, "num_key_value_heads": HEADS}  # fmt: skip
+TOP = ("num_expert_group", "num_experts_per_tok", "moe_topk", "num_experts_per_token", "moe_k",
+       "n_group", "topk_group", "n_shared_experts", "top_k_experts", "moe_top_k",
+       "num_selected_experts")  # fmt: skip
+MISSING = {  # what some default configurations leave out, and their own models need
+    "vocab_size": 100, "n_routed_experts": 4, "num_experts_per_tok": 1, "num_experts": 4,
+    "moe_intermediate_size": 32, "top_k_experts": 1, "n_shared_experts": 1, "pad_token_id": 0,
+    "vocabulary_map": {"<image>": 3}, "num_key_value_heads": HEADS,
+}  # fmt: skip
 VOCABULARIES = ("vocab_size", "vocab_size_per_layer_input", "additional_vocab_size")
 RANKS = ("q_lora_rank", "kv_lora_rank", "o_lora_rank")
 
