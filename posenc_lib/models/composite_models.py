@@ -43,9 +43,9 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
         if named == fields.family and family:  # older parts carry the name of the whole
             named, inside = family, {**inside, "model_type": family}
         name = part_name(place)
-        inner = _form(family_rules().get(str(named), {}), inside, str(named))
-        if inner.get("builder") == "nothing":
-            without.append(f"{name} ({named}): {inner['reason']}")
+        form = _form(family_rules().get(str(named), {}), inside, str(named))
+        if form.get("builder") == "nothing":
+            without.append(f"{name} ({named}): {form['reason']}")
             continue
         where = f"{fields.part + '.' if fields.part else ''}{name}: "
         try:

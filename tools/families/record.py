@@ -62,6 +62,7 @@ class Heard:
 
     attentions: list[Attention] = field(default_factory=list)
     added: list[Tensor] = field(default_factory=list)
+    failed: bool = False  # behind some of its attentions
 
 
 class Listener(TorchFunctionMode):
@@ -217,4 +218,5 @@ def listen(model: nn.Module, given: dict[str, Any]) -> Heard:
     except Exception:
         if not listener.heard.attentions:
             raise
+        listener.heard.failed = True
     return listener.heard

@@ -281,8 +281,6 @@ def inputs(
     always: dict[str, Any] = {}
     if "use_cache" in takes:
         always["use_cache"] = False
-    if "is_decoder" in takes:
-        always["is_decoder"] = bool(getattr(config, "is_decoder", False))
     if "grid_thw" in takes or "image_grid_thw" in takes:
         channels = getattr(config, "in_channels", getattr(config, "num_channels", 3))
         size = config.patch_size**2 * getattr(config, "temporal_patch_size", 1) * channels
