@@ -8,6 +8,7 @@ LAB_ROOT ?= $(CURDIR)
 BINDER_ARGS ?=
 BENCH_ARGS ?=
 EXPERIMENTS ?=
+FAMILIES ?=
 MUTANTS ?=
 
 # With PY=/path/to/python nothing is installed: the environment is then yours to keep.
@@ -35,7 +36,7 @@ test test-% notebooks notebooks-compare html slides readme-picture experiments p
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels test-graphs
-.PHONY: notebooks notebooks-compare html slides readme-picture experiments parity mutants bench bench-core bench-gpu bench-widgets format binder-check wheel-check clean
+.PHONY: notebooks notebooks-compare html slides readme-picture experiments parity families mutants bench bench-core bench-gpu bench-widgets format binder-check wheel-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -140,6 +141,10 @@ experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write thei
 
 parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the table
 	$(PY) -m tests.parity.table
+
+# FAMILIES="llama gemma3_text" compares those alone, FAMILIES=state:differs those that differed.
+families: $(TEST_TOOLS)  ## compare every family of transformers, write the map of the field (long)
+	$(PY) -m tools.families $(FAMILIES)
 
 # MUTANTS="7 rope" tries those alone, MUTANTS=--browser those that need Chromium.
 mutants: $(TEST_TOOLS)  ## apply deliberate faults to a copy, one at a time; a test has to fail

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from posenc_lib.models.config_fields import ConfigFields
-from posenc_lib.models.family_table import Rule, family_rules
+from posenc_lib.models.family_table import Rule, family_rules, known_families
 from posenc_lib.models.part_positions import PartPositions
 
 Parts = dict[str, PartPositions]
@@ -43,8 +43,9 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
         if named == fields.family and family:  # older parts carry the name of the whole
             named, inside = family, {**inside, "model_type": family}
         name = part_name(place)
-        if family_rules().get(str(named), {}).get("builder") == "nothing":
-            without.append(f"{name} ({named}): {family_rules()[str(named)]['reason']}")
+        form = _form(family_rules().get(str(named), {}), inside, str(named))
+        if form.get("builder") == "nothing":
+            without.append(f"{name} ({named}): {form['reason']}")
             continue
         where = f"{fields.part + '.' if fields.part else ''}{name}: "
         try:
@@ -71,6 +72,15 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
 def is_sound(name: str) -> bool:
     """Whether a part hears or speaks: where it is not known, the others are told all the same."""
     return any(word in name for word in ("audio", "speech", "codec", "talker", "wav", "acoustic"))
+
+
+def _form(rule: Rule, inside: Mapping[str, Any], family: str) -> Rule:
+    """The rule of the form that a part has, where its family has several."""
+    while "by" in rule:
+        known = known_families().get(family)
+        default = None if known is None else known.defaults.get(rule["by"])
+        rule = rule["cases"].get(str(inside.get(rule["by"], default)).lower(), {})
+    return rule
 
 
 def parts_of(fields: ConfigFields, rule: Rule) -> list[str]:

@@ -54,7 +54,7 @@ def swin(fields: ConfigFields, rule: Rule) -> Parts:
     assert side is not None
     layers: list[LayerPlan] = []
     for stage, (depth, heads) in enumerate(_stages(fields, "depths", "num_attention_heads")):
-        extent = min(side) // 2**stage
+        extent = min(side) // (1 if rule.get("one_size") else 2**stage)
         if not rule.get("v2") and extent < window:
             raise fields.refuse(
                 "window_size", window, f"at most {extent}, the side of stage {stage}",

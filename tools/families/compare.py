@@ -1,345 +1,634 @@
-"""One family: does our plan give the logits that its tiny random model computes?
+"""Compares what `encoding_from_config` says of a family with a tiny model of that family.
 
-Every attention of the model is compared with the layer of the plan that stands for it: the places
-shut out must be the same, the logits equal to 1e-5 where a key is seen. A table that is added to
-the embeddings is compared row by row with the model's own, frequencies with its rotary modules.
+    scores of a layer  =  scale at_query(q) . at_key(k) + at_scores(q, k), shut out by its mask
+    the model's        =  what goes into its softmax
+
+with the model's own queries and keys of before its rotary function. They are equal where the
+numbers differ by less than 1e-5 of their size and the same places are shut out. What is added at
+the start is looked for among all that the model adds; frequencies are those of its `inv_freq`.
+
+The trap: a comparison that cannot fail. So a layer that claims a position must also move its scores
+by more than 1e-3 when that position is left out, and tables have random rows.
 """
 
+from __future__ import annotations
+
 import math
-import re
-import signal
-import time
-from collections import defaultdict
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from posenc_lib import (
+    AxialRotary,
     Door,
-    LearnedEncoding,
-    LearnedGridEncoding,
+    MultimodalRotary,
     NoEncoding,
     PositionEncoding,
     QueryTemperature,
-    RotaryEncoding,
     encoding_from_config,
+    shifted_window_mask,
 )
-from posenc_lib.models.model_positions import ModelPositions
+from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.part_positions import PartPositions
-from posenc_lib.scores.t5 import T5Bias
-from tools.families.tiny import SIZES, inputs, modules_of, tiny_config, tiny_model
-from tools.families.watch import Attention, Watch, before_turning, watching
+from posenc_lib.scores.grid_bias import GridBias
+from tools.families import tiny
+from tools.families.record import Attention, Heard, Turn, four_axes, listen
+from tools.families.weights import load_bias, tables
 
-CLOSE, SHUT, SECONDS = 1e-5, -1e4, 30
-HINTS = {
-    "vision": r"vis|image|pixel|patch", "audio": r"audio|speech", "encoder": r"encoder",
-    "decoder": r"decoder", "text": r"text|language|decoder|lm",
-}  # fmt: skip
+TOLERANCE = 1e-5
+MOVED = 1e-3
+SHUT = -1e4
+FAINT = -50.0
+
+
+class Differs(Exception):
+    """The library says something else than the family's code does."""
+
+
+class Unchecked(Exception):
+    """The comparison cannot be made."""
 
 
 @dataclass
-class Verdict:
-    """What was found of one family."""
+class Checked:
+    """What was compared and found equal."""
 
-    family: str
-    state: str  # "equal", "refused", "unchecked", "wrong"
-    why: str = ""
-    checks: dict[str, str] = field(default_factory=dict)  # part -> how it was compared
-    report: str = ""
-    seconds: float = 0.0
+    scores: int = 0  # layers with all scores and masks equal
+    turned: int = 0  # of these: equal at door 2, since the model does more after it
+    start: int = 0  # parts with their table or wave found among what is added
+    frequencies: int = 0  # encodings with the frequencies of the family's own rotary module
+    without: int = 0  # rotary encodings whose family keeps no inv_freq
+    largest: float = 0.0
+    parts: list[str] = field(default_factory=list)
 
-
-@cache
-def check(family: str) -> Verdict:
-    """Build, run and compare; whatever goes wrong on the way is the verdict."""
-    begun = time.monotonic()
-    signal.signal(signal.SIGALRM, _too_long)
-    signal.alarm(SECONDS)
-    try:
-        verdict = _check(family)
-    except TimeoutError:
-        verdict = Verdict(family, "unchecked", f"takes more than {SECONDS} s")
-    finally:
-        signal.alarm(0)
-    verdict.seconds = round(time.monotonic() - begun, 1)
-    return verdict
+    def __iadd__(self, other: Checked) -> Checked:
+        for name in ("scores", "turned", "start", "frequencies", "without"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.largest = max(self.largest, other.largest)
+        self.parts += other.parts
+        return self
 
 
-def run(model: nn.Module, config: Any) -> tuple[Watch, list[Tensor]]:
-    """A forward pass with the first input that the model takes."""
-    said: Exception | None = None
-    for given, places in inputs(model, config):
+def compared(cls: type[PreTrainedConfig]) -> Checked:
+    """Compare one configuration class, each of its parts by itself; see `Checked`."""
+    return compared_config(cls())
+
+
+MASKED_BY_WHOLE = {  # whose text part gets its mask from the model around it
+    "paligemma", "colpali", "pi0", "blt_global_transformer", "blt_local_encoder",
+    "blt_local_decoder",
+}  # fmt: skip
+
+
+def compared_config(whole: PreTrainedConfig) -> Checked:
+    """Compare a configuration: the parts that are configurations one by one, or its own model."""
+    if whole.model_type in MASKED_BY_WHOLE:
+        raise Unchecked("the mask of its layers is made by the model around them")
+    inner = tiny.parts_of(whole)
+    if not inner or not all(map(tiny.has_model, inner.values())):
+        return compared_alone(whole)
+    names = {f"{name.removesuffix('_config')}": one for name, one in inner.items()}
+    built = encoding_from_config(whole.to_dict())
+    done, heads = Checked(), {name.split(".")[0] for name in built.parts}
+    own = heads - set(names)
+    if own:  # what is no config inside: the model itself, without its pictures
+        done += compared_alone(whole, own)
+    for name in sorted(heads - own):
+        alone = encoding_from_config(
+            {"model_type": names[name].model_type, **names[name].to_dict()}
+        )
+        for part, plan in built.parts.items():
+            if part.split(".")[0] == name:
+                inside = part.removeprefix(name).removeprefix(".")
+                same = alone.parts.get(inside)
+                if not inside and len(alone.parts) == 1:
+                    (same,) = alone.parts.values()
+                if same is None or repr(same) != repr(plan):
+                    raise Differs(f"{part} is not what its own configuration gives")
         try:
-            with watching(model, modules_of(model)) as watch:
-                model(**given)
-        except TimeoutError:
+            found = compared_config(names[name])
+        except Differs:
             raise
-        except Exception as problem:  # the next input may do
-            said = said or problem
+        except Exception:
+            if name not in ("audio", "audio_encoder") or len(heads) == 1:
+                raise  # of sound nothing is claimed
+            done.parts.append(f"{name} unchecked")
             continue
-        if watch.found:
-            return watch, places
-        said = said or LookupError("no attention was seen")
-    raise said or LookupError("nothing ran")
+        found.parts = [name]
+        done += found
+    return done
 
 
-def _too_long(*_: object) -> None:
-    raise TimeoutError
+def compared_alone(whole: PreTrainedConfig, own: set[str] | None = None) -> Checked:
+    """Compare a configuration that is one model, however many stacks it has, or those named."""
+    model, built, places, heard = listened(whole)
+    details = {n: part for n, part in built.details.items() if own is None or n in own}
+    by_part = events(heard.attentions, details)
+    done = Checked(parts=list(details))
+    for name, part in details.items():
+        done += compared_part(name, part, by_part[name], model, places)
+        start = part.plan.at_start
+        if not isinstance(start, NoEncoding):
+            compared_start(name, part, model, heard.added, by_part[name], places)
+            done.start += 1
+    done += compared_frequencies(details.values(), model)
+    return done
 
 
-def _check(family: str) -> Verdict:
-    from transformers import CONFIG_MAPPING
+def listened(whole: PreTrainedConfig) -> tuple[nn.Module, Any, Located, Heard]:
+    """A tiny model that runs, what is said of its positions, where its tokens are, what it did."""
+    problem: Exception | None = None
+    partly: tuple[nn.Module, Any, Located, Heard] | None = None
+    for config, model in tiny.tiny_models(whole):
+        built = encoding_from_config(config.to_dict())
+        starts = [part.plan.at_start for part in built.details.values()]
+        grids = [grid for one in starts if (grid := grid_of(one)) is not None]
+        for given in tiny.inputs(config, model, *grids[:1]):
+            try:
+                places = Located(config, model, given, built.details)
+                heard = listen(model, given)
+            except Unchecked:
+                raise
+            except Exception as one:  # another input, or a larger model, may do
+                problem = problem or one
+                continue
+            if heard.attentions and not heard.failed:
+                return model, built, places, heard
+            if heard.attentions:
+                partly = partly or (model, built, places, heard)
+            problem = problem or Unchecked("no softmax over keys was heard in its model")
+    if partly is not None:  # what it was heard to do is compared all the same
+        return partly
+    raise problem or Unchecked("no input is known for its model")
 
-    try:
-        positions = encoding_from_config(CONFIG_MAPPING[family]().to_dict())
-    except (ValueError, TypeError) as refused:
-        return Verdict(family, "refused", str(refused))
-    report = positions.report
-    parts = as_parts(family, positions)
-    if parts is not None:
-        parts.report = report
-        return parts
-    said = ""
-    for small in SIZES:
+
+def grid_of(start: PositionEncoding) -> tuple[int, int] | None:
+    """The grid that a table is for: its own, or the square of so many rows."""
+    shape = tuple(getattr(start, "shape", ()))
+    rows = getattr(start, "length", 0)
+    side = math.isqrt(rows)
+    if len(shape) == 2:
+        return shape
+    return (side, side) if side > 1 and side * side == rows else None
+
+
+def events(heard: list[Attention], details: Any) -> dict[str, list[Attention]]:
+    """The attentions of each part: of the encoder by its length, of the decoder by its own."""
+    own = [one for one in heard if one.query.shape[2] == one.key.shape[2]]
+    if len(details) == 1:
+        (name,) = details
+        return {name: own}
+    if set(details) == {"encoder", "decoder"}:
+        return {
+            "encoder": [one for one in own if one.query.shape[2] == tiny.LENGTH],
+            "decoder": [one for one in own if one.query.shape[2] == tiny.SHORT],
+        }
+    raise Unchecked(f"a model of {', '.join(details)} in one class")
+
+
+ROW_BY_ROW = {"paddleocr_vl_vision"}  # patches are not put in blocks before the layers
+
+
+class Located:
+    """Which positions the tokens of the tiny model have, as each encoding takes them."""
+
+    def __init__(
+        self, config: PreTrainedConfig, model: PreTrainedModel, given: dict[str, Any], details: Any
+    ) -> None:
+        self.grid: Tensor | None = None
+        self.three: Tensor | None = None
+        encodings = [layer.encoding for part in details.values() for layer in part.plan]
+        sections = [one for one in flat(encodings) if getattr(one, "sections", None)]
+        if sections and "position_ids" in tiny.arguments(model):
+            axes = len(sections[0].sections)
+            torch.manual_seed(2)
+            self.three = torch.randint(0, 9, (1, tiny.LENGTH, axes)).cumsum(1)
+            given["position_ids"] = self.three.permute(2, 0, 1)
+        if "pixel_position_ids" in given:
+            column, row = given["pixel_position_ids"][0].unbind(-1)
+            self.grid = torch.stack((torch.zeros_like(row), row, column), -1)
+        elif "grid_thw" in given:
+            self.grid = merged_grid(
+                given["grid_thw"],
+                1
+                if config.model_type in ROW_BY_ROW
+                else getattr(config, "spatial_merge_size", None) or 1,
+            )
+
+    def of(self, encoding: PositionEncoding, tokens: int) -> Tensor:
+        """The positions of so many tokens for one encoding."""
+        if self.three is not None and getattr(encoding, "sections", None):
+            return self.three
+        if getattr(encoding, "sections", None):
+            return torch.arange(tokens)[None, :, None].expand(1, -1, len(encoding.sections))
+        shape = getattr(encoding, "shape", None)
+        if self.grid is not None and shape is not None:
+            axes = len(shape)
+            return self.grid[None, :, -axes:] if axes <= 3 else self.grid[None]
+        around = getattr(encoding, "prefix", 0) + getattr(encoding, "suffix", 0)
+        if isinstance(encoding, AxialRotary) and math.prod(encoding.shape) != tokens - around:
+            side = math.isqrt(tokens - encoding.prefix - encoding.suffix)
+            rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+            at = torch.stack((rows, columns), -1).reshape(1, -1, 2)
+            at = torch.cat((torch.zeros_like(at[..., :1]).expand(1, -1, len(shape) - 2), at), -1)
+            return at if encoding.prefix + encoding.suffix == 0 else at[0].double()
+        return torch.arange(tokens)
+
+
+def merged_grid(grid_thw: Tensor, merge: int) -> Tensor:
+    """(time, row, column) of each patch, in blocks of merge by merge, as most order them."""
+    frames, rows, columns = grid_thw[0].tolist()
+    row = torch.arange(rows).reshape(rows // merge, 1, merge, 1)
+    column = torch.arange(columns).reshape(1, columns // merge, 1, merge)
+    shape = (rows // merge, columns // merge, merge, merge)
+    at = torch.stack((row.expand(shape), column.expand(shape)), -1).reshape(-1, 2)
+    time = torch.arange(frames).repeat_interleave(len(at))[:, None]
+    return torch.cat((time, at.repeat(frames, 1)), -1)
+
+
+def flat(encodings: Iterable[PositionEncoding]) -> Iterator[PositionEncoding]:
+    """Each encoding, and those inside it, once."""
+    seen: set[int] = set()
+    for encoding in encodings:
+        for one in encoding.modules():
+            if isinstance(one, PositionEncoding) and id(one) not in seen:
+                seen.add(id(one))
+                yield one
+
+
+def compared_part(
+    name: str, part: PartPositions, heard: list[Attention], model: nn.Module, places: Located
+) -> Checked:
+    """Compare all layers of a part."""
+    plan, done = part.plan, Checked()
+    each, more = divmod(len(heard), len(plan))
+    if heard and more and isinstance(plan[0].encoding, NoEncoding) and len(plan.alike()) == 1:
+        plan = replace(plan, layers=[plan[0]] * len(heard))  # some pool, and say nothing either
+        each, more = 1, 0
+    if more or each not in (1, 2):  # two where a layer takes the difference of two softmaxes
+        raise Unchecked(f"{len(heard)} attentions were heard for {len(plan)} layers of {name}")
+    warmths = load_bias(name, plan, model)
+    sinks = any("sink" in own for own, _ in model.named_parameters())
+    layers = [layer for layer in plan for _ in range(each)]
+    for number, (layer, event) in enumerate(zip(layers, heard, strict=True)):
+        event.sinks_after = sinks
+        event.warmth = warmths[number] if number < len(warmths) else None
         try:
-            config = tiny_config(family, small)
-            tiny = encoding_from_config(config.to_dict())
-            model = tiny_model(family, config)
-            watch, places = run(model, config)
-            break
-        except TimeoutError:
-            raise
-        except Exception as problem:  # the next size may do
-            said = said or _said(problem)
+            difference, at_door = compared_layer(layer, event, places)
+        except Differs as found:
+            raise Differs(f"{name}, layer {number}: {found}") from None
+        done.scores += 1
+        done.turned += at_door
+        done.largest = max(done.largest, difference)
+    return done
+
+
+def compared_layer(layer: LayerPlan, event: Attention, places: Located) -> tuple[float, bool]:
+    """The largest difference of the scores of one layer, and whether it was seen at door 2."""
+    keys = event.key.shape[-2]
+    theirs = event.scores
+    if (theirs.shape[-1] == keys + 1) != layer.sink and not (layer.sink and event.sinks_after):
+        raise Differs(f"sink: the plan says {layer.sink}, the scores are {tuple(theirs.shape)}")
+    theirs = theirs[..., :keys]
+    seen = compared_mask(layer, theirs)
+    scale: Any = layer.scale or event.query.shape[-1] ** -0.5
+    if event.warmth is not None:  # a trained number of each head in place of the scale
+        scale, foldings = event.warmth, [(1.0, 1.0)]
     else:
-        return Verdict(family, "unchecked", f"no tiny model: {said}", report=report)
-    checks, wrong, unchecked = {}, [], []
-    for name, part in tiny.details.items():
-        try:
-            checks[name] = compare_part(name, part, len(tiny.details), model, watch, places, config)
-        except Disagreement as problem:
-            wrong.append(f"{name}: {problem}")
-        except LookupError as problem:
-            unchecked.append(f"{name}: {problem.args[0]}")
-        except Exception as problem:
-            unchecked.append(f"{name}: {_said(problem)}")
-    state = "wrong" if wrong else "unchecked" if unchecked else "equal"
-    return Verdict(family, state, "; ".join(wrong + unchecked), checks, report)
+        foldings = [folded_scale(event, scale)]
+    if foldings == [(1.0, 1.0)] and layer.encoding.door is Door.SCORES:
+        foldings.append((scale, 1.0))  # beside a bias the scores alone do not say it
+    found = [compared_folding(layer, event, theirs, seen, scale, one, places) for one in foldings]
+    difference, at_door = min(found)
+    if not difference < TOLERANCE:
+        raise Differs(f"scores differ by {difference:.2g} of their size")
+    return difference, at_door
 
 
-def as_parts(family: str, positions: ModelPositions) -> Verdict | None:
-    """A family that is made of others: its plans are theirs, and theirs are compared."""
-    from transformers import CONFIG_MAPPING
-
-    cls = CONFIG_MAPPING[family]
-    if not cls.sub_configs:
-        return None
-    config, found = cls(), {}
-    for attribute in cls.sub_configs:
-        sub = getattr(config, attribute, None)
-        if getattr(sub, "model_type", "") in CONFIG_MAPPING:
-            found[attribute.removesuffix("_config")] = sub
-    checks, wrong, unchecked = {}, [], []
-    if not any(name.partition(".")[0] in found for name in positions.parts):
-        return None
-    for name, plan in positions.parts.items():
-        sub = found.get(name.partition(".")[0])
-        if sub is None:
-            unchecked.append(f"{name}: no part of this name in its configuration")
-            continue
-        own = encoding_from_config(sub.to_dict()).parts
-        if repr(plan) not in map(repr, own.values()):
-            wrong.append(f"{name}: not the plan of {sub.model_type} by itself")
-            continue
-        verdict = check(sub.model_type)
-        if verdict.state == "equal":
-            checks[name] = f"as {sub.model_type}: {'; '.join(verdict.checks.values())}"
-        else:
-            unchecked.append(f"{name}: {sub.model_type} is {verdict.state}: {verdict.why}")
-    state = "wrong" if wrong else "unchecked" if unchecked else "equal"
-    return Verdict(family, state, "; ".join(wrong + unchecked), checks)
+def compared_folding(
+    layer: LayerPlan,
+    event: Attention,
+    theirs: Tensor,
+    seen: Tensor,
+    scale: float,
+    folded: tuple[float, float],
+    places: Located,
+) -> tuple[float, bool]:
+    """The difference where the model had multiplied queries and keys by `folded`, and the door."""
+    query, key = event.query / folded[0], repeated(event.key, event.query) / folded[1]
+    warm = any(isinstance(one, QueryTemperature) for one in flat([layer.encoding]))
+    turns = [*event.turns, *(Turn(one, one) for one in event.linears)] if warm else event.turns
+    before_query, before_key = before(query, turns, warm), before(key, turns, warm)
+    moved_by_model = before_query is not None and before_key is not None
+    plain_query = before_query if before_query is not None and moved_by_model else query
+    plain_key = before_key if before_key is not None and moved_by_model else key
+    ours = our_scores(layer.encoding, plain_query, plain_key, scale, places)
+    difference = row_difference(ours, theirs, seen)
+    if difference < TOLERANCE:
+        still(layer.encoding, ours, plain_query, plain_key, scale, seen)
+        return difference, False
+    if event.turns and not moved_by_model:  # more is done after the rotation
+        at_door = compared_turns(layer.encoding, event.turns, places)
+        ours = scale * query @ key.transpose(-1, -2)
+        return max(at_door, row_difference(ours, theirs, seen)), True
+    return difference, False
 
 
-class Disagreement(Exception):
-    """The library and the model give different numbers."""
+def our_scores(
+    encoding: PositionEncoding, query: Tensor, key: Tensor, scale: float, places: Located
+) -> Tensor:
+    """The scores that the plan gives, before any mask."""
+    at = places.of(encoding, query.shape[-2])
+    with torch.no_grad():
+        query, key = encoding.at_query(query, at), encoding.at_key(key, at)
+        scores = scale * query @ key.transpose(-1, -2)
+        bias = encoding.at_scores(query, key, at, at)
+    return scores if bias is None else scores + bias
 
 
-def compare_part(
-    name: str, part: PartPositions, parts: int, model: nn.Module, watch: Watch,
-    places: list[Tensor], config: Any,
-) -> str:  # fmt: skip
-    """How a part was compared; Disagreement where it differs, LookupError where nothing fits."""
-    done = []
-    start = part.plan.at_start
-    if not isinstance(start, NoEncoding):
-        done.append(compare_start(start, part, model, watch))
-    attentions = attentions_of(name, part, parts, watch)
-    largest, notes = 0.0, set()
-    for layer, attention in zip(part.plan, attentions, strict=True):
-        gap, note = compare_layer(layer, attention, places, model, config)
-        largest = max(largest, gap)
-        notes |= {note} - {""}
-    done.append(f"scores and masks of {len(attentions)} layers to {largest:.0e}")
-    turning = [e for e in part.plan.encodings if isinstance(e, RotaryEncoding)]
-    if turning:
-        done += compare_frequencies(turning, model)
-    return ", ".join([*done, *sorted(notes)])
-
-
-def attentions_of(name: str, part: PartPositions, parts: int, watch: Watch) -> list[Attention]:
-    """The self-attentions of this part: a run of places that differ in their numbers only."""
-    groups: dict[str, list[Attention]] = defaultdict(list)
-    for attention in watch.found:
-        if attention.query.shape[2] == attention.key.shape[2]:
-            groups[re.sub(r"\d+", "#", attention.place)].append(attention)
-    wanted = len(part.plan)
-    fitting = {place: found for place, found in groups.items() if len(found) == wanted}
-    hint = HINTS.get(name.split(".")[-1], "")
-    if len(fitting) > 1 or parts > 1:
-        fitting = {p: f for p, f in fitting.items() if re.search(hint, p)} or fitting
-    if len(fitting) > 1:
-        own = {p: f for p, f in fitting.items() if not re.search(r"cross|encoder_attn|EncDec", p)}
-        fitting = own or fitting
-    if not fitting:
-        sizes = {place: len(found) for place, found in groups.items()}
-        raise LookupError(f"no run of {wanted} self-attentions among {sizes}")
-    return next(iter(fitting.values()))
-
-
-def compare_layer(
-    layer: Any, attention: Attention, places: list[Tensor], model: nn.Module, config: Any
-) -> tuple[float, str]:
-    """The largest difference of a logit that is seen."""
-    encoding: PositionEncoding = layer.encoding
-    heated = any(isinstance(part, QueryTemperature) for part in encoding.modules())
-    query, key = before_turning(attention, heated=heated)
-    turns = any(isinstance(part, RotaryEncoding) for part in encoding.modules())
-    if turns and not attention.turned:
-        raise LookupError("what turns queries and keys was not seen")
-    copy_weights(encoding, attention.place, model)
-    length = query.shape[2]
-    theirs = attention.logits[..., :length]
-    column = attention.logits.shape[-1] == length + 1
-    after = any(n.startswith(attention.place) and "sink" in n for n, _ in model.named_parameters())
-    if layer.sink != (column or after):
-        raise Disagreement(f"{attention.place}: a sink in one of the two only")
-    at = torch.arange(length)
-    seen = layer.mask(at).expand_as(theirs)
-    if not torch.equal(seen, theirs > SHUT):
-        many = int((seen != (theirs > SHUT)).sum())
-        raise Disagreement(f"{attention.place}: {many} of {seen.numel()} places of the mask")
-    scale = layer.scale or encoding.layer_scale or query.shape[-1] ** -0.5
-    cap = getattr(config, "attn_logit_softcapping", None)
-    gaps, said = {}, None
-    for where in [at, *places]:
-        try:
-            with torch.no_grad():
-                turned = encoding.at_query(query, where), encoding.at_key(key, where)
-                bias = encoding.at_scores(query, key, where, where)
-        except (ValueError, TypeError, IndexError) as problem:  # these positions are not for it
-            said = said or problem
-            continue
-        product = turned[0] @ turned[1].mT
-        for factor, note in ((scale, ""), (1.0, "scaled before the product")):
-            ours = product * factor + (0.0 if bias is None else bias)
-            ours = cap * torch.tanh(ours / cap) if cap else ours
-            gaps[note] = min(gaps.get(note, math.inf), gap_of(ours, theirs, seen))
-    if not gaps:
-        raise LookupError(f"its positions: {said}")
-    note = min(gaps, key=lambda one: gaps[one])
-    if gaps[note] > CLOSE * max(1.0, float(theirs[seen].abs().max())):
-        raise Disagreement(f"{attention.place}: scores differ by {gaps[note]:.2g}")
-    return gaps[note], note
-
-
-def gap_of(ours: Tensor, theirs: Tensor, seen: Tensor) -> float:
-    """The largest difference of two rows of logits, but for what softmax does not see: a constant
-    for each query."""
-    shut = ~seen
-    one, other = (
-        x.double() - x.double().masked_fill(shut, -torch.inf).logsumexp(-1, keepdim=True)
-        for x in (ours, theirs)
-    )
-    return float((one - other)[seen].abs().max())
-
-
-def copy_weights(encoding: PositionEncoding, place: str, model: nn.Module) -> None:
-    """The trained numbers of the model's own bias into ours."""
-    if not isinstance(encoding, T5Bias):
+def still(
+    encoding: PositionEncoding, ours: Tensor, query: Tensor, key: Tensor, scale: float, seen: Tensor
+) -> None:
+    """Refuse a layer that claims a position and whose scores would be the same without."""
+    if isinstance(encoding, NoEncoding):
         return
-    side = re.match(r"(.*?\bdecoder\b|.*?\bencoder\b|)", place)
-    tables = [
-        m.weight for n, m in model.named_modules()
-        if n.endswith(("relative_attention_bias", "relative_attention_bias_proj"))
-        and isinstance(m, nn.Embedding) and n.startswith(side[1] if side else "")
-    ]  # fmt: skip
-    if not tables:
-        raise LookupError("its table of biases was not found")
-    named = model.named_parameters()
-    own = [w for n, w in named if n.startswith(place) and "relative_attention_bias" in n]
-    with torch.no_grad():
-        encoding.weight.copy_((own or tables)[0])
+    plain = scale * query @ key.transpose(-1, -2)
+    if row_difference(plain, ours, seen) < MOVED:
+        raise Unchecked("its positions move no score of the tiny model: nothing is seen")
 
 
-def compare_start(
-    start: PositionEncoding, part: PartPositions, model: nn.Module, watch: Watch
-) -> str:
-    """The table that is added to the embeddings, beside the model's."""
-    if isinstance(start, (LearnedEncoding, LearnedGridEncoding)):
-        rows, dim = start.weight.shape
-        shape = (rows + part.skipped_rows, dim)
-        for weight, index in watch.embedded:
-            if tuple(weight.shape) == shape:
-                count = index.shape[-1]
-                wanted = torch.arange(count) + part.skipped_rows
-                if torch.equal(index.reshape(-1, count)[0], wanted):
-                    return f"rows {part.skipped_rows} and on of a table of {shape[0]}"
-        named = model.named_parameters()
-        flat = [n for n, p in named if p.numel() == rows * dim and _positional(n)]
-        if flat:
-            return f"a table of {rows} rows ({flat[0].split('.')[-1]})"
-        raise LookupError(f"no table of {shape} was looked up")
-    with torch.no_grad():
-        dim = getattr(start, "dim")  # noqa: B009 - every encoding of door 1 has one
-        ours = start.eval().at_embeddings(torch.zeros(1, 8, dim), torch.arange(8))[0]
-    for _, table in [*model.named_buffers(), *model.named_parameters()]:
-        flat = table.reshape(-1, table.shape[-1]) if table.ndim else table
-        if flat.ndim == 2 and flat.shape[-1] == ours.shape[-1]:
-            for first in range(min(len(flat) - 7, 4)):
-                if torch.allclose(flat[first : first + 8].float(), ours, atol=CLOSE):
-                    return f"a table of waves, from its row {first} on"
-    raise LookupError("its table of waves was not found")
+def row_difference(ours: Tensor, theirs: Tensor, seen: Tensor) -> float:
+    """The largest difference where keys are seen, by the size of the scores.
+
+    What is the same for all keys of a query is no part of an attention, and is taken off.
+    """
+    seen = seen.expand(theirs.shape)
+    one, other = centred(ours.expand(theirs.shape), seen), centred(theirs, seen)
+    return float((one - other).abs().max()) / max(1.0, float(other.abs().max()))
 
 
-def _positional(name: str) -> bool:
-    return bool(re.search(r"pos", name.lower()))
+def centred(x: Tensor, seen: Tensor) -> Tensor:
+    """Scores without the mean of their row, 0 where a key is not seen."""
+    x = torch.where(seen, x, torch.zeros(()))
+    mean = x.sum(-1, keepdim=True) / seen.sum(-1, keepdim=True).clamp(min=1)
+    return torch.where(seen, x - mean, torch.zeros(()))
 
 
-def compare_frequencies(turning: list[RotaryEncoding], model: nn.Module) -> list[str]:
-    """Frequencies, to the last digits of float32, beside those of the model's rotary modules."""
+def compared_mask(layer: LayerPlan, theirs: Tensor) -> Tensor:
+    """Where keys are seen, the same in both."""
+    count_q, count_k = theirs.shape[-2:]
+    if isinstance(layer.encoding, GridBias) and bool((theirs < FAINT).any()):
+        return compared_windows(layer.encoding, theirs)
+    ours = layer.mask(torch.arange(count_q), torch.arange(count_k))
+    seen = theirs > SHUT
+    wrong = (seen != ours.expand(seen.shape)).sum().item()
+    if wrong:
+        raise Differs(f"mask: {wrong} of {seen.numel()} places are shut out by one alone")
+    return seen
+
+
+def compared_windows(encoding: GridBias, theirs: Tensor) -> Tensor:
+    """Where keys are seen in shifted windows, which Swin shuts by a hundred less."""
+    side = math.isqrt(theirs.shape[0] * math.prod(encoding.shape))
+    ours = shifted_window_mask((side, side), encoding.shape)[:, None]
+    seen = theirs > FAINT
+    wrong = (seen != ours.expand(seen.shape)).sum().item()
+    if wrong:
+        raise Differs(f"shifted windows: {wrong} of {seen.numel()} places differ")
+    return seen
+
+
+def repeated(key: Tensor, query: Tensor) -> Tensor:
+    """Keys of as many heads as the queries have."""
+    times = query.shape[1] // key.shape[1]
+    return key if times == 1 else key.repeat_interleave(times, 1)
+
+
+def folded_scale(event: Attention, scale: float) -> tuple[float, float]:
+    """What the model multiplied queries and keys by before their product.
+
+    1 where the scores are the product times the scale; where they are the product itself, the two
+    numbers by which its projections were multiplied, whose product is the scale.
+    """
+    key = repeated(event.key, event.query)
+    product = event.query @ key.transpose(-1, -2)
+    theirs = event.scores[..., : event.key.shape[-2]]
+    pick = (theirs > SHUT) & (product.abs() > 0.1)
+    if not pick.any() or math.isclose(scale, 1.0):
+        return 1.0, 1.0
+    seen = theirs > SHUT
+    one, other = (centred(x, seen) for x in (theirs, product))
+    if event.scores.shape[-1] > event.key.shape[-2]:  # beside a sink, rows may be shifted
+        ratio = float((one * other).sum() / other.square().sum())
+    else:
+        ratio = (theirs / product)[pick].median().item()
+    if not math.isclose(ratio, 1.0, rel_tol=1e-3):
+        return 1.0, 1.0
+    found = [
+        projection_ratio(used, event.linears) or turned_ratio(used, event.turns)
+        for used in (event.query, key)
+    ]
+    if found == [None, None]:  # a norm or a rotation lies between: the queries were multiplied
+        return scale, 1.0
+    first, second = (one or 1.0 for one in found)
+    if found[0] is None and not math.isclose(second, scale, rel_tol=1e-4):
+        first = scale / second
+    if not math.isclose(first * second, scale, rel_tol=1e-4):
+        raise Differs(f"q . k is multiplied by {first * second:.4g}, not by {scale:.4g}")
+    return first, second
+
+
+def projection_ratio(used: Tensor, linears: list[Tensor]) -> float | None:
+    """c where queries or keys are c times what a projection gave, None where none is."""
+    for linear in linears:
+        if linear.numel() == used.numel() and linear.shape[-1] == used.shape[1] * used.shape[3]:
+            batch, heads, length, width = used.shape
+            split = linear.reshape(batch, length, heads, width).transpose(1, 2)
+            ratio = constant_ratio(used, split)
+            if ratio is not None:
+                return ratio
+    return None
+
+
+def turned_ratio(used: Tensor, turns: list[Turn]) -> float | None:
+    """c where queries or keys are c times what a rotary function gave, None where they are not."""
+    for turn in turns:
+        for _, other in forms(turn, used):
+            width = other.shape[-1]
+            for at in (0, used.shape[-1] - width):
+                ratio = constant_ratio(used[..., at : at + width], other)
+                if ratio is not None:
+                    return ratio
+    return None
+
+
+def constant_ratio(one: Tensor, other: Tensor) -> float | None:
+    """c with one = c other, if there is one."""
+    if one.shape != other.shape:
+        return None
+    c = float((one * other).sum() / (other * other).sum())
+    close = torch.allclose(one, c * other, atol=1e-5 * float(one.abs().max()), rtol=1e-4)
+    return c if close and c else None
+
+
+def forms(turn: Turn, used: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """What went in and came out, in each order of axes that could be that of `used`."""
+    pair = turn.before, turn.after
+    orders: list[Any] = [four_axes]
+    if turn.after.ndim == 4:
+        orders.append(lambda x: x.transpose(1, 2))
+    if turn.after.ndim == 3:
+        orders.append(lambda x: x.transpose(0, 1)[None])
+        orders.append(lambda x: x[:, None])
+        if turn.after.shape[-1] % used.shape[-1] == 0:
+            orders.append(lambda x: x.unflatten(-1, (-1, used.shape[-1])).transpose(1, 2))
+    for order in orders:
+        one, other = (order(x) for x in pair)
+        if other.shape[0] != used.shape[0] or other.shape[2] != used.shape[2]:
+            continue
+        if other.shape[-1] > used.shape[-1] or used.shape[1] % other.shape[1]:
+            continue
+        yield repeated(one, used), repeated(other, used)
+        times = used.shape[1] // other.shape[1]
+        if times > 1:
+            yield one.repeat(1, times, 1, 1), other.repeat(1, times, 1, 1)
+
+
+def before(used: Tensor, turns: list[Turn], warm: bool = False) -> Tensor | None:
+    """Queries or keys as they were before the rotary function, None where that is not seen.
+
+    With `warm` the model may have multiplied each token by a number of its own afterwards.
+    """
+    size = float(used.abs().max())
+    for turn in sorted(turns, key=lambda one: -one.after.shape[-1]):  # the whole before its parts
+        for one, other in forms(turn, used):
+            width = other.shape[-1]
+            for at in {0, used.shape[-1] - width}:
+                inside = used[..., at : at + width]
+                factor = torch.ones(used.shape[2], 1)
+                if warm:
+                    axes = (0, 1, 3)
+                    factor = ((inside * other).sum(axes) / other.square().sum(axes))[:, None]
+                if float((inside - factor * other).abs().max()) <= 1e-5 * size:
+                    plain = used / factor
+                    plain[..., at : at + width] = one
+                    return plain
+    return None
+
+
+def compared_turns(encoding: PositionEncoding, turns: list[Turn], places: Located) -> float:
+    """The largest difference at door 2: what the rotary function gave, and what ours gives."""
+    inner = getattr(encoding, "rope", encoding)
+    worst = 0.0
+    for turn in turns:
+        least = math.inf
+        orders = [four_axes(x) for x in (turn.before, turn.after)]
+        for one, other in (tuple(orders), tuple(x.transpose(1, 2) for x in orders)):
+            if one.shape[-1] != getattr(inner, "head_dim", -1):
+                continue
+            at = places.of(inner, one.shape[2])
+            if at.shape[-1] != one.shape[2] and at.ndim == 1:
+                continue
+            try:
+                turned = inner.at_query(one, at)
+            except ValueError:
+                continue
+            least = min(least, float((turned - other).abs().max()) / float(other.abs().max()))
+        worst = max(worst, least)
+    if not worst < TOLERANCE:
+        raise Differs(f"what is turned differs by {worst:.2g}")
+    return worst
+
+
+def compared_start(
+    name: str,
+    part: PartPositions,
+    model: nn.Module,
+    added: list[Tensor],
+    heard: list[Attention],
+    places: Located | None = None,
+) -> None:
+    """Look for the table or wave at the start among all that the model adds."""
+    start, tokens = part.plan.at_start, heard[0].query.shape[2]
+    waves = not hasattr(start, "weight")
+    rows = getattr(start, "length", None) or (
+        len(start.weight) if hasattr(start, "weight") and start.weight.ndim == 2 else tokens
+    )
+    registers = getattr(start, "registers", 0)
+    count = rows + registers
+    if waves or name.split(".")[-1] in ("text", "encoder", "decoder"):
+        count = min(tokens, count)
+    wanted: list[Tensor] = []
+    for filled in [start] if waves else tables(name, start, part.skipped_rows, model):
+        dim = next(iter(filled.parameters())).shape[-1] if not waves else start.dim
+        with torch.no_grad():
+            p = filled.at_embeddings(torch.zeros(1, count, dim), torch.arange(count))[0]
+        prefix = getattr(start, "prefix", 0)
+        p = torch.cat((p[:prefix], p[prefix + registers :]))
+        wanted.append(p)
+        if places is not None and places.grid is not None and len(p) == len(places.grid):
+            _, row, column = places.grid.unbind(-1)
+            wanted.append(p[row * int(column.max() + 1) + column])
+    if not wanted:
+        raise Differs(f"{name}: no table of {rows} rows and {part.skipped_rows} before them")
+    for p in wanted:
+        for one in added:
+            if one.shape[-1] != p.shape[-1]:
+                continue
+            flatter = one.reshape(-1, *one.shape[-2:])[0]
+            if flatter.ndim == 2 and same_rows(flatter, p):
+                return
+            flatter = one.reshape(-1, one.shape[-1])  # rows and columns apart
+            if len(flatter) == len(p) and same_rows(flatter, p):
+                return
+    if hasattr(start, "shape") and tokens != rows + registers:
+        raise Unchecked("its table is resized to the tiny picture")
+    raise Differs(f"{name}: what is added at the start is none of what the model adds")
+
+
+def same_rows(one: Tensor, table: Tensor) -> bool:
+    """Whether a table was added: all of its rows, or all but up to 5 first ones of a prefix."""
+    missing = len(table) - len(one)
+    if not 0 <= missing <= 5 or len(one) < 4:
+        return False
+    return torch.allclose(one, table[missing:], atol=1e-5, rtol=1e-5)
+
+
+def compared_frequencies(details: Iterable[PartPositions], model: nn.Module) -> Checked:
+    """Each rotary encoding has the frequencies of one of the model's rotary modules."""
+    done = Checked()
     theirs = [
-        buffer.detach().double() for name, buffer in model.named_buffers()
-        if "inv_freq" in name and "original" not in name
-    ]  # fmt: skip
-    distinct: list[Tensor] = []
-    for encoding in turning:
-        found = encoding.frequencies()
-        if not any(torch.equal(found, one) for one in distinct if one.shape == found.shape):
-            distinct.append(found)
-    if not theirs:
-        return []
-    for ours in distinct:
-        same = [o for o in theirs if o.shape == ours.shape and torch.allclose(o, ours, rtol=2e-6)]
-        if not same:
-            return ["frequencies of another shape"]
-    return [f"{len(distinct)} series of frequencies"]
-
-
-def _said(problem: Exception) -> str:
-    return f"{type(problem).__name__}: {str(problem).splitlines()[0][:150] if str(problem) else ''}"
-
-
-__all__ = ["Disagreement", "Door", "Verdict", "check"]
+        (one.double().flatten(), owner)
+        for owner in model.modules()
+        for name, one in owner.named_buffers(recurse=False)
+        if name.endswith("inv_freq") and "original" not in name and one.ndim == 1 and one.numel()
+    ]
+    found = flat(layer.encoding for part in details for layer in part.plan)
+    for encoding in found:
+        if not hasattr(encoding, "frequencies"):
+            continue
+        if not theirs:
+            done.without += 1
+            continue
+        scaled = getattr(encoding, "scaled", None)
+        ours = (encoding if scaled is None else scaled).frequencies().double().abs()
+        magnitude = float(getattr(encoding, "magnitude", 1.0) or 1.0)
+        for other, owner in theirs:
+            if isinstance(
+                encoding, (AxialRotary, MultimodalRotary)
+            ):  # the order shows in the scores
+                other = other.sort(descending=True).values
+            turned = other[: len(ours)]
+            rest = other[len(ours) :]
+            same = len(turned) == len(ours) and torch.allclose(turned, ours, rtol=2e-6, atol=1e-12)
+            factor = float(getattr(owner, "attention_scaling", magnitude) or 1.0)
+            if same and not rest.any() and math.isclose(factor, magnitude, rel_tol=1e-6):
+                done.frequencies += 1
+                break
+        else:
+            raise Differs(f"frequencies of {type(encoding).__name__} are none of the family's")
+    return done

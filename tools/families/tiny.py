@@ -1,212 +1,372 @@
-"""Tiny random models of transformers: the family's own code with few layers and narrow heads."""
+"""A tiny random model of a family: few layers, few heads, short windows, trained by nobody.
 
+    default configuration  ->  fewer heads, layers, words, experts; window 4  ->  model
+
+The features of a head stay as many as they are, and so does all that RoPE reads, since these are
+what is looked at. Weights are drawn so that scores are about 1: with the usual 0.02 every score
+would be near 0, and any two models would agree.
+
+The trap: a text shorter than the window. Then no mask is ever seen; here texts have 12 tokens and
+windows 4.
+"""
+
+from __future__ import annotations
+
+import copy
 import importlib
 import inspect
-import sys
+import math
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from transformers import PreTrainedConfig, PreTrainedModel
 
-from posenc_lib import merged_cells
+from tools.families.sources import folder_of, takers
 
-LENGTH, WINDOW, CHUNK = 22, 5, 8
-LARGEST = 60_000_000
+LENGTH = 12
+STRENGTHS = 3
+LARGEST = 350_000_000  # numbers in a model
+SHORT = 9  # of a decoder beside an encoder, so that their layers can be told apart
+WINDOW = 4
+HEADS = 4
 
-SMALL: dict[str, Any] = {
-    "hidden_size": 64, "d_model": 64, "n_embd": 64, "dim": 64, "embed_dim": 64, "model_dim": 64,
-    "num_attention_heads": 4, "n_head": 4, "n_heads": 4, "num_heads": 4, "heads": 4,
-    "encoder_attention_heads": 4, "decoder_attention_heads": 4, "attention_heads": 4,
-    "num_key_value_heads": 2, "num_kv_heads": 2, "multi_query_group_num": 2,
-    "head_dim": 16, "d_kv": 16, "kv_channels": 16, "attention_head_size": 16,
-    "num_hidden_layers": 6, "n_layer": 4, "n_layers": 4, "num_layers": 4, "depth": 4,
-    "encoder_layers": 2, "decoder_layers": 2, "num_decoder_layers": 4, "num_encoder_layers": 2,
-    "intermediate_size": 64, "ffn_dim": 64, "d_ff": 64, "n_inner": 64, "ffn_hidden_size": 64,
-    "encoder_ffn_dim": 64, "decoder_ffn_dim": 64, "moe_intermediate_size": 32,
-    "shared_expert_intermediate_size": 32, "intermediate_dim": 64,
-    "vocab_size": 99, "type_vocab_size": 2, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
-    "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "moe_num_experts": 4,
-    "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1,
-    "sliding_window": WINDOW, "attention_window_size": WINDOW, "attention_chunk_size": CHUNK,
-    "local_attention": 2 * (WINDOW - 1), "window_size_left": WINDOW,
-    "q_lora_rank": 24, "kv_lora_rank": 16, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8,
-    "v_head_dim": 16,
-    "image_size": 32, "patch_size": 8, "rotary_dim": 8, "floor_scale": 4,
-    "max_source_positions": 16, "attention_dropout": 0.0, "hidden_dropout_prob": 0.0,
-    "attention_probs_dropout_prob": 0.0, "dropout": 0.0, "hidden_dropout": 0.0,
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "depth",
+          "decoder_layers", "num_decoder_layers", "num_encoder_layers")  # fmt: skip
+HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads",
+               "decoder_attention_heads", "attention_heads")  # fmt: skip
+KEY_HEADS = ("num_key_value_heads", "num_kv_heads", "encoder_num_key_value_heads",
+             "multi_query_group_num")  # fmt: skip
+WIDTHS = ("hidden_size", "n_embd", "d_model", "embed_dim", "dim")
+INNER = ("intermediate_size", "ffn_dim", "encoder_ffn_dim", "decoder_ffn_dim", "mlp_dim", "d_ff",
+         "moe_intermediate_size", "shared_expert_intermediate_size", "ffn_hidden_size", "n_inner",
+         "inner_dim", "expert_ffn_hidden_size", "intermediate_size_mlp", "moe_ffn_hidden_size",
+         "shared_intermediate_size", "mlp_hidden_size")  # fmt: skip
+EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
+WINDOWS = ("sliding_window", "attention_chunk_size", "local_attention", "attention_window",
+           "sliding_window_size", "window_size", "attention_window_size")  # fmt: skip
+SCALES = ("floor_scale",)  # a temperature that grows in steps of so many positions
+TOP = ("num_expert_group", "num_experts_per_tok", "moe_topk", "num_experts_per_token", "moe_k",
+       "n_group", "topk_group", "n_shared_experts", "top_k_experts", "moe_top_k",
+       "num_selected_experts")  # fmt: skip
+MISSING = {  # what some default configurations leave out, and their own models need
+    "vocab_size": 100, "n_routed_experts": 4, "num_experts_per_tok": 1, "num_experts": 4,
+    "moe_intermediate_size": 32, "top_k_experts": 1, "n_shared_experts": 1, "pad_token_id": 0,
+    "vocabulary_map": {"<image>": 3}, "num_key_value_heads": HEADS,
 }  # fmt: skip
-HEADS = [name for name in SMALL if "head" in name or name in ("d_kv", "kv_channels")]
-LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "depth", "vocab_size")
-
-SIZES: list[dict[str, Any]] = [
-    SMALL,
-    {**SMALL, "head_dim": 8},  # where it is the part of a head that turns
-    {n: value for n, value in SMALL.items() if n not in ("head_dim", "num_key_value_heads")},
-    {name: value for name, value in SMALL.items() if name not in HEADS},
-    {name: SMALL[name] for name in (*LAYERS, "image_size", "patch_size", "sliding_window")},
-    {name: SMALL[name] for name in LAYERS},
-]
-"""From the smallest to what every class allows."""
+VOCABULARIES = ("vocab_size", "vocab_size_per_layer_input", "additional_vocab_size")
+RANKS = ("q_lora_rank", "kv_lora_rank", "o_lora_rank")
 
 
-SECTIONS = {n: [16, 24, 24] for n in ("qwen2_vl_text", "qwen2_5_vl_text", "glm_ocr_text")}
-"""What these take where their configuration says nothing, for heads of 128."""
+def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
+    """What the tiny configuration has in place of the defaults; 0 changes most, 2 least."""
+    have = config.to_dict()
+    cut: dict[str, Any] = {}
+
+    def put(names: tuple[str, ...], value: Any) -> None:
+        for name in names:
+            old = have.get(name)
+            if isinstance(old, int) and not isinstance(old, bool) and old:
+                cut[name] = value(old) if callable(value) else value
+
+    put(LAYERS, lambda old: min(old, layers_needed(have)))
+    put(WINDOWS, WINDOW)
+    if strength % STRENGTHS < 2:
+        put(INNER, lambda old: min(old, 32))
+    if "local_attention" in have and "sliding_window" in cut:
+        del cut["sliding_window"]  # half of the other
+    put(VOCABULARIES, lambda old: min(old, 128))
+    put(EXPERTS, lambda old: min(old, 4))
+    if have.get("languages") and "default_language" in have:
+        cut["default_language"] = have["languages"][0]
+    put(TOP, 1)
+    put(SCALES, WINDOW)
+    if "num_mel_bins" in have:
+        put(("max_source_positions",), LENGTH)
+    for name in ("out_features", "out_indices"):
+        if have.get(name) and strength < STRENGTHS:
+            cut[name] = None
+    if "attention_types" in have:  # GPT-Neo says its kinds in pairs
+        cut["attention_types"] = [[["global", "local"], 1]]
+        cut["num_layers"] = 2
+    if have.get("num_kv_shared_layers"):  # the last layers share keys with ones that are cut off
+        cut["num_kv_shared_layers"] = 0
+    if have.get("layer_types", 0) is None and "conv_L_cache" in have:
+        cut |= {"layer_types": ["conv", "full_attention"], "num_hidden_layers": 2}
+    if have.get("num_blocks") and "num_hidden_layers" in cut:
+        cut["num_blocks"] = 1
+    if isinstance(have.get("depths"), list):
+        cut.pop("num_hidden_layers", None)
+    if "patch_size" in have:  # windows of pixels or patches: theirs
+        for name in WINDOWS:
+            cut.pop(name, None)
+    rope = have.get("rope_parameters")
+    if isinstance(rope, dict) and rope.get("llama_4_scaling_beta"):
+        cut["rope_parameters"] = rope | {"original_max_position_embeddings": WINDOW}
+    if strength >= STRENGTHS:
+        cut |= {name: value for name, value in MISSING.items() if have.get(name, 0) is None}
+        strength -= STRENGTHS
+    for name in ("attn_logit_softcapping",):
+        if have.get(name):
+            cut[name] = None
+    for name in [*have]:
+        if name.endswith("token_id") and isinstance(have[name], int) and have[name] >= 128:
+            cut[name] = 0
+    if have.get("layer_types") and "num_hidden_layers" in cut:
+        cut["layer_types"] = have["layer_types"][: cut["num_hidden_layers"]]
+    for name in ("no_rope_layers", "mlp_layer_types", "layers_block_type"):
+        if isinstance(have.get(name), list) and have[name] and "num_hidden_layers" in cut:
+            cut[name] = have[name][: cut["num_hidden_layers"]]
+    for place, part in parts_of(config).items():
+        shorter = {
+            name: 2 for name in LAYERS if isinstance(getattr(part, name, None), int)
+            and getattr(part, name) > 2 and name in part.to_dict()
+        }  # fmt: skip
+        if shorter and not isinstance(getattr(part, "layer_types", None), list):
+            cut[place] = part.to_dict() | shorter
+    if strength == 0:
+        width = next((have[name] for name in WIDTHS if isinstance(have.get(name), int)), None)
+        heads = next((have[name] for name in HEAD_COUNTS if isinstance(have.get(name), int)), None)
+        if width and heads and heads > HEADS:
+            head = have.get("head_dim") or width // heads
+            put(HEAD_COUNTS, HEADS)
+            put(KEY_HEADS, lambda old: HEADS if old == heads else min(old, 2))
+            put(WIDTHS, HEADS * head)
+            if "head_dim" in have and have["head_dim"] is None:
+                cut["head_dim"] = head
+            put(RANKS, 32)
+    patch, image = have.get("patch_size"), have.get("image_size")
+    windows = {"window_size", "depths"} <= have.keys() or "pretrain_image_size" in have
+    # a picture has to hold its windows, and have the size that its table is for
+    if (
+        strength < 2
+        and not windows
+        and isinstance(patch, int)
+        and isinstance(image, int)
+        and image > 4 * patch
+    ):
+        cut["image_size"] = 4 * patch
+    return cut
 
 
-def tiny_config(family: str, sizes: dict[str, Any]) -> Any:
-    """The configuration class with these sizes where it has such a field."""
-    from transformers import CONFIG_MAPPING
-
-    cls = CONFIG_MAPPING[family]
-    default = cls()
-    known = {*vars(default), *cls.attribute_map}
-    small = {name: value for name, value in sizes.items() if name in known}
-    for name in list(small):
-        was = _of(default, name)
-        missing = was is None and name not in ("head_dim", "num_key_value_heads")
-        if missing or isinstance(was, (bool, list, tuple, dict, str)):
-            small.pop(name)  # not used by default: no window, no list
-        elif name == "num_key_value_heads" and was in (None, _of(default, "num_attention_heads")):
-            small[name] = 4
-    rope = _of(default, "rope_parameters")
-    if isinstance(rope, dict) and ("mrope_section" in rope or family in SECTIONS):
-        rope = {"mrope_section": SECTIONS.get(family, []), **rope}
-        width = small.get("head_dim") or _of(default, "head_dim") or 0
-        width = width or small.get("hidden_size", 64) // small.get("num_attention_heads", 4)
-        pairs = int(width * rope.get("partial_rotary_factor", 1.0)) // 2
-        small["rope_parameters"] = {**rope, "mrope_section": _shared(rope["mrope_section"], pairs)}
-    return cls(**small)
+def layers_needed(have: dict[str, Any]) -> int:
+    """So many layers that each kind of layer is among them, and at least two."""
+    needed = 2
+    for name in ("layer_types", "no_rope_layers", "layers_block_type", "mlp_layer_types",
+                 "block_types"):  # fmt: skip
+        listed = have.get(name)
+        if isinstance(listed, list) and listed:
+            firsts = [listed.index(kind) for kind in set(map(str, listed)) & set(listed)] or [
+                listed.index(kind) for kind in {*listed}
+            ]
+            needed = max(needed, max(firsts) + 2)
+    for name in ("sliding_window_pattern", "attn_layer_period", "global_attn_every_n_layers",
+                 "full_attention_interval", "no_rope_layer_interval"):  # fmt: skip
+        if isinstance(have.get(name), int):
+            needed = max(needed, have[name] + 1)
+    return needed
 
 
-def _of(config: Any, name: str) -> Any:
-    try:
-        return getattr(config, name, None)
-    except Exception:  # some fields differ by layer and refuse to be read
-        return 1
+ENDS = ("Model", "Transformer", "Backbone", "Encoder", "Decoder")  # the plainest first
 
 
-def _shared(sections: list[int], pairs: int) -> list[int]:
-    """The sections in about the same shares of so many pairs."""
-    found = [max(1, section * pairs // sum(sections)) for section in sections]
-    found[0] += pairs - sum(found)
-    return found
+def has_model(config: PreTrainedConfig) -> bool:
+    """Whether some model class takes a configuration."""
+    cls = type(config)
+    return any(one[2] for one in takers(folder_of(cls)).get(cls.__name__, []))
 
 
-def model_class(family: str) -> type:
-    """The class of the model that a configuration class belongs to."""
-    import transformers
-    from transformers import CONFIG_MAPPING
-    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
-
-    named = MODEL_MAPPING_NAMES.get(family)
-    if named is not None:
-        found: type = getattr(transformers, named if isinstance(named, str) else named[0])
-        return found
-    config = CONFIG_MAPPING[family]
-    package = config.__module__.rpartition(".")[0]
-    folder = Path(sys.modules[config.__module__].__file__ or "").parent
-    for file in sorted(folder.glob("modeling_*.py")):
-        module = importlib.import_module(f"{package}.{file.stem}")
-        fitting = [
-            cls for cls in vars(module).values()
-            if isinstance(cls, type) and issubclass(cls, nn.Module) and "forward" in vars(cls)
-            and hasattr(cls, "_from_config") and _configured(cls, config)
-        ]  # fmt: skip
-        if fitting:
-            return min(fitting, key=lambda cls: ("For" in cls.__name__, len(cls.__name__)))
-    raise LookupError("no model class of its own")
+def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
+    """The plainest model class that takes a configuration."""
+    cls = type(config)
+    found = [one for one in takers(folder_of(cls)).get(cls.__name__, []) if one[2]]
+    if not found:
+        raise LookupError("no model class takes it")
+    ranked = sorted(
+        found,
+        key=lambda one: (
+            next((at for at, end in enumerate(ENDS) if one[1].endswith(end)), len(ENDS)),
+            one[1].endswith("Stack"), "For" in one[1], len(one[1]), one[1],
+        ),
+    )  # fmt: skip
+    path, name, _ = ranked[0]
+    file = importlib.import_module(f"transformers.models.{path.parent.name}.{path.stem}")
+    made: type[PreTrainedModel] = getattr(file, name)
+    return made
 
 
-def _configured(cls: Any, config: type) -> bool:
-    hints = [inspect.get_annotations(base).get("config") for base in cls.__mro__]
-    named = next((hint for hint in hints if hint is not None), None)
-    return cls.config_class is config or named in (config, config.__name__)
+def tiny_models(whole: PreTrainedConfig) -> Iterator[tuple[PreTrainedConfig, PreTrainedModel]]:
+    """Small configurations of the same kind, and a model of each, until one of them runs."""
+    cls = type(whole)
+    plain = whole.to_dict() == cls().to_dict()
+    problem: Exception | None = None
+    made = False
+    for strength in range(2 * STRENGTHS):
+        try:
+            given = {} if plain else whole.to_dict()
+            given.pop("model_type", None)
+            config, model = built(cls(**given | changes(whole, strength)))
+        except Exception as one:  # what a family refuses says the family
+            problem = problem or one
+            continue
+        made = True
+        yield config, model
+    if not made and problem is not None:
+        raise problem
 
 
-def tiny_model(family: str, config: Any) -> nn.Module:
-    cls: Any = model_class(family)
-    config._attn_implementation = "eager"
-    with torch.device("meta"):
-        empty = cls._from_config(config, attn_implementation="eager")
-        size = sum(parameter.numel() for parameter in empty.parameters())
-    if size > LARGEST:
-        raise MemoryError(f"its smallest model has {size:,} numbers")
+def built(config: PreTrainedConfig) -> tuple[PreTrainedConfig, PreTrainedModel]:
+    """The model of a configuration, weights drawn anew."""
     torch.manual_seed(0)
-    model: nn.Module = cls._from_config(config, attn_implementation="eager").eval()
-    with torch.no_grad():
-        for parameter in model.parameters():  # zeros would agree with anything
-            if parameter.is_floating_point() and parameter.requires_grad and parameter.ndim > 1:
-                parameter.add_(0.05 * torch.randn_like(parameter))
-    return model.float()
+    kind = model_class(config)
+    with torch.device("meta"):
+        size = sum(one.numel() for one in kind(copy.deepcopy(config)).parameters())
+    if size > LARGEST:
+        raise MemoryError(f"the smallest model that its configuration allows has {size:,} numbers")
+    model = kind._from_config(config, attn_implementation="eager").float().eval()
+    draw(model)
+    return config, model
 
 
-def modules_of(model: nn.Module) -> list[ModuleType]:
-    """The modelling files whose code this model runs."""
-    names = {type(part).__module__ for part in model.modules()}
-    return [sys.modules[n] for n in sorted(names) if n.startswith("transformers.models")]
+@torch.no_grad()
+def draw(model: nn.Module) -> None:
+    """Random weights under which scores are about 1, and no two rows of a table are alike."""
+    waves = {
+        id(weight)
+        for owner in model.modules() if "inus" in type(owner).__name__
+        for weight in owner.parameters()
+    }  # fmt: skip
+    for name, buffer in model.named_buffers():
+        if name.endswith("attn_mask_probs"):  # EoMT's masks of training, gone at its end
+            buffer.zero_()
+    for name, one in model.named_parameters():
+        if id(one) in waves:
+            continue
+        if not one.is_floating_point() or not one.requires_grad:  # waves kept as weights
+            continue
+        if one.ndim >= 2:
+            wide = one.shape[-1] if "embed" in name or "pos" in name else math.prod(one.shape[1:])
+            table = "embed" in name or "pos" in name or "bias" in name or "wpe" in name
+            one.normal_(0.0, 0.5 if table else 1.0 / math.sqrt(max(wide, 1)))
+        elif "norm" in name.lower() or "ln" in name.lower():
+            one.normal_(1.0 if name.endswith("weight") else 0.0, 0.1)
+        else:
+            one.normal_(0.0, 0.3)
 
 
-def inputs(model: nn.Module, config: Any) -> Iterator[tuple[dict[str, Tensor], list[Tensor]]]:
-    """What the model may take, and where its tokens may stand: one after the other is tried."""
-    wanted = inspect.signature(type(model).forward).parameters
-    generator = torch.Generator().manual_seed(1)
-    vocabulary = min(_of(config, "vocab_size") or 99, 99)
-    ids = torch.randint(5, max(vocabulary, 6), (2, LENGTH), generator=generator)
-    text = {"input_ids": ids, "decoder_input_ids": ids[:, : LENGTH - 3]}
-    row = [torch.arange(LENGTH)]
-
-    def noise(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator)
-
-    if "input_features" in wanted:
-        frames = 2 * (_of(config, "max_source_positions") or 16)
-        text["input_features"] = noise(2, _of(config, "num_mel_bins") or 80, frames)
-    yield _named(text, wanted), row
-    if "grid_thw" in wanted or "image_grid_thw" in wanted:
-        rows, columns = 4, 6
-        width = _of(config, "in_channels") or _of(config, "num_channels") or 3
-        width *= (_of(config, "temporal_patch_size") or 1) * (_of(config, "patch_size") or 8) ** 2
-        patches, grid = noise(rows * columns, width), torch.tensor([[1, rows, columns]])
-        merge = _of(config, "spatial_merge_size") or 2
-        given = {"hidden_states": patches, "pixel_values": patches, "grid_thw": grid,
-                 "image_grid_thw": grid, "merge_sizes": torch.tensor([merge])}  # fmt: skip
-        yield _named(given, wanted), _cells(rows, columns, merge)
-    if "spatial_shapes" in wanted:
-        patch = _of(config, "patch_size") or 8
-        given = {"pixel_values": noise(1, 24, 3 * patch**2),
-                 "spatial_shapes": torch.tensor([[4, 6]]),
-                 "pixel_attention_mask": torch.ones(1, 24, dtype=torch.long)}  # fmt: skip
-        yield _named(given, wanted), _cells(4, 6, 1)
-    size = _of(config, "image_size") or 32
-    height, width = (size, size) if isinstance(size, int) else tuple(size)[-2:]
-    channels = _of(config, "num_channels") or _of(config, "in_channels") or 3
-    patch = _of(config, "patch_size") or 8
-    patch = patch if isinstance(patch, int) else patch[-1]
-    cells = _cells(height // patch, width // patch, 1) if isinstance(patch, int) else row
-    mask = torch.ones(1, height // patch, width // patch, dtype=torch.bool)
-    for images in (noise(1, channels, height, width), noise(1, 1, channels, height, width)):
-        given = {"pixel_values": images, "patch_attention_mask": mask,
-                 "image_sizes": torch.tensor([[height, width]])}  # fmt: skip
-        yield _named(given, wanted), cells
-    frames = _of(config, "num_frames") or _of(config, "frames_per_clip") or 2
-    clip = noise(1, frames, channels, height, width)
-    yield _named({"pixel_values": clip, "pixel_values_videos": clip}, wanted), [*cells, *row]
-    hidden = _of(config, "hidden_size") or _of(config, "d_model") or 64
-    yield _named({"inputs_embeds": noise(2, LENGTH, hidden)}, wanted), row
+def parts_of(config: PreTrainedConfig) -> dict[str, PreTrainedConfig]:
+    """The configs that a config is made of."""
+    places = {name: getattr(config, name, None) for name in (type(config).sub_configs or {})}
+    return {name: one for name, one in places.items() if isinstance(one, PreTrainedConfig)}
 
 
-def _named(given: dict[str, Tensor], wanted: Any) -> dict[str, Tensor]:
-    return {name: value for name, value in given.items() if name in wanted}
+def arguments(model: nn.Module) -> set[str]:
+    """The names that the forward pass of a model takes."""
+    return set(inspect.signature(model.forward).parameters)
 
 
-def _cells(rows: int, columns: int, merge: int) -> list[Tensor]:
-    """Cell numbers, and coordinates row by row and, where patches are merged, block by block."""
-    cells = torch.arange(rows * columns)
-    found = [cells, torch.stack((cells // columns, cells % columns), -1)]
-    if merge > 1:
-        order = merged_cells((rows, columns), merge)
-        found += [order, torch.stack((order // columns, order % columns), -1)]
-    return found
+def inputs(
+    config: PreTrainedConfig, model: PreTrainedModel, grid: tuple[int, int] = (4, 6)
+) -> Iterator[dict[str, Any]]:
+    """Random inputs, in the forms that a model could take: 12 tokens, or one picture."""
+    torch.manual_seed(1)
+    takes = arguments(model)
+    words = getattr(config, "vocab_size", None) or 100
+    ids = torch.randint(5, max(min(words, 100), 6), (1, LENGTH))
+    for special in ("pad_token_id", "eos_token_id", "bos_token_id"):
+        special_id = getattr(config, special, None)
+        if isinstance(special_id, int):
+            ids[ids == special_id] = 5 if special_id != 5 else 6
+    always: dict[str, Any] = {}
+    if "use_cache" in takes:
+        always["use_cache"] = False
+    if "grid_thw" in takes or "image_grid_thw" in takes:
+        channels = getattr(config, "in_channels", getattr(config, "num_channels", 3))
+        size = config.patch_size**2 * getattr(config, "temporal_patch_size", 1) * channels
+        merge = getattr(config, "spatial_merge_size", None) or 1
+        rows, columns = grid if grid[0] % merge == grid[1] % merge == 0 else (4, 6)
+        patches = torch.randn(rows * columns, size)
+        thw = torch.tensor([[1, rows, columns]])
+        if "merge_sizes" in takes:
+            always["merge_sizes"] = torch.tensor([1])
+        for name in ("hidden_states", "pixel_values"):
+            if name in takes:
+                yield always | {name: patches, "grid_thw": thw}
+                yield always | {name: torch.cat((patches, patches), -1), "grid_thw": thw}
+                yield always | {name: patches[None], "image_grid_thw": thw}
+                cut = patches.reshape(-1, channels, config.patch_size, config.patch_size)
+                yield always | {name: cut, "grid_thw": thw}
+                yield always | {name: cut[None], "grid_thw": thw}
+        return
+    if "input_features" in takes:
+        bins = getattr(config, "num_mel_bins", None) or 80
+        always["input_features"] = torch.randn(1, bins, 2 * LENGTH)
+    if "dataset_index" in takes:
+        always["dataset_index"] = torch.tensor([0])
+    if "merge_sizes" in takes:
+        always["merge_sizes"] = torch.tensor([1])
+    if "decoder_input_ids" in takes:
+        always["decoder_input_ids"] = ids[:, :SHORT]
+    mask = {"attention_mask": torch.ones_like(ids)} if "attention_mask" in takes else {}
+    if "input_ids" in takes:
+        yield always | mask | {"input_ids": ids}
+    elif "decoder_input_ids" in takes:
+        yield always
+    for name in ("num_codebooks", "num_channels", "num_vq"):
+        count = getattr(config, name, None)
+        if "input_ids" in takes and isinstance(count, int):
+            yield always | mask | {"input_ids": ids[..., None].repeat(1, 1, count)}
+    if "input_ids" in takes and isinstance(getattr(config, "num_codebooks", None), int):
+        yield always | {"input_ids": ids.repeat(config.num_codebooks, 1)}
+    embedded = torch.randn(1, LENGTH, getattr(config, "hidden_size", None) or 64)
+    without = {name: value for name, value in always.items() if name != "input_features"}
+    if "input_ids" in takes and "input_features" in always:
+        yield without | mask | {"input_ids": ids}
+    for name in ("inputs_embeds", "hidden_states", "query_embeds"):
+        if name in takes and "pixel_values" not in takes:
+            yield always | mask | {name: embedded}
+            yield always | {name: embedded}
+    for name in ("pixel_values", "image"):
+        if name in takes and "input_ids" not in takes:
+            picture = pictures(config)
+            yield always | {name: picture}
+            if picture.ndim == 5:
+                yield always | {name: picture[0]}
+            yield from patched(config, takes, picture, grid)
+
+
+def patched(
+    config: PreTrainedConfig, takes: set[str], picture: torch.Tensor, grid: tuple[int, int]
+) -> Iterator[dict[str, Any]]:
+    """A picture as the families take it that cut it into patches beforehand."""
+    patch = getattr(config, "patch_size", None)
+    if not isinstance(patch, int):
+        return
+    rows, columns = grid
+    channels = picture.shape[-3]
+    flat = torch.randn(1, rows * columns, channels * patch * patch)
+    shapes = torch.tensor([[rows, columns]])
+    seen = torch.ones(1, rows * columns, dtype=torch.long)
+    yield {
+        "pixel_values": flat,
+        **({"spatial_shapes": shapes} if "spatial_shapes" in takes else {}),
+        **({"pixel_attention_mask": seen} if "pixel_attention_mask" in takes else {}),
+        **({"attention_mask": seen} if "attention_mask" in takes else {}),
+    }
+    row = torch.randn(1, channels, patch, patch * rows * columns)
+    yield {"pixel_values": row, "target_sizes": shapes}
+    at = torch.stack(torch.meshgrid(torch.arange(columns), torch.arange(rows), indexing="xy"), -1)
+    yield {"pixel_values": flat, "pixel_position_ids": at.reshape(1, -1, 2)}
+
+
+def pictures(config: PreTrainedConfig) -> torch.Tensor:
+    """A random picture, or a random clip, of the size that a configuration states."""
+    size: Any = getattr(config, "image_size", None) or getattr(config, "crop_size", None) or 64
+    height, width = (size, size) if isinstance(size, int) else tuple(size)[:2]
+    channels = getattr(config, "num_channels", getattr(config, "in_channels", 3))
+    shape = (1, channels, height, width)
+    frames = getattr(config, "num_frames", getattr(config, "frames_per_clip", None))
+    if isinstance(frames, int):
+        shape = (1, frames, channels, height, width)
+    return torch.randn(shape)
