@@ -24,7 +24,7 @@ ENTRIES = encodings()
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-4, torch.bfloat16: 0.15}
 
 every = pytest.mark.parametrize("name", ENTRIES)
-few = settings(max_examples=10)
+few = settings(max_examples=6)
 
 
 def made(name, dtype=torch.float64, **options):

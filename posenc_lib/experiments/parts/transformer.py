@@ -68,6 +68,7 @@ class TinyTransformer(nn.Module):
                 "exactly one of the two", "Tokens have a vocabulary, real vectors have features.",
             )  # fmt: skip
         dim = validation.size(name, "dim", dim)
+        causal = validation.flag(name, "causal", causal)
         self.vocabulary, self.features = vocabulary, features
         self.read_out = validation.choice(name, "read_out", read_out, READ_OUTS)
         if vocabulary is not None:
