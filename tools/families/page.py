@@ -117,12 +117,15 @@ def page(results: dict[str, Any], listed: dict[str, Any]) -> str:
         "",
         "Equal means: the same keys are shut out, and where they are seen the scores differ by "
         "less than 0.00001 of their size; the table or wave at the start is among what the model "
-        "adds; each position moves the scores, so that an encoding that does nothing would be "
-        "seen. A model made of parts is compared part by part, with positions counted from 0, or "
-        "with random positions in three axes for M-RoPE. Where a model does more to its queries "
-        "after the rotation, they are compared right after it (door 2). What an application does "
-        "with positions before it calls the model (how pictures are numbered among words, what is "
-        "padded) is not seen here.",
+        "adds; leaving out what a layer does with positions would move its scores. A model made "
+        "of parts is compared part by part, with positions counted from 0, or with random "
+        "positions in three axes for M-RoPE. Where a model does more to its queries after the "
+        "rotation, they are compared right after it (door 2). What an application does with "
+        "positions before it calls the model (how pictures are numbered among words, what is "
+        "padded) is not seen here, nor are the windows of pictures that a report only notes "
+        "(Qwen2.5-VL): the tiny picture lies in one window. Where a model multiplies its queries "
+        "before their product with the keys and a norm or a fused projection stands between, the "
+        "scale itself is taken as the plan says.",
         "",
     ]
     groups: dict[str, list[str]] = {name: [] for name, _ in SECTIONS}
