@@ -245,6 +245,37 @@ def check_from_input(name: str, made: object, key: Tensor) -> Tensor:
     return made
 
 
+def check_same_heads(name: str, heads: int, query: Tensor) -> None:
+    """Refuse queries, (..., heads, query, head_dim), with other heads than an encoding has."""
+    if query.shape[-3] != heads:
+        raise validation.refuse(
+            ValueError, name, "heads", heads, f"the heads of the queries, {query.shape[-3]}",
+            "Build both with the same heads.",
+        )  # fmt: skip
+
+
+def checked_tokens(name: str, x: Any, dim: int, positions: Any) -> Tensor:
+    """Where the tokens of x stand, 0 .. length - 1 unless given; refuse what door 1 cannot take."""
+    validation.floating(name, "x", x, axes="batch length dim")
+    validation.last_axis(name, "x", x, "dim", dim)
+    if positions is None:
+        positions = torch.arange(x.shape[1], device=x.device)
+    validation.positions(name, "positions", positions, length=x.shape[1], batch=x.shape[0])
+    checked: Tensor = positions
+    return checked
+
+
+def checked_places(
+    name: str, query: Tensor, key: Tensor, at: Any, keys_at: Any, dtype: torch.dtype = torch.float32
+) -> Places:
+    """The places of queries and keys, if there is one position for each of them."""
+    for argument, x, positions in (("query", query, at), ("key", key, keys_at)):
+        validation.positions(
+            name, f"{argument}_positions", positions, length=x.shape[-2], batch=x.shape[0]
+        )
+    return Places.given(at, keys_at, keys_at, dtype=dtype)
+
+
 def is_foreign(encoding: PositionEncoding) -> bool:
     """Whether a class is not the library's own: what it returns is looked at."""
     own = (one for one in encoding.modules() if isinstance(one, PositionEncoding))

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib.base import validation
-from posenc_lib.base.doors import Door, PositionEncoding, Positions
+from posenc_lib.base.doors import Door, PositionEncoding, Positions, checked_tokens
 from posenc_lib.base.grid import PAST_THE_GRID, after_prefix, checked_shape, grid_coordinates
 from posenc_lib.base.precision import add_once_rounded
 from posenc_lib.base.registry_entry import POSITION, RegistryEntry
@@ -86,11 +86,7 @@ class AxialLearnedEncoding(PositionEncoding):
         once to that of x.
         """
         name = "AxialLearnedEncoding"
-        validation.floating(name, "x", x, axes="batch length dim")
-        validation.last_axis(name, "x", x, "dim", self.dim)
-        if positions is None:
-            positions = torch.arange(x.shape[1], device=x.device)
-        validation.positions(name, "positions", positions, length=x.shape[1], batch=x.shape[0])
+        positions = checked_tokens(name, x, self.dim, positions)
         remedy = f"Cells past the grid were never learned. {PAST_THE_GRID}"
         rows = self.prefix + math.prod(self.shape)
         tokens = validation.indices(name, "positions", positions, rows=rows, remedy=remedy)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib.base import validation
-from posenc_lib.base.doors import Door, PositionEncoding, Positions
+from posenc_lib.base.doors import Door, PositionEncoding, Positions, checked_tokens
 from posenc_lib.base.grid import check_cells, checked_shape
 from posenc_lib.base.precision import wide, without_autocast
 from posenc_lib.base.registry_entry import NO_CELL, RegistryEntry
@@ -85,11 +85,7 @@ class ConditionalEncoding(PositionEncoding):
         Computed in float32 at least and rounded once to the dtype of x.
         """
         name = "ConditionalEncoding"
-        validation.floating(name, "x", x, axes="batch length dim")
-        validation.last_axis(name, "x", x, "dim", self.dim)
-        if positions is None:
-            positions = torch.arange(x.shape[1], device=x.device)
-        validation.positions(name, "positions", positions, length=x.shape[1], batch=x.shape[0])
+        positions = checked_tokens(name, x, self.dim, positions)
         check_cells(name, positions, self.shape, self.prefix)
         self._check_apart(positions)
         at = positions.long().to(x.device).expand(x.shape[:2]).unsqueeze(-1)

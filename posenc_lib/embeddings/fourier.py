@@ -27,7 +27,7 @@ from torch import Tensor
 
 from posenc_lib.base import validation
 from posenc_lib.base.angles import cos_sin
-from posenc_lib.base.doors import Door, PositionEncoding, Positions
+from posenc_lib.base.doors import Door, PositionEncoding, Positions, checked_tokens
 from posenc_lib.base.float64 import as_float64, in_float64
 from posenc_lib.base.grid import after_prefix, centred, check_cells, checked_shape, grid_coordinates
 from posenc_lib.base.precision import add_once_rounded, wide
@@ -136,11 +136,7 @@ class RandomFourierEncoding(PositionEncoding):
     ) -> Float[Tensor, "batch length dim"]:
         """Return x + features of the cells; token numbers are 0 .. length - 1 unless given."""
         name = "RandomFourierEncoding"
-        validation.floating(name, "x", x, axes="batch length dim")
-        validation.last_axis(name, "x", x, "dim", self.dim)
-        if positions is None:
-            positions = torch.arange(x.shape[1], device=x.device)
-        validation.positions(name, "positions", positions, length=x.shape[1], batch=x.shape[0])
+        positions = checked_tokens(name, x, self.dim, positions)
         check_cells(name, positions, self.shape, self.prefix)
         cells, on_grid = after_prefix(positions, self.prefix)
         at = centred(grid_coordinates(cells, self.shape), self.shape)

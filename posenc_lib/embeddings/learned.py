@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib.base import validation
-from posenc_lib.base.doors import Door, PositionEncoding, Positions
+from posenc_lib.base.doors import Door, PositionEncoding, Positions, checked_tokens
 from posenc_lib.base.float64 import in_float64
 from posenc_lib.base.precision import add_once_rounded
 from posenc_lib.base.registry_entry import POSITION, RegistryEntry
@@ -102,13 +102,7 @@ class LearnedEncoding(PositionEncoding):
         Under mixed precision the sum is made in the wider dtype of x and weight, then rounded
         once to that of x.
         """
-        validation.floating("LearnedEncoding", "x", x, axes="batch length dim")
-        validation.last_axis("LearnedEncoding", "x", x, "dim", self.dim)
-        if positions is None:
-            positions = torch.arange(x.shape[1], device=x.device)
-        validation.positions(
-            "LearnedEncoding", "positions", positions, length=x.shape[1], batch=x.shape[0]
-        )
+        positions = checked_tokens("LearnedEncoding", x, self.dim, positions)
         remedy = "Positions past the table were never learned: cut the input or use .extended()."
         positions = validation.indices(
             "LearnedEncoding", "positions", positions, rows=self.length, remedy=remedy

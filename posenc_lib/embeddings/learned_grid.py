@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib.base import validation
-from posenc_lib.base.doors import Door, PositionEncoding, Positions
+from posenc_lib.base.doors import Door, PositionEncoding, Positions, checked_tokens
 from posenc_lib.base.grid import PAST_THE_GRID, checked_shape
 from posenc_lib.base.precision import add_once_rounded
 from posenc_lib.base.registry_entry import POSITION, RegistryEntry
@@ -115,11 +115,7 @@ class LearnedGridEncoding(PositionEncoding):
         once to that of x.
         """
         name = "LearnedGridEncoding"
-        validation.floating(name, "x", x, axes="batch length dim")
-        validation.last_axis(name, "x", x, "dim", self.dim)
-        if positions is None:
-            positions = torch.arange(x.shape[1], device=x.device)
-        validation.positions(name, "positions", positions, length=x.shape[1], batch=x.shape[0])
+        positions = checked_tokens(name, x, self.dim, positions)
         remedy = f"Cells past the grid were never learned: use .resized(). {PAST_THE_GRID}"
         tokens = self.weight.shape[0] + self.registers
         at = validation.indices(name, "positions", positions, rows=tokens, remedy=remedy)

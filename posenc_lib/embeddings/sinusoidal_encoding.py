@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from posenc_lib.base import validation
 from posenc_lib.base.angles import frequencies64, wave_pairs
-from posenc_lib.base.doors import Door, PositionEncoding, Positions
+from posenc_lib.base.doors import Door, PositionEncoding, Positions, checked_tokens
 from posenc_lib.base.float64 import in_float64
 from posenc_lib.base.places import Places
 from posenc_lib.base.precision import add_once_rounded, wide
@@ -59,13 +59,7 @@ class SinusoidalEncoding(PositionEncoding):
 
         They may be fractions; gradients flow to them if they ask for any.
         """
-        validation.floating("SinusoidalEncoding", "x", x, axes="batch length dim")
-        validation.last_axis("SinusoidalEncoding", "x", x, "dim", self.dim)
-        if positions is None:
-            positions = torch.arange(x.shape[1], device=x.device)
-        validation.positions(
-            "SinusoidalEncoding", "positions", positions, length=x.shape[1], batch=x.shape[0]
-        )
+        positions = checked_tokens("SinusoidalEncoding", x, self.dim, positions)
         # (length, dim) or (batch, length, dim): the batch axis is never the position axis.
         added: Tensor = self.dropout(add_once_rounded(x, self._table(x, positions)))
         return added

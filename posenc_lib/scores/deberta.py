@@ -39,6 +39,8 @@ from posenc_lib.base.doors import (
     QueryPositions,
     check_heads_first,
     check_prepared,
+    check_same_heads,
+    checked_places,
 )
 from posenc_lib.base.places import Places
 from posenc_lib.base.precision import product, weights_of, wide
@@ -257,11 +259,7 @@ class DebertaRelative(PositionEncoding):
             validation.floating(name, argument, x, axes=f"batch heads {argument} head_dim")
             validation.last_axis(name, argument, x, "head_dim", self.head_dim)
         check_heads_first(name, "query", query, query_positions)
-        if query.shape[1] != self.heads:
-            raise validation.refuse(
-                ValueError, name, "heads", self.heads,
-                f"the heads of the queries, {query.shape[1]}", "Build both with the same heads.",
-            )  # fmt: skip
+        check_same_heads(name, self.heads, query)
         prepared = self._prepared(query, key, query_positions, key_positions)
         found = torch.zeros((), dtype=wide(query), device=query.device)
         if prepared.keys is not None:
@@ -277,11 +275,7 @@ class DebertaRelative(PositionEncoding):
         """What was prepared, or is now, if it fits queries and keys."""
         name, batch = "DebertaRelative", query.shape[0]
         if not isinstance(at, PreparedTerms):
-            for argument, x, positions in (("query", query, at), ("key", key, keys_at)):
-                validation.positions(
-                    name, f"{argument}_positions", positions, length=x.shape[2], batch=batch
-                )
-            return self.prepare(Places.given(at, keys_at, keys_at, dtype=wide(query)))[0]
+            return self.prepare(checked_places(name, query, key, at, keys_at, wide(query)))[0]
         *rows, queries, keys = at.forth.shape
         check_prepared(name, "query", query.shape[2], queries, batch, rows[0] if rows else None)
         check_prepared(name, "key", key.shape[2], keys)

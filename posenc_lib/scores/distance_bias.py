@@ -32,6 +32,7 @@ from posenc_lib.base.doors import (
     QueryPositions,
     check_heads_first,
     check_prepared,
+    check_same_heads,
     is_foreign,
 )
 from posenc_lib.base.float64 import float64_device
@@ -207,8 +208,5 @@ class DistanceBias(PositionEncoding):
 
     def check_heads(self, numbers: Tensor, query: Tensor) -> None:
         """Refuse a bias for another number of heads than the queries have."""
-        if numbers.shape[0] not in (1, query.shape[-3]):
-            raise validation.refuse(
-                ValueError, type(self).__name__, "heads", numbers.shape[0],
-                f"the heads of the queries, {query.shape[-3]}", "Build both with the same heads.",
-            )  # fmt: skip
+        if numbers.shape[0] != 1:  # one row serves all heads
+            check_same_heads(type(self).__name__, numbers.shape[0], query)

@@ -34,6 +34,7 @@ from posenc_lib.base.doors import (
     QueryPositions,
     check_from_input,
     check_prepared,
+    check_same_heads,
 )
 from posenc_lib.base.masks import broadcastable
 from posenc_lib.base.places import Places
@@ -176,11 +177,7 @@ class ForgettingBias(PositionEncoding):
         name = "ForgettingBias"
         for argument, x in (("query", query), ("key", key)):
             validation.floating(name, argument, x, axes=f"batch heads {argument} head_dim")
-        if query.shape[1] != self.heads:
-            raise validation.refuse(
-                ValueError, name, "heads", self.heads,
-                f"the heads of the queries, {query.shape[1]}", "Build both with the same heads.",
-            )  # fmt: skip
+        check_same_heads(name, self.heads, query)
         prepared = query_positions
         if isinstance(prepared, PreparedOrder):
             places = prepared.places

@@ -32,6 +32,8 @@ from posenc_lib.base.doors import (
     QueryPositions,
     check_heads_first,
     check_prepared,
+    check_same_heads,
+    checked_places,
 )
 from posenc_lib.base.grid import after_prefix, axes_of, check_cells, checked_shape
 from posenc_lib.base.places import Places
@@ -120,11 +122,7 @@ class GridRelative(PositionEncoding):
             check_heads_first(name, argument, x, positions)
         batch = query.shape[0]
         if not isinstance(at, PreparedPairs):
-            for argument, x, positions in (("query", query, at), ("key", key, keys_at)):
-                validation.positions(
-                    name, f"{argument}_positions", positions, length=x.shape[2], batch=batch
-                )
-            return self.prepare(Places.given(at, keys_at, keys_at, dtype=wide(query)))[0]
+            return self.prepare(checked_places(name, query, key, at, keys_at, wide(query)))[0]
         *rows, queries, keys = at.rows[0].shape
         check_prepared(name, "query", query.shape[2], queries, batch, rows[0] if rows else None)
         check_prepared(name, "key", key.shape[2], keys)
@@ -172,11 +170,7 @@ class GridBias(GridRelative):
         float32, or float64 for float64 queries.
         """
         prepared = self._prepared(query, key, query_positions, key_positions)
-        if self.heads != query.shape[1]:
-            raise validation.refuse(
-                ValueError, type(self).__name__, "heads", self.heads,
-                f"the heads of the queries, {query.shape[1]}", "Build both with the same heads.",
-            )  # fmt: skip
+        check_same_heads(type(self).__name__, self.heads, query)
         (rows,), (table,) = prepared.rows, prepared.tables
         bias = table.index_select(1, rows.flatten().to(table.device))
         bias = bias.reshape(self.heads, *rows.shape)

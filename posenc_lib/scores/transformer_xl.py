@@ -25,7 +25,7 @@ query, which a causal mask hides and a bidirectional encoder reads.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Float64, Num
@@ -41,6 +41,8 @@ from posenc_lib.base.doors import (
     QueryPositions,
     check_heads_first,
     check_prepared,
+    check_same_heads,
+    checked_places,
 )
 from posenc_lib.base.float64 import in_float64
 from posenc_lib.base.places import Places
@@ -200,18 +202,14 @@ class TransformerXLRelative(PositionEncoding):
             validation.last_axis(name, argument, x, "head_dim", self.head_dim)
         batch = query.shape[0]
         check_heads_first(name, "query", query, query_positions)
-        if query.shape[1] != self.heads:
-            raise validation.refuse(
-                ValueError, name, "heads", self.heads,
-                f"the heads of the queries, {query.shape[1]}", "Build both with the same heads.",
-            )  # fmt: skip
+        check_same_heads(name, self.heads, query)
         prepared = query_positions
         if isinstance(prepared, PreparedVectors):
             places = prepared.places
             check_prepared(name, "query", query.shape[2], places.queries, batch, places.batch)
             check_prepared(name, "key", key.shape[2], places.keys)
         else:
-            places = self._places(query, key, query_positions, key_positions)
+            places = checked_places(name, query, key, query_positions, key_positions)
             prepared = self.prepare(places)[0]
         scale = 1 / math.sqrt(self.head_dim)
         content = product(self.u[:, None], key) * scale  # (batch, heads, 1, key)
@@ -219,15 +217,6 @@ class TransformerXLRelative(PositionEncoding):
         if prepared.vectors is None:
             return content + self._scores_by_turning(query_v, places.query, places.key)
         return content + skew(product(query_v, prepared.vectors))
-
-    def _places(self, query: Tensor, key: Tensor, at: Any, keys_at: Any) -> Places:
-        """These positions, if they are one for each query and one for each key."""
-        for argument, x, positions in (("query", query, at), ("key", key, keys_at)):
-            validation.positions(
-                type(self).__name__, f"{argument}_positions", positions,
-                length=x.shape[-2], batch=x.shape[0],
-            )  # fmt: skip
-        return Places.given(at, keys_at, keys_at)
 
     def _scores_by_turning(
         self, query_v: Tensor, query_positions: Tensor, key_positions: Tensor

@@ -384,21 +384,21 @@ def compared_mask(layer: LayerPlan, theirs: Tensor) -> Tensor:
     if isinstance(layer.encoding, GridBias) and bool((theirs < FAINT).any()):
         return compared_windows(layer.encoding, theirs)
     ours = layer.mask(torch.arange(count_q), torch.arange(count_k))
-    seen = theirs > SHUT
-    wrong = (seen != ours.expand(seen.shape)).sum().item()
-    if wrong:
-        raise Differs(f"mask: {wrong} of {seen.numel()} places are shut out by one alone")
-    return seen
+    return same_places("mask", theirs > SHUT, ours)
 
 
 def compared_windows(encoding: GridBias, theirs: Tensor) -> Tensor:
     """Where keys are seen in shifted windows, which Swin shuts by a hundred less."""
     side = math.isqrt(theirs.shape[0] * math.prod(encoding.shape))
     ours = shifted_window_mask((side, side), encoding.shape)[:, None]
-    seen = theirs > FAINT
+    return same_places("shifted windows", theirs > FAINT, ours)
+
+
+def same_places(what: str, seen: Tensor, ours: Tensor) -> Tensor:
+    """Where the model sees keys; Differs where we do not."""
     wrong = (seen != ours.expand(seen.shape)).sum().item()
     if wrong:
-        raise Differs(f"shifted windows: {wrong} of {seen.numel()} places differ")
+        raise Differs(f"{what}: {wrong} of {seen.numel()} places are shut out by one alone")
     return seen
 
 
