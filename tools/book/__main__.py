@@ -1,0 +1,109 @@
+"""Write the book to build/book/site: `python -m tools.book`.
+
+The notebooks are run for the state of their panels, two at a time, the longest first; what was run
+before and has not changed is taken from build/book/run. Then Sphinx writes the pages that changed.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from posenc_lib.explorers.canvas import Canvas
+from tools.notebooks import NOTEBOOKS, ROOT, all_notebooks, execute
+from tools.pages.export import STATE, without_lost_buffers, without_saved
+from tools.pages.npm import write_assets
+
+HERE = Path(__file__).parent
+BUILD = ROOT / "build" / "book"
+EXPORT = "export default { render };"
+CALL = "export default { render: (given) => window.posenc.render(given) };"
+RUN, SOURCE, SITE = BUILD / "run", BUILD / "source", BUILD / "site"
+
+
+def fingerprint(path: Path) -> str:
+    """Of a notebook and of all that its cells import."""
+    found = hashlib.sha256(path.read_bytes())
+    for file in sorted((ROOT / "posenc_lib").rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts:
+            found.update(file.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def run(path: Path) -> Path:
+    """The notebook with the state of its panels, run only if something changed."""
+    done = RUN / f"{path.stem}.{fingerprint(path)}.ipynb"
+    if not done.exists():
+        begun = time.monotonic()
+        notebook = without_lost_buffers(without_saved(execute(path, widgets=True)))
+        share_module(notebook)
+        for old in RUN.glob(f"{path.stem}.*.ipynb"):
+            old.unlink()
+        partial = done.with_suffix(".partial")
+        nbformat.write(notebook, partial)
+        partial.rename(done)
+        print(f"{path.name}: {time.monotonic() - begun:.0f} s", flush=True)
+    return done
+
+
+def share_module(notebook: NotebookNode) -> None:
+    """Let all panels run the one module of the book: each would bring its own copy."""
+    for model in notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {}).values():
+        if "_esm" in model["state"]:
+            model["state"].update(_esm=CALL, _css="")
+
+
+def write_module(folder: Path) -> None:
+    """The panels' module as a plain script, which a page may load from a disk too."""
+    module = Canvas._esm
+    assert module.rstrip().endswith(EXPORT)
+    body = module.rstrip().removesuffix(EXPORT)
+    (folder / "panel.js").write_text(
+        f"window.posenc = (() => {{\n{body}\nreturn {{ render }};\n}})();\n", encoding="utf-8"
+    )
+    (folder / "panel.css").write_text(Canvas._css, encoding="utf-8")
+
+
+def write_source(paths: list[Path], jobs: int) -> None:
+    RUN.mkdir(parents=True, exist_ok=True)
+    pages = SOURCE / "notebooks"
+    pages.mkdir(parents=True, exist_ok=True)
+    longest = sorted(paths, key=lambda path: path.stem[:2] not in ("07", "08", "09", "10"))
+    with ThreadPoolExecutor(jobs) as pool:
+        made = dict(zip(longest, pool.map(run, longest), strict=True))
+    for path, done in made.items():
+        _copy(done, pages / path.name)
+    shutil.copytree(NOTEBOOKS / "images", pages / "images", dirs_exist_ok=True)
+    _copy(HERE / "index.md", SOURCE / "index.md")
+    static = SOURCE / "_static"
+    shutil.copytree(HERE / "static", static, dirs_exist_ok=True)
+    write_module(static)
+    if not (static / "assets").exists():
+        write_assets(static / "assets")
+
+
+def _copy(file: Path, target: Path) -> None:
+    """Leave what is the same alone: Sphinx then need not read it again."""
+    if not target.exists() or target.read_bytes() != file.read_bytes():
+        shutil.copyfile(file, target)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.book", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args(arguments)
+    write_source(all_notebooks(), options.jobs)
+    command = [sys.executable, "-m", "sphinx", "-q", "-c", str(HERE), str(SOURCE), str(SITE)]
+    return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
