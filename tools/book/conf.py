@@ -45,7 +45,7 @@ html_theme_options = {
 mathjax_path = "assets/mathjax/MathJax.js?config=TeX-AMS_CHTML-full,Safe"
 mathjax2_config = {"tex2jax": {"inlineMath": [["\\(", "\\)"]], "displayMath": [["\\[", "\\]"]]}}
 nb_ipywidgets_js = {
-    "assets/requirejs/require.js": {},
+    "assets/requirejs/require.js": {"data-jupyter-widgets-cdn": "_static/assets/"},
     "widgets.js": {},
     "assets/html-manager/dist/embed-amd.js": {},
 }
