@@ -5,18 +5,24 @@ before and has not changed is taken from build/book/run. Then Sphinx writes the 
 """
 
 import argparse
+import ast
 import hashlib
+import inspect
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+import posenc_lib
 from posenc_lib.explorers.canvas import Canvas
 from tools.notebooks import NOTEBOOKS, ROOT, all_notebooks, execute
 from tools.pages.export import STATE, without_lost_buffers, without_saved
@@ -72,6 +78,16 @@ def write_module(folder: Path) -> None:
     (folder / "panel.css").write_text(Canvas._css, encoding="utf-8")
 
 
+def without_fonts(folder: Path) -> None:
+    """Drop the icons of the widget manager, which no panel shows and every page would ask for."""
+    script = folder / "embed-amd.js"
+    text = script.read_text(encoding="utf-8")
+    plain = re.sub(r'@font-face\{font-family:"?Font ?Awesome.*?\}', "", text)
+    script.write_text(plain, encoding="utf-8")
+    for font in folder.glob("*.woff2"):
+        font.unlink()
+
+
 def write_source(paths: list[Path], jobs: int) -> None:
     RUN.mkdir(parents=True, exist_ok=True)
     pages = SOURCE / "notebooks"
@@ -82,12 +98,76 @@ def write_source(paths: list[Path], jobs: int) -> None:
     for path, done in made.items():
         _copy(done, pages / path.name)
     shutil.copytree(NOTEBOOKS / "images", pages / "images", dirs_exist_ok=True)
-    _copy(HERE / "index.md", SOURCE / "index.md")
+    home = RUN / "home.ipynb"
+    _write_if_new(home, nbformat.writes(home_page(paths)))
+    _copy(run(home), SOURCE / "index.ipynb")
+    for name, text in {"glossary.md": (HERE / "glossary.md").read_text(), **reference()}.items():
+        _write_if_new(SOURCE / name, text)
     static = SOURCE / "_static"
     shutil.copytree(HERE / "static", static, dirs_exist_ok=True)
     write_module(static)
     if not (static / "assets").exists():
         write_assets(static / "assets")
+        without_fonts(static / "assets" / "html-manager" / "dist")
+
+
+def home_page(paths: list[Path]) -> NotebookNode:
+    """The first page: text, a live panel without its code, and the contents."""
+    before, code, after = re.split(r"^```(?:python)?$", (HERE / "home.md").read_text(), flags=re.M)
+    contents = "\n".join(
+        f"```{{toctree}}\n:hidden:\n:caption: {part}\n\n" + "\n".join(pages) + "\n```"
+        for part, pages in parts(paths).items()
+    )
+    cells = [
+        new_markdown_cell(before, id="before"),
+        new_code_cell(code.strip(), id="panel", metadata={"tags": ["remove-input"]}),
+        new_markdown_cell(f"{after}\n\n{contents}", id="after"),
+    ]
+    return new_notebook(cells=cells)
+
+
+def parts(paths: list[Path]) -> dict[str, list[str]]:
+    """The pages of each part of the book."""
+    ends = {"What position is": "02", "Relative": "06", "Put to work": "99"}
+    found: dict[str, list[str]] = {part: [] for part in ends}
+    for path in paths:
+        part = next(part for part, end in ends.items() if path.stem[:2] <= end)
+        found[part].append(f"notebooks/{path.stem}")
+    return {**found, "Look up": ["glossary", "reference"]}
+
+
+def reference() -> dict[str, str]:
+    """A page for each room of the library, from its list of public names, and their contents."""
+    pages, names = {}, public_names()
+    for room, found in names.items():
+        entries = "\n".join(
+            f"```{{eval-rst}}\n.. autoclass:: posenc_lib.{name}\n   :members:\n```"
+            if inspect.isclass(getattr(posenc_lib, name))
+            else f"```{{eval-rst}}\n.. autofunction:: posenc_lib.{name}\n```"
+            for name in found
+        )
+        module = import_module(f"posenc_lib.{room}")
+        about = inspect.cleandoc(module.__doc__ or "")
+        pages[f"reference_{room}.md"] = f"# `{room}`\n\n{about}\n\n{entries}\n"
+    tree = "\n".join(f"reference_{room}" for room in names)
+    pages["reference.md"] = f"# Reference\n\n```{{toctree}}\n{tree}\n```\n"
+    return pages
+
+
+def public_names() -> dict[str, list[str]]:
+    """The flat names of `posenc_lib`, by the room that they live in."""
+    text = (ROOT / "posenc_lib" / "__init__.pyi").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = found.setdefault(node.module.partition(".")[0], [])
+            names += [alias.asname or alias.name for alias in node.names]
+    return found
+
+
+def _write_if_new(file: Path, text: str) -> None:
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        file.write_text(text, encoding="utf-8")
 
 
 def _copy(file: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ gettext_uuid = False
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 suppress_warnings = ["mystnb.unknown_mime_type", "myst.header"]
+default_role = "code"  # one backtick in a docstring is code
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 
@@ -32,6 +33,7 @@ html_copy_source = False
 html_theme_options = {
     "repository_url": "https://github.com/OWNER/posenc",
     "repository_branch": "main",
+    "navbar_persistent": [],
     "use_repository_button": False,
     "use_download_button": False,
     "use_fullscreen_button": False,
@@ -49,3 +51,12 @@ nb_ipywidgets_js = {
     "widgets.js": {},
     "assets/html-manager/dist/embed-amd.js": {},
 }
+
+
+def setup(app):
+    """Docstrings are plain text: a bar is a bar."""
+    app.connect("autodoc-process-docstring", without_markup)
+
+
+def without_markup(app, what, name, obj, options, lines):
+    lines[:] = [line.replace("|", "\\|") for line in lines]
