@@ -1,6 +1,7 @@
 """The configuration of the book; `python -m tools.book` writes its source folder and calls Sphinx."""
 
 import os
+import sys
 from pathlib import Path
 
 import posenc_lib
@@ -8,7 +9,8 @@ import posenc_lib
 project = "posenc"
 author = copyright = "the posenc authors"
 release = posenc_lib.__version__
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tools.book.links"]
 nb_execution_mode = "off"
 nb_render_markdown_format = "myst"
 root_doc = "index"
@@ -25,7 +27,7 @@ autodoc_member_order = "bysource"
 
 html_theme = "sphinx_book_theme"
 html_title = "posenc"
-html_static_path = [str(Path(__file__).parents[2] / "build" / "book" / "source" / "_static")]
+html_static_path = [os.environ["POSENC_BOOK_STATIC"]]
 html_css_files = ["panel.css", "book.css"]
 html_js_files = ["panel.js"]
 html_show_sourcelink = False
@@ -51,12 +53,3 @@ nb_ipywidgets_js = {
     "widgets.js": {},
     "assets/html-manager/dist/embed-amd.js": {},
 }
-
-
-def setup(app):
-    """Docstrings are plain text: a bar is a bar."""
-    app.connect("autodoc-process-docstring", without_markup)
-
-
-def without_markup(app, what, name, obj, options, lines):
-    lines[:] = [line.replace("|", "\\|") for line in lines]

@@ -2,5 +2,6 @@
 {
   const root = document.documentElement.dataset.content_root || "./";
   window.__jupyter_widgets_assets_path__ = `${root}_static/assets/html-manager/dist/`;
+  window.posencFiles = `${root}_static/data/`;
   require.config({ baseUrl: root, paths: { anywidget: "_static/assets/anywidget" } });
 }
