@@ -10,29 +10,47 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.book import executed, pages
+from tools.book import executed, pages, words
 from tools.notebooks import ROOT, all_notebooks
 
 BUILD = ROOT / "build" / "book"
 
 
-def build(paths: list[Path], folder: Path = BUILD, run: Path = executed.RUN, jobs: int = 2) -> int:
-    """The pages of these notebooks in `folder`/site; what Sphinx answers."""
+def build(
+    paths: list[Path], folder: Path = BUILD, run: Path = executed.RUN, language: str = "en",
+    jobs: int = 2,
+) -> int:  # fmt: skip
+    """The pages of these notebooks in `folder`/site, of another language in site-LANGUAGE.
+
+    Returns what Sphinx answers.
+    """
     pages.write_source(paths, folder / "source", run, jobs)
-    sphinx = [sys.executable, "-m", "sphinx", "-q", "-c", str(pages.HERE)]
-    doctrees = ["-d", str(folder / "doctrees")]
-    command = [*sphinx, *doctrees, str(folder / "source"), str(folder / "site")]
-    environment = {**os.environ, "POSENC_BOOK_STATIC": str(folder / "source" / "_static")}
-    return subprocess.run(command, check=False, env=environment).returncode
+    other = "" if language == "en" else f"-{language}"
+    site = folder / f"site{other}"
+    command = [sys.executable, "-m", "sphinx", "-q", "-c", str(pages.HERE)]
+    command += ["-d", str(folder / f"doctrees{other}"), str(folder / "source"), str(site)]
+    done = subprocess.run(command, check=False, env=environment(folder, language)).returncode
+    said = words.translated(pages.HERE / "locale" / language / "LC_MESSAGES" / "panels.po")
+    if not done:
+        executed.write_program(site / "_static", said)
+    return done
+
+
+def environment(folder: Path, language: str) -> dict[str, str]:
+    """What the configuration of Sphinx is told."""
+    told = {"POSENC_BOOK_STATIC": str(folder / "source" / "_static"), "POSENC_LANGUAGE": language}
+    return {**os.environ, **told}
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.book", description=__doc__)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--language", default="en", help="one that has catalogues in locale/")
     options = parser.parse_args(arguments)
-    found = build(all_notebooks(), jobs=options.jobs)
+    found = build(all_notebooks(), language=options.language, jobs=options.jobs)
     if not found:
-        print(f"open {BUILD / 'site' / 'index.html'}")
+        site = "site" if options.language == "en" else f"site-{options.language}"
+        print(f"open {BUILD / site / 'index.html'}")
     return found
 
 

@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import posenc_lib
+from tools.book import words
 from tools.book.pages import HERE, mentions, public_names
 
 MOST = 4
@@ -37,7 +38,13 @@ def terms() -> dict[str, str]:
 
 def link_names_and_terms(app: Sphinx, doctree: nodes.document) -> None:
     """Turn names and terms of a page into references that Sphinx resolves."""
-    page = app.env.docname if hasattr(app, "env") else ""
+    page = app.env.current_document.docname
+    said = words.translated(HERE / "locale" / str(app.config.language) / "LC_MESSAGES" / "panels.po")
+    for raw in doctree.findall(nodes.raw):
+        text = words.SUMMARY.sub(
+            lambda found: f"<summary>{said.get(found[1], found[1])}</summary>", raw.astext()
+        )
+        raw.children = [nodes.Text(text)]
     if page in ("glossary", "encodings") or page.startswith("reference"):
         return
     names, known, linked = public(), terms(), set()
