@@ -18,16 +18,18 @@ BUILD = ROOT / "build" / "book"
 
 def build(
     paths: list[Path], folder: Path = BUILD, run: Path = executed.RUN, language: str = "en",
-    jobs: int = 2,
+    jobs: int = 2, strict: bool = False, rooms: list[str] | None = None,
 ) -> int:  # fmt: skip
     """The pages of these notebooks in `folder`/site, of another language in site-LANGUAGE.
 
-    Returns what Sphinx answers.
+    `strict`: a warning is an error; `rooms`: those alone have a reference. Returns what Sphinx
+    answers.
     """
-    pages.write_source(paths, folder / "source", run, jobs)
+    pages.write_source(paths, folder / "source", run, jobs, rooms)
     other = "" if language == "en" else f"-{language}"
     site = folder / f"site{other}"
     command = [sys.executable, "-m", "sphinx", "-q", "-c", str(pages.HERE)]
+    command += ["-W", "--keep-going"] * strict
     command += ["-d", str(folder / f"doctrees{other}"), str(folder / "source"), str(site)]
     done = subprocess.run(command, check=False, env=environment(folder, language)).returncode
     said = words.translated(pages.HERE / "locale" / language / "LC_MESSAGES" / "panels.po")
@@ -47,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--language", default="en", help="one that has catalogues in locale/")
     options = parser.parse_args(arguments)
-    found = build(all_notebooks(), language=options.language, jobs=options.jobs)
+    found = build(all_notebooks(), language=options.language, jobs=options.jobs, strict=True)
     if not found:
         site = "site" if options.language == "en" else f"site-{options.language}"
         print(f"open {BUILD / site / 'index.html'}")

@@ -1,4 +1,4 @@
-"""The configuration of the book; `python -m tools.book` writes its source folder and calls Sphinx."""
+"""The configuration of the book, for which `python -m tools.book` calls Sphinx."""
 
 import os
 import sys
@@ -30,6 +30,8 @@ html_title = "posenc"
 html_static_path = [os.environ["POSENC_BOOK_STATIC"]]
 html_css_files = ["panel.css", "book.css"]
 html_js_files = ["panel.js"]
+html_context = {"default_mode": "auto"}
+toc_object_entries_show_parents = "hide"
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
@@ -47,7 +49,13 @@ html_theme_options = {
     },
 }
 mathjax_path = "assets/mathjax/MathJax.js?config=TeX-AMS_CHTML-full,Safe"
-mathjax2_config = {"tex2jax": {"inlineMath": [["\\(", "\\)"]], "displayMath": [["\\[", "\\]"]]}}
+mathjax2_config = {
+    "tex2jax": {
+        "inlineMath": [["\\(", "\\)"]],
+        "displayMath": [["\\[", "\\]"]],
+        "processClass": "math",  # all else is text that MyST has read already
+    }
+}
 nb_ipywidgets_js = {
     "assets/requirejs/require.js": {"data-jupyter-widgets-cdn": "_static/assets/"},
     "widgets.js": {},

@@ -83,7 +83,9 @@ def share(notebook: NotebookNode, data: Path) -> None:
 
 def files_of(notebook: NotebookNode) -> set[str]:
     """The names of the files with numbers that the panels of a notebook load."""
-    data = [model["state"].get("declared", {}).get("data") for model in models_of(notebook).values()]
+    data = [
+        model["state"].get("declared", {}).get("data") for model in models_of(notebook).values()
+    ]
     return {given["file"] for given in data if isinstance(given, dict) and set(given) == {"file"}}
 
 

@@ -17,10 +17,7 @@ from sphinx.environment import BuildEnvironment
 
 import posenc_lib
 from tools.book import words
-from tools.book.pages import HERE, mentions, public_names
-
-MOST = 4
-"""So many notebooks are named below an entry of the reference."""
+from tools.book.pages import HERE, MOST, mentions, public_names
 
 
 def public() -> set[str]:
@@ -39,7 +36,9 @@ def terms() -> dict[str, str]:
 def link_names_and_terms(app: Sphinx, doctree: nodes.document) -> None:
     """Turn names and terms of a page into references that Sphinx resolves."""
     page = app.env.current_document.docname
-    said = words.translated(HERE / "locale" / str(app.config.language) / "LC_MESSAGES" / "panels.po")
+    said = words.translated(
+        HERE / "locale" / str(app.config.language) / "LC_MESSAGES" / "panels.po"
+    )
     for raw in doctree.findall(nodes.raw):
         text = words.SUMMARY.sub(
             lambda found: f"<summary>{said.get(found[1], found[1])}</summary>", raw.astext()
@@ -68,7 +67,9 @@ def replace(node: nodes.Element, page: str, domain: str, kind: str, target: str)
     reference += node
 
 
-def describe(app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
+def describe(
+    app: Sphinx, what: str, name: str, obj: object, options: Any, lines: list[str]
+) -> None:
     """A docstring as Sphinx takes it, with the notebooks that use what it describes."""
     lines[:] = [line.replace("|", "\\|") for line in lines]
     short = name.removeprefix("posenc_lib.")
@@ -86,8 +87,16 @@ def read_mentions(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> No
     }
 
 
+def leave_out_launching(app: Sphinx, page: str, template: str, context: dict, tree: Any) -> None:
+    """Only a notebook can be opened elsewhere: the pages made for the book cannot."""
+    if not page.startswith("notebooks/"):
+        buttons = context.get("header_buttons", [])
+        buttons[:] = [button for button in buttons if button.get("label") != "launch-buttons"]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-before-read-docs", read_mentions)
     app.connect("autodoc-process-docstring", describe)
     app.connect("doctree-read", link_names_and_terms)
+    app.connect("html-page-context", leave_out_launching, priority=900)  # after the theme
     return {"parallel_read_safe": True, "parallel_write_safe": True}

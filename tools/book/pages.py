@@ -19,12 +19,16 @@ from tools.notebooks import NOTEBOOKS, ROOT
 from tools.pages.npm import write_assets
 
 HERE = Path(__file__).parent
+MOST = 4
+"""So many notebooks are named beside an encoding, and below an entry of the reference."""
 SLOW = ("07", "08", "09", "10")
 """They train models: begun first, they end with the others."""
 
 
-def write_source(paths: list[Path], source: Path, run: Path, jobs: int) -> None:
-    """Everything that the pages of these notebooks are made from; what is the same is left alone."""
+def write_source(
+    paths: list[Path], source: Path, run: Path, jobs: int, rooms: list[str] | None = None
+) -> None:
+    """Everything that the pages are made from; what is the same is left alone."""
     source.mkdir(parents=True, exist_ok=True)
     home = run / "home.ipynb"
     home.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +43,7 @@ def write_source(paths: list[Path], source: Path, run: Path, jobs: int) -> None:
     texts = {
         "glossary.md": (HERE / "glossary.md").read_text(encoding="utf-8"),
         "encodings.md": encodings_page(),
-        **reference(),
+        **reference(rooms),
     }
     for name, text in texts.items():
         write_if_new(source / name, text)
@@ -104,10 +108,11 @@ def encodings_page() -> str:
     for entry in posenc_lib.encodings().values():
         doors.setdefault(entry.door.value, []).append(entry)
     for door, entries in doors.items():
-        lines += ["", f"## {door[0].upper()}{door[1:]}", "", "| name | class | depends on | source |"
-                  " notebook |", "| --- | --- | --- | --- | --- |"]  # fmt: skip
+        columns = "| name | class | depends on | source | notebook |"
+        lines += ["", f"## {door[0].upper()}{door[1:]}", "", columns, "| --- " * 5 + "|"]
         for entry in entries:
-            pages = taught.get(entry.class_name, []) or taught.get(entry.name, [])
+            named = {*taught.get(entry.class_name, []), *taught.get(f'"{entry.name}"', [])}
+            pages = sorted(named)[:MOST]
             links = ", ".join(f"[{stem[:2]}](notebooks/{stem}.ipynb)" for stem in pages)
             lines.append(
                 f"| {entry.title} | {{py:obj}}`~posenc_lib.{entry.class_name}` |"
@@ -117,19 +122,20 @@ def encodings_page() -> str:
 
 
 def mentions() -> dict[str, list[str]]:
-    """In which notebooks each name stands, in code or as a word in backticks or quotes."""
+    """In which notebooks each name stands, by the name, and by the name in quotes."""
     found: dict[str, list[str]] = {}
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         text = "\n".join("".join(cell["source"]) for cell in cells)
-        for name in set(re.findall(r"\b[A-Za-z_][A-Za-z0-9_]*\b", text)):
+        for name in set(re.findall(r'"[a-z0-9_]+"|\b[A-Za-z_]\w*\b', text)):
             found.setdefault(name, []).append(path.stem)
     return found
 
 
-def reference() -> dict[str, str]:
+def reference(rooms: list[str] | None = None) -> dict[str, str]:
     """A page for each room of the library, from its list of public names, and their contents."""
-    pages, names = {}, public_names()
+    pages = {}
+    names = {room: found for room, found in public_names().items() if room in (rooms or [room])}
     for room, found in names.items():
         entries = "\n".join(
             f"```{{eval-rst}}\n.. autoclass:: posenc_lib.{name}\n   :members:\n```"
@@ -139,7 +145,7 @@ def reference() -> dict[str, str]:
         )
         module = import_module(f"posenc_lib.{room}")
         about = inspect.cleandoc(module.__doc__ or "")
-        pages[f"reference_{room}.md"] = f"# `{room}`\n\n{about}\n\n{entries}\n"
+        pages[f"reference_{room}.md"] = f"# {room}\n\n{about}\n\n{entries}\n"
     tree = "\n".join(f"reference_{room}" for room in names)
     pages["reference.md"] = f"# Reference\n\n```{{toctree}}\n{tree}\n```\n"
     return pages
