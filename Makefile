@@ -36,7 +36,7 @@ test test-% notebooks notebooks-compare html slides readme-picture experiments p
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels test-graphs
-.PHONY: notebooks notebooks-compare book catalogues slides readme-picture experiments parity families mutants bench bench-core bench-gpu bench-widgets format binder-check wheel-check clean
+.PHONY: notebooks notebooks-compare book catalogues slides readme-picture experiments parity families mutants bench bench-core bench-gpu bench-widgets bench-book format binder-check wheel-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -170,6 +170,9 @@ bench-gpu: $(RUN_TIME)  ## measure and compare on a GPU, where there is one: bui
 
 bench-widgets: $(TEST_TOOLS)  ## time the live panels in a browser, write benchmarks/widgets/README.md
 	$(PY) -m benchmarks.widgets $(BENCH_ARGS)
+
+bench-book: $(TEST_TOOLS)  ## time the first panel of every page of the book, write benchmarks/book/README.md
+	$(PY) -m benchmarks.book
 
 format: $(TEST_TOOLS)  ## ruff: mend and format
 	$(PY) -m ruff check --fix .

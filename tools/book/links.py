@@ -44,7 +44,7 @@ def link_names_and_terms(app: Sphinx, doctree: nodes.document) -> None:
             lambda found: f"<summary>{said.get(found[1], found[1])}</summary>", raw.astext()
         )
         raw.children = [nodes.Text(text)]
-    if page in ("glossary", "encodings") or page.startswith("reference"):
+    if page in ("glossary", "encodings", "families") or page.startswith("reference"):
         return
     names, known, linked = public(), terms(), set()
     for literal in list(doctree.findall(nodes.literal)):

@@ -43,6 +43,7 @@ def write_source(
     texts = {
         "glossary.md": (HERE / "glossary.md").read_text(encoding="utf-8"),
         "encodings.md": encodings_page(),
+        "families.md": (ROOT / "posenc_lib" / "models" / "FAMILIES.md").read_text(encoding="utf-8"),
         **reference(rooms),
     }
     for name, text in texts.items():
@@ -91,7 +92,7 @@ def parts(paths: list[Path]) -> dict[str, list[str]]:
     for path in paths:
         part = next((part for part, end in ends.items() if path.stem[:2] <= end), "Put to work")
         found[part].append(f"notebooks/{path.stem}")
-    return {**found, "Look up": ["encodings", "glossary", "reference"]}
+    return {**found, "Look up": ["encodings", "families", "glossary", "reference"]}
 
 
 def encodings_page() -> str:
