@@ -19,6 +19,8 @@ from tools.book.__main__ import BUILD, environment
 from tools.notebooks import all_notebooks
 
 LOCALE = pages.HERE / "locale"
+GENERATED = ("reference", "encodings", "families")
+"""Docstrings and tables stay English, as code does."""
 
 
 def templates(folder: Path) -> dict[str, Catalog]:
@@ -30,7 +32,7 @@ def templates(folder: Path) -> dict[str, Catalog]:
     found = {}
     for file in sorted((folder / "gettext").rglob("*.pot")):
         name = file.relative_to(folder / "gettext").with_suffix("").as_posix()
-        if not name.startswith("reference"):  # docstrings stay English, as code does
+        if not name.startswith(GENERATED):
             found[name] = read(file)
     panels = Catalog()
     for text, places in words.all_words().items():
@@ -43,11 +45,9 @@ def update(language: str, template: Catalog, file: Path) -> None:
     catalogue = read(file, language) if file.exists() else Catalog(locale=language)
     catalogue.update(template, no_fuzzy_matching=True, update_header_comment=False)
     catalogue.obsolete.clear()
-    catalogue.header_comment = f"# {file.stem} in {language}."
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as target:
-        write_po(target, catalogue, width=100, omit_header=False, sort_output=False,
-                 include_lineno=False)  # fmt: skip
+        write_po(target, catalogue, width=100, omit_header=True, include_lineno=False)
 
 
 def read(file: Path, language: str | None = None) -> Catalog:
