@@ -28,8 +28,8 @@ starts with the request; it stops when the first panel has drawn, and again when
 changed under an arrow key. A first visit is all that the page loads, until nothing more comes.
 Times on another machine differ, and a network adds its own.
 
-The bars are {ready} s until something moves (the middle of {visits} visits), {page:,} bytes a page and
-{visit:,} bytes a first visit. {verdict}
+The bars are {ready} s until something moves (the middle of {visits} visits), {page:,} bytes a page
+and {visit:,} bytes a first visit. {verdict}
 
 | page | first panel, s | moved, s | page, bytes | first visit, bytes |
 | --- | --: | --: | --: | --: |
@@ -72,7 +72,9 @@ def measure(browser, server: str, site: Path, page: str) -> dict[str, float]:
 
 def report(found: dict[str, dict[str, float]], about: dict) -> str:
     late = [page for page, f in found.items() if f["moved"] > READY_S]
-    large = [page for page, f in found.items() if f["page"] > PAGE_BYTES or f["visit"] > VISIT_BYTES]
+    large = [
+        page for page, f in found.items() if f["page"] > PAGE_BYTES or f["visit"] > VISIT_BYTES
+    ]
     verdict = "All pages meet them." if not late + large else f"Not met: {', '.join(late + large)}."
     head = HEAD.format(
         visits=VISITS, ready=READY_S, page=PAGE_BYTES, visit=VISIT_BYTES, verdict=verdict
