@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from posenc_lib import RotaryEncoding, checks, faults, plots, relative_positions
+from posenc_lib import RotaryEncoding, T5Bias, checks, faults, plots, relative_positions
 from posenc_lib.explorers import museum_explorer
 from posenc_lib.faults import Exhibit
 from tests.tools.solutions import folded_solutions
@@ -131,11 +131,16 @@ TRIED = {  # a call that an author may have looked at
     "stale_cache": (RotaryEncoding(8), torch.ones(1, 1, 5, 8), 3),
     "scaling_ignored": (faults.serving.LLAMA_3_1, five),
     "decoded_by_column": (torch.ones(2, 5, dtype=torch.bool),),
+    "padding_counted": (torch.ones(2, 5, dtype=torch.bool),),
+    "one_floor_too_many": (faults.masks.CAUSAL, faults.masks.PADDED),
+    "floor_that_ties": (torch.zeros(5, 5), faults.masks.CAUSAL),
+    "bias_from_zero": (T5Bias(2, bidirectional=False), 1, 5),
+    "permuted_by_group": (torch.ones(64, 5), 64, 8), "first_picture_only": ([(2, 3), 4],),
 }  # fmt: skip
 
 
 def test_a_shape_test_stops_hardly_any_of_them():
-    """All 22 that return an array run on such a case, and 21 return the right shape."""
+    """All 28 that return an array run on such a case, and 27 return the right shape."""
     others = {"forgetful_cache", "never_scaled_back", "written_beforehand"}
     assert set(EXHIBITS) - set(TRIED) == others
     shapes = {
