@@ -20,11 +20,11 @@ NO_THREAD = "in teaching material; no public thread that we could confirm"
 
 
 class Exhibit:
-    """Calling it runs the fault; showing it prints its code, its law, its address.
+    """Calling it runs the fault; showing it prints it beside its mended form.
 
     `law` takes an implementation and returns True where the law holds; an error that it raises
     counts as a failure. `right` is the mended implementation, called in the same way; `mended`
-    shows its source. `address` is the public thread about the fault, None where none confirms it.
+    shows its source. `address` is the public thread about the fault, None where none confirms it; both are printed, and the law.
 
     >>> exhibit = Exhibit(lambda x: x, right=lambda x: -x, law=lambda f: f(1) == -1)
     >>> exhibit(3), exhibit.holds(exhibit), exhibit.holds(exhibit.right)
@@ -83,9 +83,17 @@ class Exhibit:
         """The source of the mended form, to be read beside the fault."""
         return Source(_source(self.right))
 
+    @property
+    def _mended_here(self) -> str:
+        """The mended form where it was written for the museum, or where the library has it."""
+        right = inspect.unwrap(self.right)
+        if right.__module__.startswith("posenc_lib.faults."):
+            return _source(right).split("\n", 1)[1]
+        return f"# mended: {right.__name__} in {right.__module__.replace('.', '/')}.py"
+
     def __repr__(self) -> str:
         law = _source(self.law).split("\n", 1)[1]  # it stands in the same file
-        parts = (_source(self.fault), law, f"# {self.verdict}\n{self.label}")
+        parts = (_source(self.fault), self._mended_here, law, f"# {self.verdict}\n{self.label}")
         return "\n\n\n".join(parts)
 
     def _repr_markdown_(self) -> str:
