@@ -28,7 +28,7 @@ _FOUND = address_of(FAULT.__name__)
 THREAD = _FOUND.short if _FOUND else ""
 LABELS = ("adds m·j (wrong)", "takes off m·|i - j| (right)")
 REWARD = "reward"
-EXHIBITS = {"a bias that rewards the future": REWARD} | {
+EXHIBITS = {"ALiBi that likes the future": REWARD} | {
     label: exhibit for exhibit, label in museum_servers.LABELS.items()
 }
 QUESTIONS = {

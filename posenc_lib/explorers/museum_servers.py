@@ -44,14 +44,14 @@ THREADS = {
 """The fault behind each exhibit."""
 LABELS = {
     "half": "angles in half precision",
-    "ntk": "dynamic NTK that stays slow",
+    "ntk": "dynamic NTK stays slow",
     "long": "LongRoPE beside old keys",
-    "padding": "padding counted, or half counted",
-    "grouped": "keys of groups, rows reordered",
-    "llama": "Llama 3.1 without its scaling",
+    "padding": "padding on the left",
+    "grouped": "grouped keys reordered",
+    "llama": "Llama 3.1, not scaled",
     "t5": "T5 bias beside a cache",
-    "pictures": "M-RoPE from picture two on",
-    "masks": "two masks of the lowest number",
+    "pictures": "M-RoPE, second picture",
+    "masks": "two masks added up",
 }
 FIXED = ("grouped", "pictures")
 """Exhibits whose picture does not depend on the length."""
@@ -224,8 +224,8 @@ def _masks(length: int) -> list[View]:
     }
     return [
         Heatmap(
-            f"weights: {name}", made, "query", "key", "weight", (0.0, 1.0), "sequential",
-            square=True, marks=((0, None),),
+            f"weights: {name}", made, "query", "key", "weight", (0.0, min(1.0, 4 / length)),
+            "sequential", square=True, marks=((0, None),),
         )
         for name, made in named.items()
     ]  # fmt: skip

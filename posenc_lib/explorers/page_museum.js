@@ -211,7 +211,10 @@ const museumViews = {
     ].map(([name, least]) =>
       heatmap(
         `weights: ${name}`, read(least), [length, length], ["query", "key", "weight"],
-        { limits: [0, 1], palette: "sequential", square: true, marks: [[0, null]] },
+        {
+          limits: [0, Math.min(1, 4 / length)], palette: "sequential", square: true,
+          marks: [[0, null]],
+        },
       ),
     );
   },

@@ -21,6 +21,8 @@ class Address(NamedTuple):
     """What people saw who met the fault."""
     ended: str
     """What became of it."""
+    called: str = ""
+    """The project in short, where its name is long."""
 
     @property
     def short(self) -> str:
@@ -30,7 +32,7 @@ class Address(NamedTuple):
         'candle 899'
         """
         project, _, number = self.thread.split("/")[-3:]
-        return f"{project} {number}"
+        return f"{self.called or project} {number}"
 
 
 @functools.cache

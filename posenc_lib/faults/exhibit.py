@@ -24,7 +24,7 @@ class Exhibit:
 
     `law` takes an implementation and returns True where the law holds; an error that it raises
     counts as a failure. `right` is the mended implementation, called in the same way; `mended`
-    shows its source. `address` is the public thread about the fault, None where none confirms it; both are printed, and the law.
+    shows its source. `address` is the public thread about the fault, None where none confirms it.
 
     >>> exhibit = Exhibit(lambda x: x, right=lambda x: -x, law=lambda f: f(1) == -1)
     >>> exhibit(3), exhibit.holds(exhibit), exhibit.holds(exhibit.right)
