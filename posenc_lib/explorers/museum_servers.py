@@ -7,6 +7,7 @@ tokens, and draws what they give. The name of the first view ends with the threa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from posenc_lib.faults import inference, masks, serving
 from posenc_lib.faults.address import address_of
 from posenc_lib.plots.views import Curves, Heatmap, View
 from posenc_lib.rotary.longrope import LongRotary
-from posenc_lib.scores.t5 import t5_bucket
+from posenc_lib.scores.t5 import T5Bias, t5_bucket
 
 TRAINED = 16
 """The trained length of dynamic NTK and LongRoPE here."""
@@ -177,16 +178,17 @@ def _llama(length: int) -> list[View]:
     )  # fmt: skip
 
 
-class _Buckets:
-    """In the place of T5's table: the number of the bucket itself."""
-
-    @staticmethod
-    def by_distance(distance: Tensor) -> Tensor:
-        return t5_bucket(distance, bidirectional=False)[None]
+@cache
+def _numbered() -> T5Bias:
+    """T5's bias with the number of each bucket as its weight; no random number is spent on it."""
+    with torch.random.fork_rng(devices=()):
+        t5 = T5Bias(1, bidirectional=False)
+    t5.weight = torch.nn.Parameter(torch.arange(32.0)[:, None], requires_grad=False)
+    return t5
 
 
 def _t5(length: int) -> list[View]:
-    rows = [f(_Buckets, 1, length)[0, 0] for f in (
+    rows = [f(_numbered(), 1, length)[0, 0] for f in (
         inference.bias_from_zero.fault, inference.bias_from_zero.right)]  # fmt: skip
     return _two(
         "t5", "bucket of each key, for the newest token", range(length), rows,
