@@ -47,6 +47,7 @@ def test_every_address_is_a_thread_about_a_fault_that_is_shown():
             assert NO_THREAD in shown
             continue
         assert THREAD.fullmatch(lived.thread) and lived.thread in shown
+        assert f"]({lived.thread})" in exhibit._repr_markdown_()  # to be followed in a notebook
         assert lived.reported.split()[0] in shown and lived.short.split()[-1] in lived.thread
 
 

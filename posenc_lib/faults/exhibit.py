@@ -91,13 +91,24 @@ class Exhibit:
             return _source(right).split("\n", 1)[1]
         return f"# mended: {right.__name__} in {right.__module__.replace('.', '/')}.py"
 
-    def __repr__(self) -> str:
+    @property
+    def _code(self) -> str:
+        """The fault, the mended form, the law and the verdict."""
         law = _source(self.law).split("\n", 1)[1]  # it stands in the same file
-        parts = (_source(self.fault), self._mended_here, law, f"# {self.verdict}\n{self.label}")
+        parts = (_source(self.fault), self._mended_here, law, f"# {self.verdict}")
         return "\n\n\n".join(parts)
 
+    def __repr__(self) -> str:
+        return f"{self._code}\n{self.label}"
+
     def _repr_markdown_(self) -> str:
-        return f"```python\n{self!r}\n```"
+        lived = self.address
+        told = f"Seen {NO_THREAD}."
+        if lived:
+            told = (
+                f"Seen in [{lived.short}]({lived.thread}): {lived.reported}. Ended: {lived.ended}."
+            )
+        return f"```python\n{self._code}\n```\n\n{told}"
 
 
 def exhibit(
