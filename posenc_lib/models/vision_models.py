@@ -26,6 +26,7 @@ from posenc_lib.embeddings.sinusoidal_encoding import SinusoidalEncoding
 from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.config_fields import ConfigFields
 from posenc_lib.models.family_table import Rule
+from posenc_lib.models.layer_kinds import NO_ATTENTION, layer_kinds
 from posenc_lib.models.part_positions import PartPositions
 from posenc_lib.models.rope_parameters import RopeParameters, rope_values
 from posenc_lib.models.text_models import Parts, head_width, score_scale, stack
@@ -84,7 +85,14 @@ def _layers(fields: ConfigFields, rule: Rule, layer: LayerPlan, at_start: Any = 
     else:
         count = fields.size(rule.get("layers_field", "num_hidden_layers"))
     notes = tuple(rule.get("notes", ()))
-    return {"": stack(fields, layer, count, at_start, notes=notes)}
+    if "kinds" not in rule:
+        return {"": stack(fields, layer, count, at_start, notes=notes)}
+    kinds = layer_kinds(fields, rule, count)  # some layers convolve
+    numbers = tuple(n for n, kind in enumerate(kinds) if kind not in NO_ATTENTION)
+    if not numbers:
+        raise fields.refuse("layer_types", sorted(set(kinds)), "at least one layer that attends")
+    part = stack(fields, layer, len(numbers), at_start, notes=notes)
+    return {"": replace(part, numbers=numbers, layers_in_all=count)}
 
 
 def grid_table(fields: ConfigFields, rule: Rule) -> Parts:

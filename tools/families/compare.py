@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import torch
@@ -33,9 +34,11 @@ from posenc_lib import (
     shifted_window_mask,
 )
 from posenc_lib.layers.plan import LayerPlan
+from posenc_lib.models.composite_models import is_sound
 from posenc_lib.models.part_positions import PartPositions
 from posenc_lib.scores.grid_bias import GridBias
 from tools.families import tiny
+from tools.families.settings import default
 from tools.families.record import Attention, Heard, Turn, four_axes, listen
 from tools.families.weights import load_bias, tables
 
@@ -75,13 +78,11 @@ class Checked:
 
 def compared(cls: type[PreTrainedConfig]) -> Checked:
     """Compare one configuration class, each of its parts by itself; see `Checked`."""
-    return compared_config(cls())
+    return compared_config(default(cls))
 
 
-MASKED_BY_WHOLE = {  # whose text part gets its mask from the model around it
-    "paligemma", "colpali", "pi0", "blt_global_transformer", "blt_local_encoder",
-    "blt_local_decoder",
-}  # fmt: skip
+MASKED_BY_WHOLE = {"pi0", "blt_global_transformer", "blt_local_encoder", "blt_local_decoder"}
+MASKED_PARTS = {"paligemma": {"text"}}  # which get their mask from the model around them
 
 
 def compared_config(whole: PreTrainedConfig) -> Checked:
@@ -89,12 +90,12 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
     if whole.model_type in MASKED_BY_WHOLE:
         raise Unchecked("the mask of its layers is made by the model around them")
     inner = tiny.parts_of(whole)
-    if not inner or not all(map(tiny.has_model, inner.values())):
-        return compared_alone(whole)
     names = {f"{name.removesuffix('_config')}": one for name, one in inner.items()}
     built = encoding_from_config(whole.to_dict())
     done, heads = Checked(), {name.split(".")[0] for name in built.parts}
-    own = heads - set(names)
+    if not heads & set(names) or not all(tiny.has_model(names[one]) for one in heads & set(names)):
+        return compared_alone(whole)
+    own = (heads - set(names)) | MASKED_PARTS.get(whole.model_type, set())
     if own:  # what is no config inside: the model itself, without its pictures
         done += compared_alone(whole, own)
     for name in sorted(heads - own):
@@ -114,7 +115,7 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
         except Differs:
             raise
         except Exception:
-            if name not in ("audio", "audio_encoder") or len(heads) == 1:
+            if not is_sound(name) or len(heads) == 1:
                 raise  # of sound nothing is claimed
             done.parts.append(f"{name} unchecked")
             continue
@@ -187,6 +188,16 @@ def events(heard: list[Attention], details: Any) -> dict[str, list[Attention]]:
             "encoder": [one for one in own if one.query.shape[2] == tiny.LENGTH],
             "decoder": [one for one in own if one.query.shape[2] == tiny.SHORT],
         }
+    if set(details) == {"text", "vision"}:
+        words = [one for one in own if one.query.shape[2] == tiny.LENGTH]
+        pictures = [one for one in own if one.query.shape[2] != tiny.LENGTH]
+        return {"text": words or own, "vision": pictures}  # or both in one row of tokens
+    if sum(len(part.plan) for part in details.values()) == len(own):  # one after the other
+        found, at = {}, 0
+        for name, part in details.items():
+            found[name] = own[at : at + len(part.plan)]
+            at += len(part.plan)
+        return found
     raise Unchecked(f"a model of {', '.join(details)} in one class")
 
 
@@ -563,7 +574,8 @@ def compared_start(
     if waves or name.split(".")[-1] in ("text", "encoder", "decoder"):
         count = min(tokens, count)
     wanted: list[Tensor] = []
-    for filled in [start] if waves else tables(name, start, part.skipped_rows, model):
+    filled_tables = [start] if waves else list(tables(name, start, part.skipped_rows, model))
+    for filled in filled_tables:
         dim = next(iter(filled.parameters())).shape[-1] if not waves else start.dim
         with torch.no_grad():
             p = filled.at_embeddings(torch.zeros(1, count, dim), torch.arange(count))[0]
@@ -585,9 +597,37 @@ def compared_start(
             flatter = one.reshape(-1, one.shape[-1])  # rows and columns apart
             if len(flatter) == len(p) and same_rows(flatter, p):
                 return
-    if hasattr(start, "shape") and tokens != rows + registers:
+    if hasattr(start, "resized") and tokens != rows + registers:
+        if any(same_resized(table, added, tokens) for table in filled_tables):
+            return
         raise Unchecked("its table is resized to the tiny picture")
     raise Differs(f"{name}: what is added at the start is none of what the model adds")
+
+
+def same_resized(table: PositionEncoding, added: list[Tensor], tokens: int) -> bool:
+    """Whether the table was added after it was read anew for another picture."""
+    around = table.prefix + table.suffix
+    sides = {one.shape[-3:-1] for one in added if one.ndim >= 4 and one.shape[-1] == table.dim}
+    side = math.isqrt(max(tokens - around - table.registers, 1))
+    for shape in {*sides, (side, side)} - {tuple(table.shape)}:
+        if math.prod(shape) > 4 * tokens:
+            continue
+        for method, antialias, corners in product(
+            ("bicubic", "bilinear"), (False, True), (False, True)
+        ):
+            if antialias and corners:
+                continue
+            new = table.resized(shape, method=method, antialias=antialias, align_corners=corners)
+            cells = new.weight.detach()[table.prefix :]
+            for one in added:
+                if one.shape[-1] != table.dim or one.numel() % table.dim:
+                    continue
+                flatter = one.detach().reshape(-1, table.dim)
+                if len(flatter) >= len(cells) >= 4 and torch.allclose(
+                    flatter[-len(cells) :], cells, atol=1e-5, rtol=1e-4
+                ):
+                    return True
+    return False
 
 
 def same_rows(one: Tensor, table: Tensor) -> bool:

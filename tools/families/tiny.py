@@ -23,6 +23,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from tools.families.given import more_inputs
+from tools.families.settings import default, settings
 from tools.families.sources import folder_of, takers
 
 LENGTH = 12
@@ -123,7 +125,17 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
             name: 2 for name in LAYERS if isinstance(getattr(part, name, None), int)
             and getattr(part, name) > 2 and name in part.to_dict()
         }  # fmt: skip
-        if shorter and not isinstance(getattr(part, "layer_types", None), list):
+        if isinstance(getattr(part, "layer_types", None), list):
+            continue
+        for names, most in ((VOCABULARIES, 128), (INNER, 32), (EXPERTS, 4), (TOP, 1)):
+            for name in names:
+                old = part.to_dict().get(name)
+                if type(old) is int and old > most:
+                    shorter[name] = most
+        for name, old in part.to_dict().items():
+            if name.endswith("token_id") and type(old) is int and old >= 128:
+                shorter[name] = 0
+        if shorter:
             cut[place] = part.to_dict() | shorter
     if strength == 0:
         width = next((have[name] for name in WIDTHS if isinstance(have.get(name), int)), None)
@@ -147,6 +159,12 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         and image > 4 * patch
     ):
         cut["image_size"] = 4 * patch
+    if strength < 2 and isinstance(patch, int):
+        for name in ("max_image_size", "max_img_size"):  # of the table, for which a picture is cut
+            if isinstance(have.get(name), int):
+                cut[name] = 4 * patch
+        if "num_windows" in have and isinstance(have.get("pretrain_image_size"), int):
+            cut |= {"pretrain_image_size": 8 * patch, "image_size": 8 * patch}
     return cut
 
 
@@ -199,12 +217,12 @@ def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
 def tiny_models(whole: PreTrainedConfig) -> Iterator[tuple[PreTrainedConfig, PreTrainedModel]]:
     """Small configurations of the same kind, and a model of each, until one of them runs."""
     cls = type(whole)
-    plain = whole.to_dict() == cls().to_dict()
+    plain = whole.to_dict() == default(cls).to_dict()
     problem: Exception | None = None
     made = False
     for strength in range(2 * STRENGTHS):
         try:
-            given = {} if plain else whole.to_dict()
+            given = settings(cls) if plain else whole.to_dict()
             given.pop("model_type", None)
             config, model = built(cls(**given | changes(whole, strength)))
         except Exception as one:  # what a family refuses says the family
@@ -334,6 +352,7 @@ def inputs(
             if picture.ndim == 5:
                 yield always | {name: picture[0]}
             yield from patched(config, takes, picture, grid)
+    yield from more_inputs(config, takes, always, ids)
 
 
 def patched(
@@ -362,7 +381,8 @@ def patched(
 
 def pictures(config: PreTrainedConfig) -> torch.Tensor:
     """A random picture, or a random clip, of the size that a configuration states."""
-    size: Any = getattr(config, "image_size", None) or getattr(config, "crop_size", None) or 64
+    named = ("image_size", "crop_size", "max_img_size")
+    size: Any = next((getattr(config, one) for one in named if getattr(config, one, None)), 64)
     height, width = (size, size) if isinstance(size, int) else tuple(size)[:2]
     channels = getattr(config, "num_channels", getattr(config, "in_channels", 3))
     shape = (1, channels, height, width)

@@ -70,6 +70,8 @@ def load_bias(part: str, plan: PositionPlan, model: nn.Module) -> list[torch.Ten
         (name, one) for name, one in model.named_parameters()
         if RELATIVE.search(name) and (part not in ("encoder", "decoder") or part in name)
     ]  # fmt: skip
+    if part in ("encoder", "decoder") and not named:  # a model of one stack names none
+        named = [(name, one) for name, one in model.named_parameters() if RELATIVE.search(name)]
     used: set[str] = set()
     for encoding in encodings:
         for _, own in encoding.named_parameters():
