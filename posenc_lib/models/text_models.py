@@ -81,7 +81,8 @@ def score_scale(fields: ConfigFields, rule: Rule) -> float | None:
         return None
     if "value" in scale:
         return float(scale["value"])
-    number: float = fields.real(scale["field"], above=0.0) ** scale.get("power", 1.0)
+    value = fields.real(scale["field"], above=0.0) / scale.get("divided_by", 1.0)
+    number: float = value ** scale.get("power", 1.0)
     return number
 
 

@@ -3,6 +3,7 @@
     grid_table    a learned row for each patch, and for each class token before them
     grid_rotary   RoPE with a row and a column, and the learned grid where a family has both
     clip_table    a learned or a wave table of all patches of a clip
+    axis_tables   a learned row for each row and each column, added up (Pix2Struct)
     two_rows      words with a table and patches with a grid, in one row of tokens (ViLT)
 
 The cells of a picture are counted row by row; what stands before them (class tokens, registers) is
@@ -20,6 +21,7 @@ from dataclasses import replace
 from typing import Any
 
 from posenc_lib.base.no_encoding import NoEncoding
+from posenc_lib.embeddings.axial_learned import AxialLearnedEncoding
 from posenc_lib.embeddings.learned import LearnedEncoding
 from posenc_lib.embeddings.learned_grid import LearnedGridEncoding
 from posenc_lib.embeddings.sinusoidal_encoding import SinusoidalEncoding
@@ -112,6 +114,14 @@ def two_rows(fields: ConfigFields, rule: Rule) -> Parts:
     return {"text": text, "vision": stack(fields, layer, count, grid, notes=(note,))}
 
 
+def axis_tables(fields: ConfigFields, rule: Rule) -> Parts:
+    """A learned row for the row and one for the column of each patch, added up, at the start."""
+    sides = fields.size(rule["side_field"])
+    start = AxialLearnedEncoding(fields.size("hidden_size"), (sides, sides), summed=True)
+    layer = LayerPlan(NoEncoding(), causal=False, scale=score_scale(fields, rule))
+    return _layers(fields, rule, layer, start)
+
+
 def clip_table(fields: ConfigFields, rule: Rule) -> Parts:
     """A table of all patches of a clip at the start: learned, or sinusoids by number."""
     rows, columns = fields.pair("image_size")
@@ -202,4 +212,5 @@ VISION_BUILDERS = {
     "grid_rotary": grid_rotary,
     "vjepa2": vjepa2,
     "two_rows": two_rows,
+    "axis_tables": axis_tables,
 }

@@ -14,6 +14,7 @@ by more than 1e-3 when that position is left out, and tables have random rows.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from posenc_lib import (
+    AxialLearnedEncoding,
     AxialRotary,
     Door,
     MultimodalRotary,
@@ -91,7 +93,7 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
         raise Unchecked("the mask of its layers is made by the model around them")
     inner = tiny.parts_of(whole)
     names = {f"{name.removesuffix('_config')}": one for name, one in inner.items()}
-    built = encoding_from_config(whole.to_dict())
+    built = encoding_from_config(fields_of(whole))
     done, heads = Checked(), {name.split(".")[0] for name in built.parts}
     if not heads & set(names) or not all(tiny.has_model(names[one]) for one in heads & set(names)):
         return compared_alone(whole)
@@ -99,16 +101,14 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
     if own:  # what is no config inside: the model itself, without its pictures
         done += compared_alone(whole, own)
     for name in sorted(heads - own):
-        alone = encoding_from_config(
-            {"model_type": names[name].model_type, **names[name].to_dict()}
-        )
+        alone = encoding_from_config(fields_of(names[name]))
         for part, plan in built.parts.items():
             if part.split(".")[0] == name:
                 inside = part.removeprefix(name).removeprefix(".")
                 same = alone.parts.get(inside)
                 if not inside and len(alone.parts) == 1:
                     (same,) = alone.parts.values()
-                if same is None or repr(same) != repr(plan):
+                if same is None or repr(same) != repr(plan):  # but for a mask from outside
                     raise Differs(f"{part} is not what its own configuration gives")
         try:
             found = compared_config(names[name])
@@ -122,6 +122,12 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
         found.parts = [name]
         done += found
     return done
+
+
+def fields_of(config: PreTrainedConfig) -> dict[str, Any]:
+    """The fields of a configuration, under the name of its class where it has no `model_type`."""
+    fields = config.to_dict()
+    return fields | {"model_type": config.model_type or type(config).__name__}
 
 
 def compared_alone(whole: PreTrainedConfig, own: set[str] | None = None) -> Checked:
@@ -182,6 +188,9 @@ def events(heard: list[Attention], details: Any) -> dict[str, list[Attention]]:
     own = [one for one in heard if one.query.shape[2] == one.key.shape[2]]
     if len(details) == 1:
         (name,) = details
+        words = [one for one in own if one.query.shape[2] in (tiny.LENGTH, tiny.SHORT)]
+        if name == "text" and words and len(own) % len(details[name].plan):
+            return {name: words}  # beside layers that hear
         return {name: own}
     if set(details) == {"encoder", "decoder"}:
         return {
@@ -570,11 +579,25 @@ def compared_start(
         len(start.weight) if hasattr(start, "weight") and start.weight.ndim == 2 else tokens
     )
     registers = getattr(start, "registers", 0)
+    if name.split(".")[-1] == "text":  # beside a picture in one row of tokens
+        tokens = min(tokens, tiny.LENGTH)
     count = rows + registers
     if waves or name.split(".")[-1] in ("text", "encoder", "decoder"):
         count = min(tokens, count)
     wanted: list[Tensor] = []
-    filled_tables = [start] if waves else list(tables(name, start, part.skipped_rows, model))
+    filled_tables = [start] if waves or isinstance(start, AxialLearnedEncoding) else list(tables(name, start, part.skipped_rows, model))
+    if isinstance(start, AxialLearnedEncoding):  # at row and column from 1, as they are given
+        filled_tables, count = [start], tokens
+        if not fill_axes(start, model):
+            raise Differs(f"{name}: no two tables of {start.shape[0]} rows")
+        at = torch.stack(torch.meshgrid(torch.arange(3), torch.arange(4), indexing="ij"), -1) + 1
+        row, column = at.reshape(-1, 2).unbind(-1)
+        cells = row * start.shape[1] + column
+        p = start.at_embeddings(torch.zeros(1, len(cells), start.dim), cells)[0].detach()
+        sums = [one + other for one in added for other in added if one.shape == other.shape]
+        if any(one.ndim == 3 and same_rows(one[0], p) for one in sums):
+            return
+        raise Differs(f"{name}: what is added at the start is none of what the model adds")
     for filled in filled_tables:
         dim = next(iter(filled.parameters())).shape[-1] if not waves else start.dim
         with torch.no_grad():
@@ -588,9 +611,14 @@ def compared_start(
     if not wanted:
         raise Differs(f"{name}: no table of {rows} rows and {part.skipped_rows} before them")
     for p in wanted:
+        shuffled = hasattr(start, "shape") and p[p[:, 0].argsort()]  # as ViLT chooses patches
         for one in added:
             if one.shape[-1] != p.shape[-1]:
                 continue
+            if shuffled is not False and one.ndim == 3 and same_rows(
+                one[0][one[0][:, 0].argsort()], shuffled
+            ):
+                return
             flatter = one.reshape(-1, *one.shape[-2:])[0]
             if flatter.ndim == 2 and same_rows(flatter, p):
                 return
@@ -602,6 +630,18 @@ def compared_start(
             return
         raise Unchecked("its table is resized to the tiny picture")
     raise Differs(f"{name}: what is added at the start is none of what the model adds")
+
+
+@torch.no_grad()
+def fill_axes(start: AxialLearnedEncoding, model: nn.Module) -> bool:
+    """Copy the tables of rows and columns."""
+    named = [(n, one) for n, one in model.named_parameters() if re.search("row|column", n)]
+    found = [one for _, one in sorted(named, key=lambda pair: "column" in pair[0])]
+    if [one.shape for one in found] != [own.shape for own in start.tables]:
+        return False
+    for own, one in zip(start.tables, found, strict=True):
+        own.copy_(one)
+    return True
 
 
 def same_resized(table: PositionEncoding, added: list[Tensor], tokens: int) -> bool:

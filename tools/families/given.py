@@ -61,6 +61,18 @@ def more_inputs(
         rows, columns = config.image_size
         one = torch.randn(1, 3, rows // 2, columns)
         yield {"pixel_values": one, "prompt_pixel_values": one + 1, "prompt_masks": one - 1}
+    if "context_mask" in takes:  # the first half of a clip, and the other to be predicted
+        patches = (config.frames_per_clip // config.tubelet_size) * (
+            config.crop_size // config.patch_size
+        ) ** 2
+        halves = torch.arange(patches)[None].chunk(2, -1)
+        clip = torch.randn(1, config.frames_per_clip, 3, config.crop_size, config.crop_size)
+        yield {"pixel_values_videos": clip, "context_mask": [halves[0]], "target_mask": [halves[1]]}
+    if "flattened_patches" in takes:  # row and column, counted from 1, before the pixels
+        at = torch.stack(torch.meshgrid(torch.arange(3), torch.arange(4), indexing="ij"), -1)
+        wide = config.patch_embed_hidden_size
+        patches = torch.cat((at.reshape(12, 2) + 1.0, torch.randn(12, wide)), -1)
+        yield {"flattened_patches": patches[None]}
     if "pixel_values_videos" in takes and "input_ids" not in takes:
         frames = getattr(config, "frames_per_clip", None) or getattr(config, "num_frames", None)
         side = getattr(config, "crop_size", None) or getattr(config, "image_size", None) or 64

@@ -51,6 +51,16 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "dbrx": (
         {"attn_config": {"rope_theta": 10000.0, "clip_qkv": 8}}, "its model reads fields that are not there"
     ),
+    "granitemoehybrid": (
+        {"layer_types": ["linear_attention", "full_attention"] * 16,
+         "position_embedding_type": "rope"},
+        "none of its layers would attend",
+    ),
+    "qwen4_exp_text": (
+        {"indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 64,
+         "indexer_budget": 64, "indexer_compress_ratio": 4},
+        "its model divides fields that are null",
+    ),
     "bamba": ({"attn_layer_indices": [1]}, "none of its layers would attend"),
 }  # fmt: skip
 

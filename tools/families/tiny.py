@@ -125,8 +125,10 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
             name: 2 for name in LAYERS if isinstance(getattr(part, name, None), int)
             and getattr(part, name) > 2 and name in part.to_dict()
         }  # fmt: skip
-        if isinstance(getattr(part, "layer_types", None), list):
-            continue
+        if isinstance(getattr(part, "layer_types", None), list) and shorter:
+            count = layers_needed(part.to_dict())
+            shorter = {name: min(getattr(part, name), count) for name in shorter}
+            shorter["layer_types"] = part.layer_types[:count]
         for names, most in ((VOCABULARIES, 128), (INNER, 32), (EXPERTS, 4), (TOP, 1)):
             for name in names:
                 old = part.to_dict().get(name)
@@ -135,6 +137,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         for name, old in part.to_dict().items():
             if name.endswith("token_id") and type(old) is int and old >= 128:
                 shorter[name] = 0
+        if getattr(part, "attn_logit_softcapping", None):
+            shorter["attn_logit_softcapping"] = None
         if shorter:
             cut[place] = part.to_dict() | shorter
     if strength == 0:
@@ -163,6 +167,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         for name in ("max_image_size", "max_img_size"):  # of the table, for which a picture is cut
             if isinstance(have.get(name), int):
                 cut[name] = 4 * patch
+        if "tubelet_size" in have and {"crop_size", "frames_per_clip"} <= have.keys():
+            cut |= {"crop_size": 4 * patch, "frames_per_clip": 4}
         if "num_windows" in have and isinstance(have.get("pretrain_image_size"), int):
             cut |= {"pretrain_image_size": 8 * patch, "image_size": 8 * patch}
     return cut
