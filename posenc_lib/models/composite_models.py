@@ -43,6 +43,7 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
         if named == fields.family and family:  # older parts carry the name of the whole
             named, inside = family, {**inside, "model_type": family}
         name = part_name(place)
+        inside = {k: v for k, v in inside.items() if k not in rule.get("drops", {}).get(place, ())}
         form = _form(family_rules().get(str(named), {}), inside, str(named))
         if form.get("builder") == "nothing":
             without.append(f"{name} ({named}): {form['reason']}")
@@ -55,6 +56,8 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
                 raise
             without.append(f"{name} ({named}): sound, in a way that the library does not know")
             continue
+        if note := rule.get("part_notes", {}).get(name):
+            parts = {k: replace(one, notes=(*one.notes, note)) for k, one in parts.items()}
         for inner, part in parts.items():
             found[f"{name}.{inner}" if inner else name] = part
     if not found:

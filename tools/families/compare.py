@@ -13,6 +13,7 @@ by more than 1e-3 when that position is left out, and tables have random rows.
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Iterable, Iterator
@@ -102,6 +103,8 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
         done += compared_alone(whole, own)
     for name in sorted(heads - own):
         alone = encoding_from_config(fields_of(names[name]))
+        if name in MASKED_PARTS.get(whole.model_type, ()):
+            continue  # compared above, in the model around it
         for part, plan in built.parts.items():
             if part.split(".")[0] == name:
                 inside = part.removeprefix(name).removeprefix(".")
@@ -296,6 +299,7 @@ def compared_part(
     layers = [layer for layer in plan for _ in range(each)]
     for number, (layer, event) in enumerate(zip(layers, heard, strict=True)):
         event.sinks_after = sinks
+        layer = with_queries(layer, event, getattr(model.config, "num_queries", None))
         event.warmth = warmths[number] if number < len(warmths) else None
         try:
             difference, at_door = compared_layer(layer, event, places)
@@ -305,6 +309,19 @@ def compared_part(
         done.turned += at_door
         done.largest = max(done.largest, difference)
     return done
+
+
+def with_queries(layer: LayerPlan, event: Attention, queries: int | None) -> LayerPlan:
+    """The plan of a layer in which trained queries stand unturned before the rest (EoMT)."""
+    encoding, tokens = layer.encoding, event.query.shape[2]
+    if not isinstance(encoding, AxialRotary) or not queries or tokens <= queries:
+        return layer
+    side = math.isqrt(tokens - queries - encoding.prefix)
+    if side * side != tokens - queries - encoding.prefix:
+        return layer
+    more = copy.deepcopy(encoding)
+    more.prefix, more.shape = encoding.prefix + queries, (side, side)
+    return replace(layer, encoding=more)
 
 
 def compared_layer(layer: LayerPlan, event: Attention, places: Located) -> tuple[float, bool]:

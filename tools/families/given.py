@@ -27,7 +27,8 @@ def more_inputs(
     wide = getattr(config, "hidden_size", None) or 64
     length = ids.shape[1]
     if "encoder_hidden_states" in takes and "input_ids" in takes:
-        for width in (getattr(config, "cross_hidden_size", None) or wide, wide):
+        other = getattr(getattr(config, "encoder_config", None), "hidden_size", None)
+        for width in {getattr(config, "cross_hidden_size", None) or wide, other or wide, wide}:
             states = {"encoder_hidden_states": torch.randn(1, BESIDE, width)}
             yield always | states | {"input_ids": ids}
             channels = getattr(config, "num_channels", None)
@@ -68,6 +69,9 @@ def more_inputs(
         halves = torch.arange(patches)[None].chunk(2, -1)
         clip = torch.randn(1, config.frames_per_clip, 3, config.crop_size, config.crop_size)
         yield {"pixel_values_videos": clip, "context_mask": [halves[0]], "target_mask": [halves[1]]}
+    if "patch_embeds" in takes:
+        side = config.image_size // config.patch_size
+        yield {"patch_embeds": torch.randn(1, wide, side, side)}
     if "flattened_patches" in takes:  # row and column, counted from 1, before the pixels
         at = torch.stack(torch.meshgrid(torch.arange(3), torch.arange(4), indexing="ij"), -1)
         wide = config.patch_embed_hidden_size

@@ -57,7 +57,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
         "none of its layers would attend",
     ),
     "qwen4_exp_text": (
-        {"indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 64,
+        {"indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 256,
          "indexer_budget": 64, "indexer_compress_ratio": 4},
         "its model divides fields that are null",
     ),

@@ -84,6 +84,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         cut["default_language"] = have["languages"][0]
     put(TOP, 1)
     put(SCALES, WINDOW)
+    if "zero_expert_num" in have:
+        cut["moe_topk"] = 2  # its experts take no single choice
     if "num_mel_bins" in have:
         put(("max_source_positions",), LENGTH)
     for name in ("out_features", "out_indices"):
@@ -185,6 +187,9 @@ def layers_needed(have: dict[str, Any]) -> int:
                 listed.index(kind) for kind in {*listed}
             ]
             needed = max(needed, max(firsts) + 2)
+            hybrid = [number for number, kind in enumerate(listed) if kind == "hybrid"]
+            if len(hybrid) > 2 and set(listed) != {"hybrid"}:  # layers that share their weights
+                needed = max(needed, hybrid[1] + 2)
     for name in ("sliding_window_pattern", "attn_layer_period", "global_attn_every_n_layers",
                  "full_attention_interval", "no_rope_layer_interval"):  # fmt: skip
         if isinstance(have.get(name), int):
@@ -192,18 +197,26 @@ def layers_needed(have: dict[str, Any]) -> int:
     return needed
 
 
+MODELS = {  # where the plainest class is not the one that the plan is about
+    "cohere_asr": "CohereAsrDecoder",
+    "t5_gemma_module": "T5GemmaEncoder",
+}
 ENDS = ("Model", "Transformer", "Backbone", "Encoder", "Decoder")  # the plainest first
 
 
 def has_model(config: PreTrainedConfig) -> bool:
     """Whether some model class takes a configuration."""
     cls = type(config)
-    return any(one[2] for one in takers(folder_of(cls)).get(cls.__name__, []))
+    return cls.model_type in MODELS or any(one[2] for one in takers(folder_of(cls)).get(cls.__name__, []))
 
 
 def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
     """The plainest model class that takes a configuration."""
     cls = type(config)
+    if cls.model_type in MODELS:
+        file = importlib.import_module(f"transformers.models.{folder_of(cls)}.modeling_{folder_of(cls)}")
+        said: type[PreTrainedModel] = getattr(file, MODELS[cls.model_type])
+        return said
     found = [one for one in takers(folder_of(cls)).get(cls.__name__, []) if one[2]]
     if not found:
         raise LookupError("no model class takes it")
