@@ -44,7 +44,7 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
             named, inside = family, {**inside, "model_type": family}
         name = part_name(place)
         inside = {k: v for k, v in inside.items() if k not in rule.get("drops", {}).get(place, ())}
-        form = _form(family_rules().get(str(named), {}), inside, str(named))
+        form = form_of(str(named), inside)
         if form.get("builder") == "nothing":
             without.append(f"{name} ({named}): {form['reason']}")
             continue
@@ -77,8 +77,9 @@ def is_sound(name: str) -> bool:
     return any(word in name for word in ("audio", "speech", "codec", "talker", "wav", "acoustic"))
 
 
-def _form(rule: Rule, inside: Mapping[str, Any], family: str) -> Rule:
-    """The rule of the form that a part has, where its family has several."""
+def form_of(family: str, inside: Mapping[str, Any]) -> Rule:
+    """The rule of a part, in the form that it has where its family has several."""
+    rule = family_rules().get(family, {})
     while "by" in rule:
         known = known_families().get(family)
         default = None if known is None else known.defaults.get(rule["by"])

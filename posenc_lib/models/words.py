@@ -12,6 +12,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.base.doors import Door, PositionEncoding
 from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.part_positions import PartPositions
@@ -179,6 +180,18 @@ def _fourier(one: Any) -> str:
     return f"random Fourier features of a place in {_shape(one)}, {number(one.dim)} features"
 
 
+def _axial_waves(one: Any) -> str:
+    order = "all sines of an axis, then its cosines" if one.split else "sines and cosines in turn"
+    spread = "" if one.span is None else f", spread over {number(one.span)} in every picture"
+    return f"sines of row and column, base {number(one.base)}, {order}{spread}"
+
+
+def _axis_tables(one: Any) -> str:
+    how = "added up" if one.summed else "side by side"
+    rows = " and ".join(number(size) for size in one.shape)
+    return f"learned tables of {rows} rows, one for each axis, {number(one.dim)} features, {how}"
+
+
 WORDS: dict[str, Callable[[Any], str]] = {
     "NoEncoding": lambda one: "no position",
     "RotaryEncoding": _rope,
@@ -188,6 +201,8 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "DynamicNtkRotary": _dynamic,
     "LearnedEncoding": _learned,
     "LearnedGridEncoding": _learned_grid,
+    "AxialLearnedEncoding": _axis_tables,
+    "AxialSinusoidalEncoding": _axial_waves,
     "AlibiBias": lambda one: f"ALiBi, a slope for each of {one.heads} heads",
     "T5Bias": _t5,
     "WindowBias": _window,
@@ -236,6 +251,10 @@ def layer_words(layer: LayerPlan) -> str:
         parts.append(f"q . k times {number(layer.scale)}")
     if layer.sink:
         parts.append("a sink for each head")
+    if layer.added.door is not Door.NONE:
+        added = encoding_words(layer.added)
+        told = f"added to what queries and keys are made of, not to values: {added}"
+        parts = [told, *parts[isinstance(layer.encoding, NoEncoding) :]]
     return "; ".join(parts)
 
 

@@ -28,6 +28,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from posenc_lib import (
     AxialLearnedEncoding,
     AxialRotary,
+    AxialSinusoidalEncoding,
     Door,
     MultimodalRotary,
     NoEncoding,
@@ -68,11 +69,12 @@ class Checked:
     start: int = 0  # parts with their table or wave found among what is added
     frequencies: int = 0  # encodings with the frequencies of the family's own rotary module
     without: int = 0  # rotary encodings whose family keeps no inv_freq
+    added: int = 0  # layers whose queries and keys, and not their values, hold their place
     largest: float = 0.0
     parts: list[str] = field(default_factory=list)
 
     def __iadd__(self, other: Checked) -> Checked:
-        for name in ("scores", "turned", "start", "frequencies", "without"):
+        for name in ("scores", "turned", "start", "frequencies", "without", "added"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.largest = max(self.largest, other.largest)
         self.parts += other.parts
@@ -137,7 +139,7 @@ def compared_alone(whole: PreTrainedConfig, own: set[str] | None = None) -> Chec
     """Compare a configuration that is one model, however many stacks it has, or those named."""
     model, built, places, heard = listened(whole)
     details = {n: part for n, part in built.details.items() if own is None or n in own}
-    by_part = events(heard.attentions, details)
+    by_part = events(heard.attentions, details, getattr(model.config, "num_queries", None))
     done = Checked(parts=list(details))
     for name, part in details.items():
         done += compared_part(name, part, by_part[name], model, places)
@@ -186,9 +188,22 @@ def grid_of(start: PositionEncoding) -> tuple[int, int] | None:
     return (side, side) if side > 1 and side * side == rows else None
 
 
-def events(heard: list[Attention], details: Any) -> dict[str, list[Attention]]:
+def events(
+    heard: list[Attention], details: Any, queries: int | None = None
+) -> dict[str, list[Attention]]:
     """The attentions of each part: of the encoder by its length, of the decoder by its own."""
     own = [one for one in heard if one.query.shape[2] == one.key.shape[2]]
+    if queries and any(
+        not isinstance(layer.added, NoEncoding) for part in details.values() for layer in part.plan
+    ):  # beside a backbone: as wide as what is added, and object queries by their number
+        found = {}
+        for name, part in details.items():
+            dim = part.plan[0].added.dim
+            wide = [one for one in own if one.query.shape[1] * one.query.shape[3] == dim]
+            found[name] = [
+                one for one in wide if (one.query.shape[2] == queries) == (name == "decoder")
+            ]
+        return found
     if len(details) == 1:
         (name,) = details
         words = [one for one in own if one.query.shape[2] in (tiny.LENGTH, tiny.SHORT)]
@@ -196,10 +211,12 @@ def events(heard: list[Attention], details: Any) -> dict[str, list[Attention]]:
             return {name: words}  # beside layers that hear
         return {name: own}
     if set(details) == {"encoder", "decoder"}:
-        return {
+        by_length = {
             "encoder": [one for one in own if one.query.shape[2] == tiny.LENGTH],
             "decoder": [one for one in own if one.query.shape[2] == tiny.SHORT],
         }
+        if any(by_length.values()):
+            return by_length
     if set(details) == {"text", "vision"}:
         words = [one for one in own if one.query.shape[2] == tiny.LENGTH]
         pictures = [one for one in own if one.query.shape[2] != tiny.LENGTH]
@@ -305,6 +322,9 @@ def compared_part(
             difference, at_door = compared_layer(layer, event, places)
         except Differs as found:
             raise Differs(f"{name}, layer {number}: {found}") from None
+        if not isinstance(layer.added, NoEncoding):
+            compared_added(f"{name}, layer {number}", layer.added, event, model)
+            done.added += 1
         done.scores += 1
         done.turned += at_door
         done.largest = max(done.largest, difference)
@@ -413,6 +433,51 @@ def centred(x: Tensor, seen: Tensor) -> Tensor:
     x = torch.where(seen, x, torch.zeros(()))
     mean = x.sum(-1, keepdim=True) / seen.sum(-1, keepdim=True).clamp(min=1)
     return torch.where(seen, x - mean, torch.zeros(()))
+
+
+def compared_added(where: str, added: PositionEncoding, event: Attention, model: nn.Module) -> None:
+    """Queries and keys are projected from x + p, and something else, the values, from x."""
+    tokens = event.query.shape[2]
+    asked = [made for made in (source_of(event.query, event), source_of(event.key, event)) if made]
+    if len(asked) != 2:
+        raise Unchecked(f"{where}: what its queries and keys are made of was not heard")
+    plain = [one for one, _ in event.made if one.shape == asked[0][0].shape]
+    for p in places_for(added, tokens, model):
+        for x in plain:
+            if all(
+                float((made - x - p).abs().max()) <= TOLERANCE * max(1.0, float(made.abs().max()))
+                for made, in asked
+            ):
+                return
+    raise Differs(f"{where}: what is added to queries and keys is none of its places")
+
+
+def source_of(used: Tensor, event: Attention) -> tuple[Tensor] | None:
+    """What the projection that gave these queries or keys was given."""
+    for given, gave in event.made:
+        if projection_ratio(used, [gave]) is not None:
+            return (given.reshape(-1, *given.shape[-2:]),)
+    return None
+
+
+@torch.no_grad()
+def places_for(added: PositionEncoding, tokens: int, model: nn.Module) -> Iterator[Tensor]:
+    """The places of so many tokens: of each grid that has so many cells, or of each table."""
+    at = torch.arange(tokens)
+    if isinstance(added, AxialSinusoidalEncoding):
+        for rows in range(1, tokens + 1):
+            if tokens % rows == 0:
+                grid = added.resized((rows, tokens // rows))
+                yield grid.at_embeddings(torch.zeros(1, tokens, added.dim), at)
+        return
+    for _, table in model.named_parameters():  # some keep the contents of a query beside its place
+        if table.ndim == 2 and table.shape[0] == tokens and table.shape[1] in (
+            added.dim, 2 * added.dim,
+        ):  # fmt: skip
+            for rows in table.detach().split(added.dim, -1):
+                filled = copy.deepcopy(added)
+                filled.weight.copy_(rows)
+                yield filled.at_embeddings(torch.zeros(1, tokens, added.dim), at)
 
 
 def compared_mask(layer: LayerPlan, theirs: Tensor) -> Tensor:

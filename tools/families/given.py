@@ -58,6 +58,18 @@ def more_inputs(
         yield always | {"input_ids": ids, "pixel_values": picture_of(config)}
         yield always | {"input_ids": ids, "pixel_values": picture_of(config),
                         "attention_mask": torch.ones_like(ids)}  # fmt: skip
+    if "classes_input_ids" in takes:
+        yield {
+            "pixel_values": torch.randn(1, 3, 96, 160),
+            "classes_input_ids": ids[:, :6].repeat(2, 1),
+            "classes_attention_mask": torch.ones(2, 6, dtype=torch.long),
+            "tasks_input_ids": ids[:, :6],
+            "tasks_attention_mask": torch.ones(1, 6, dtype=torch.long),
+            "classes_structure": torch.tensor([2]),
+        }
+    if "task_inputs" in takes:
+        yield {"pixel_values": torch.randn(1, 3, 96, 160),
+               "task_inputs": torch.randint(1, 90, (1, 77))}  # fmt: skip
     if "prompt_pixel_values" in takes:
         rows, columns = config.image_size
         one = torch.randn(1, 3, rows // 2, columns)

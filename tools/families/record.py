@@ -54,6 +54,7 @@ class Attention:
     scores: Tensor  # (batch, heads, query, key), or one more for a sink, before the softmax
     turns: list[Turn]
     linears: list[Tensor]
+    made: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # what a projection got, gave
     warmth: Tensor | None = None  # what the model multiplies the product by, where it is trained
     sinks_after: bool = False  # the model has sinks, and may use them after the softmax
 
@@ -76,6 +77,7 @@ class Listener(TorchFunctionMode):
         self.products: list[tuple[Tensor, Tensor, Tensor]] = []
         self.turns: list[Turn] = []
         self.linears: list[Tensor] = []
+        self.made: list[tuple[Tensor, Tensor]] = []
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -102,6 +104,7 @@ class Listener(TorchFunctionMode):
             self.products.append((first, second.transpose(-1, -2), out))
         elif func in LINEAR:
             self.linears.append(out)
+            self.made.append((args[0] if args else kwargs["input"], out))
         return out
 
     def _packed(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -131,8 +134,12 @@ class Listener(TorchFunctionMode):
         ours = torch.nn.functional.linear(ours, given["out_proj_weight"], given["out_proj_bias"])
         if torch.allclose(ours, out[0], atol=1e-4, rtol=1e-4):
             self.heard.attentions.append(
-                Attention(q.detach(), k.detach(), scores.detach(), self.turns, [])
-            )
+                Attention(
+                    q.detach(), k.detach(), scores.detach(), self.turns, [],
+                    [(given[name].transpose(0, 1), one.transpose(1, 2).flatten(-2))
+                     for name, one in (("query", q), ("key", k), ("value", v))],
+                )
+            )  # fmt: skip
             self.products, self.turns, self.linears = [], [], []
         return out
 
@@ -177,9 +184,9 @@ class Listener(TorchFunctionMode):
                 if last is not None and again:  # two softmaxes of the same queries
                     self.turns, self.linears = last.turns, last.linears
                 self.heard.attentions.append(
-                    Attention(*detached, turns=self.turns, linears=self.linears)
+                    Attention(*detached, self.turns, self.linears, self.made)
                 )
-                self.products, self.turns, self.linears = [], [], []
+                self.products, self.turns, self.linears, self.made = [], [], [], []
                 return
 
 

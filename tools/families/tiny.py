@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel, ResNetConfig
 
 from tools.families.given import more_inputs
 from tools.families.settings import default, settings
@@ -105,6 +105,9 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
     if "patch_size" in have:  # windows of pixels or patches: theirs
         for name in WINDOWS:
             cut.pop(name, None)
+    backbone = have.get("backbone_config")
+    if isinstance(backbone, dict) and backbone.get("model_type") == "timm_backbone":
+        cut["backbone_config"] = small_backbone(have)  # of another package; it has no positions
     rope = have.get("rope_parameters")
     if isinstance(rope, dict) and rope.get("llama_4_scaling_beta"):
         cut["rope_parameters"] = rope | {"original_max_position_embeddings": WINDOW}
@@ -174,6 +177,18 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         if "num_windows" in have and isinstance(have.get("pretrain_image_size"), int):
             cut |= {"pretrain_image_size": 8 * patch, "image_size": 8 * patch}
     return cut
+
+
+def small_backbone(have: dict[str, Any]) -> ResNetConfig:
+    """A small convolution in place of a backbone of another package."""
+    levels = have.get("num_feature_levels", 1)
+    channels = have.get("encoder_in_channels") or [8, 8, 8]
+    stages = ["stage2", "stage3", "stage4"] if levels > 1 or len(channels) == 3 and \
+        "encoder_in_channels" in have else ["stage4"]
+    return ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, *channels], depths=[1, 1, 1, 1], out_features=stages,
+        layer_type="basic",
+    )
 
 
 def layers_needed(have: dict[str, Any]) -> int:
@@ -336,6 +351,8 @@ def inputs(
                 yield always | {name: cut, "grid_thw": thw}
                 yield always | {name: cut[None], "grid_thw": thw}
         return
+    if "pixel_values" in takes and hasattr(config, "num_queries"):  # rows and columns apart
+        yield {"pixel_values": torch.randn(1, 3, 96, 160)}
     if "input_features" in takes:
         bins = getattr(config, "num_mel_bins", None) or 80
         always["input_features"] = torch.randn(1, bins, 2 * LENGTH)
