@@ -277,7 +277,7 @@ def test_a_plan_says_which_layers_are_alike():
         (lambda: LayerPlan(ROPE, sink=None), TypeError, "sink = None"),
         (lambda: LayerPlan(ROPE, added=ROPE), ValueError, "added = 'RotaryEncoding'"),
         (lambda: LayerPlan(ROPE, added="rope"), TypeError, "added = 'str'"),
-        (lambda: LayerPlan(ROPE, added=ConvolutionEncoding(8)), ValueError, "causal = True"),
+        (lambda: LayerPlan(ROPE, added=ConvolutionEncoding(16)), ValueError, "causal = True"),
         (lambda: MultiHeadAttention(8, 2, added=ROPE), ValueError, "added = 'RotaryEncoding'"),
         (lambda: MultiHeadAttention(8, 2, added=3), TypeError, "added = 'int'"),
         (lambda: PositionPlan([]), ValueError, "at least one LayerPlan"),

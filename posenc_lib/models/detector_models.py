@@ -27,7 +27,8 @@ from posenc_lib.embeddings.learned import LearnedEncoding
 from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.composite_models import Parts, Reader, composite, form_of, part_name
 from posenc_lib.models.config_fields import ConfigFields
-from posenc_lib.models.family_table import Rule
+from posenc_lib.models.family_table import Rule, known_families
+from posenc_lib.models.part_positions import PartPositions
 from posenc_lib.models.text_models import stack
 
 ANY_SIZE = "pictures of any size: read the sines anew for the grid of each, with resized()"
@@ -56,9 +57,14 @@ def detector(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
     return parts
 
 
-def _layers(fields: ConfigFields, how: Mapping[str, object]) -> object:
+def _layers(fields: ConfigFields, how: Mapping[str, object]) -> PartPositions:
     """The encoder's or the decoder's layers."""
     owner = fields
+    if "within" in how:  # another config, which says how many layers there are
+        place = str(how["within"])
+        inside = fields.mapping(place)
+        family = str(inside.get("model_type") or fields.known.parts.get(place))
+        owner = ConfigFields(family, inside, known_families()[family], part_name(place))
     count = owner.size(str(how["layers"])) - int(how.get("fewer", 0))  # type: ignore[call-overload]
     dim = owner.size(str(how["dim"]))
     added: PositionEncoding

@@ -34,6 +34,7 @@ from posenc_lib import (
     NoEncoding,
     PositionEncoding,
     QueryTemperature,
+    RandomFourierEncoding,
     encoding_from_config,
     shifted_window_mask,
 )
@@ -87,7 +88,7 @@ def compared(cls: type[PreTrainedConfig]) -> Checked:
 
 
 MASKED_BY_WHOLE = {"pi0", "blt_global_transformer", "blt_local_encoder", "blt_local_decoder"}
-MASKED_PARTS = {"paligemma": {"text"}}  # which get their mask from the model around them
+OWN_PARTS = {"paligemma": {"text"}, "maskformer": {"decoder"}}  # that only the model around shows
 
 
 def compared_config(whole: PreTrainedConfig) -> Checked:
@@ -100,12 +101,12 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
     done, heads = Checked(), {name.split(".")[0] for name in built.parts}
     if not heads & set(names) or not all(tiny.has_model(names[one]) for one in heads & set(names)):
         return compared_alone(whole)
-    own = (heads - set(names)) | MASKED_PARTS.get(whole.model_type, set())
+    own = (heads - set(names)) | OWN_PARTS.get(whole.model_type, set())
     if own:  # what is no config inside: the model itself, without its pictures
         done += compared_alone(whole, own)
     for name in sorted(heads - own):
         alone = encoding_from_config(fields_of(names[name]))
-        if name in MASKED_PARTS.get(whole.model_type, ()):
+        if name in OWN_PARTS.get(whole.model_type, ()):
             continue  # compared above, in the model around it
         for part, plan in built.parts.items():
             if part.split(".")[0] == name:
@@ -139,7 +140,7 @@ def compared_alone(whole: PreTrainedConfig, own: set[str] | None = None) -> Chec
     """Compare a configuration that is one model, however many stacks it has, or those named."""
     model, built, places, heard = listened(whole)
     details = {n: part for n, part in built.details.items() if own is None or n in own}
-    by_part = events(heard.attentions, details, getattr(model.config, "num_queries", None))
+    by_part = events(heard.attentions, details, queries_of(model.config))
     done = Checked(parts=list(details))
     for name, part in details.items():
         done += compared_part(name, part, by_part[name], model, places)
@@ -178,6 +179,12 @@ def listened(whole: PreTrainedConfig) -> tuple[nn.Module, Any, Located, Heard]:
     raise problem or Unchecked("no input is known for its model")
 
 
+def queries_of(config: PreTrainedConfig) -> int | None:
+    """The number of object queries, of a model or of its decoder."""
+    owner = config if hasattr(config, "num_queries") else getattr(config, "decoder_config", None)
+    return getattr(owner, "num_queries", None)
+
+
 def grid_of(start: PositionEncoding) -> tuple[int, int] | None:
     """The grid that a table is for: its own, or the square of so many rows."""
     shape = tuple(getattr(start, "shape", ()))
@@ -193,7 +200,7 @@ def events(
 ) -> dict[str, list[Attention]]:
     """The attentions of each part: of the encoder by its length, of the decoder by its own."""
     own = [one for one in heard if one.query.shape[2] == one.key.shape[2]]
-    if queries and any(
+    if any(
         not isinstance(layer.added, NoEncoding) for part in details.values() for layer in part.plan
     ):  # beside a backbone: as wide as what is added, and object queries by their number
         found = {}
@@ -201,11 +208,14 @@ def events(
             dim = part.plan[0].added.dim
             wide = [one for one in own if one.query.shape[1] * one.query.shape[3] == dim]
             found[name] = [
-                one for one in wide if (one.query.shape[2] == queries) == (name == "decoder")
+                one for one in wide
+                if queries is None or (one.query.shape[2] == queries) == (name == "decoder")
             ]
         return found
     if len(details) == 1:
         (name,) = details
+        if name == "prompt":  # the picture's cells came as they are: only prompts see each other
+            return {name: own[-len(details[name].plan) :]}
         words = [one for one in own if one.query.shape[2] in (tiny.LENGTH, tiny.SHORT)]
         if name == "text" and words and len(own) % len(details[name].plan):
             return {name: words}  # beside layers that hear
@@ -316,7 +326,7 @@ def compared_part(
     layers = [layer for layer in plan for _ in range(each)]
     for number, (layer, event) in enumerate(zip(layers, heard, strict=True)):
         event.sinks_after = sinks
-        layer = with_queries(layer, event, getattr(model.config, "num_queries", None))
+        layer = with_queries(layer, event, queries_of(model.config))
         event.warmth = warmths[number] if number < len(warmths) else None
         try:
             difference, at_door = compared_layer(layer, event, places)
@@ -668,6 +678,19 @@ def compared_start(
         count = min(tokens, count)
     wanted: list[Tensor] = []
     filled_tables = [start] if waves or isinstance(start, AxialLearnedEncoding) else list(tables(name, start, part.skipped_rows, model))
+    if isinstance(start, RandomFourierEncoding):  # at the picture's cells, beside the tokens
+        rows = count = math.prod(start.shape)
+        drawn = [one for n, one in [*model.named_parameters(), *model.named_buffers()]
+                 if n.endswith("shared_image_embedding.positional_embedding")]  # fmt: skip
+        if not drawn or drawn[0].T.shape != start.directions.shape:
+            raise Differs(f"{name}: no directions of {start.dim} features")
+        with torch.no_grad():  # theirs take the column first
+            start.directions.copy_(drawn[0].T.flip(-1))
+        p = start.at_embeddings(torch.zeros(1, count, start.dim), torch.arange(count))[0]
+        near = [one.reshape(-1, start.dim) for one in added if one.numel() == p.numel()]
+        if any(torch.allclose(one, p, atol=1e-4) for one in near):
+            return
+        raise Differs(f"{name}: what is added at the start is none of what the model adds")
     if isinstance(start, AxialLearnedEncoding):  # at row and column from 1, as they are given
         filled_tables, count = [start], tokens
         if not fill_axes(start, model):

@@ -21,7 +21,8 @@ BESIDE = 7  # tokens of another part
 
 
 def more_inputs(
-    config: PreTrainedConfig, takes: set[str], always: dict[str, Any], ids: torch.Tensor
+    config: PreTrainedConfig, takes: set[str], always: dict[str, Any], ids: torch.Tensor,
+    family: Any,
 ) -> Iterator[dict[str, Any]]:
     """Random inputs with what the arguments of a model ask for beside words."""
     wide = getattr(config, "hidden_size", None) or 64
@@ -67,6 +68,28 @@ def more_inputs(
             "tasks_attention_mask": torch.ones(1, 6, dtype=torch.long),
             "classes_structure": torch.tensor([2]),
         }
+    if "vision_pos_embeds" in takes:  # the places as the family's own class makes them
+        sines = next(
+            cls for name, cls in vars(family).items() if name.endswith("SinePositionEmbedding")
+        )(wide // 2, normalize=True)
+        seen = torch.randn(1, wide, 3, 5)
+        place = sines(seen.shape, seen.device, seen.dtype)
+        yield {"vision_features": [seen], "vision_pos_embeds": [place],
+               "text_features": torch.randn(1, BESIDE, wide)}  # fmt: skip
+    if "image_embeddings" in takes and "input_points" in takes:  # a picture that was seen already
+        prompt = config.prompt_encoder_config
+        side = prompt.image_size // prompt.patch_size
+        seen: Any = torch.randn(1, prompt.hidden_size, side, side)
+        points = {"input_points": torch.rand(1, 1, 2, 2) * prompt.image_size}
+        for more in (
+            {},
+            {"intermediate_embeddings": [torch.randn(1, side, side, config.vision_config.hidden_size)]},
+        ):
+            yield {"image_embeddings": seen} | points | {k: v for k, v in more.items() if k in takes}
+        wide = prompt.hidden_size
+        levels = [torch.randn(1, wide // 8, 4 * side, 4 * side),
+                  torch.randn(1, wide // 4, 2 * side, 2 * side), seen]  # fmt: skip
+        yield {"image_embeddings": levels} | points
     if "task_inputs" in takes:
         yield {"pixel_values": torch.randn(1, 3, 96, 160),
                "task_inputs": torch.randint(1, 90, (1, 77))}  # fmt: skip

@@ -61,6 +61,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
          "indexer_budget": 64, "indexer_compress_ratio": 4},
         "its model divides fields that are null",
     ),
+    "t5_gemma_module": ({"dropout_rate": 0.0}, "a field of it stands in the config around it"),
     "bamba": ({"attn_layer_indices": [1]}, "none of its layers would attend"),
 }  # fmt: skip
 

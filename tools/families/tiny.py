@@ -16,6 +16,7 @@ import copy
 import importlib
 import inspect
 import math
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -205,6 +206,8 @@ def layers_needed(have: dict[str, Any]) -> int:
             hybrid = [number for number, kind in enumerate(listed) if kind == "hybrid"]
             if len(hybrid) > 2 and set(listed) != {"hybrid"}:  # layers that share their weights
                 needed = max(needed, hybrid[1] + 2)
+    if have.get("use_repmixer_blocks"):  # the first and the last convolve
+        needed = 4
     for name in ("sliding_window_pattern", "attn_layer_period", "global_attn_every_n_layers",
                  "full_attention_interval", "no_rope_layer_interval"):  # fmt: skip
         if isinstance(have.get(name), int):
@@ -214,6 +217,7 @@ def layers_needed(have: dict[str, Any]) -> int:
 
 MODELS = {  # where the plainest class is not the one that the plan is about
     "cohere_asr": "CohereAsrDecoder",
+    "omdet-turbo": "OmDetTurboForObjectDetection",
     "t5_gemma_module": "T5GemmaEncoder",
 }
 ENDS = ("Model", "Transformer", "Backbone", "Encoder", "Decoder")  # the plainest first
@@ -388,7 +392,7 @@ def inputs(
             if picture.ndim == 5:
                 yield always | {name: picture[0]}
             yield from patched(config, takes, picture, grid)
-    yield from more_inputs(config, takes, always, ids)
+    yield from more_inputs(config, takes, always, ids, sys.modules[type(model).__module__])
 
 
 def patched(
