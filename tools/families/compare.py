@@ -29,6 +29,7 @@ from posenc_lib import (
     AxialLearnedEncoding,
     AxialRotary,
     AxialSinusoidalEncoding,
+    LevitBias,
     Door,
     MultimodalRotary,
     NoEncoding,
@@ -140,7 +141,10 @@ def compared_alone(whole: PreTrainedConfig, own: set[str] | None = None) -> Chec
     """Compare a configuration that is one model, however many stacks it has, or those named."""
     model, built, places, heard = listened(whole)
     details = {n: part for n, part in built.details.items() if own is None or n in own}
-    by_part = events(heard.attentions, details, queries_of(model.config))
+    by_part = events(
+        heard.attentions, details, queries_of(model.config),
+        getattr(model.config, "num_attention_heads_per_stage", None),
+    )  # fmt: skip
     done = Checked(parts=list(details))
     for name, part in details.items():
         done += compared_part(name, part, by_part[name], model, places)
@@ -196,10 +200,17 @@ def grid_of(start: PositionEncoding) -> tuple[int, int] | None:
 
 
 def events(
-    heard: list[Attention], details: Any, queries: int | None = None
+    heard: list[Attention],
+    details: Any,
+    queries: int | None = None,
+    heads_of: Iterable[int] | None = None,
 ) -> dict[str, list[Attention]]:
     """The attentions of each part: of the encoder by its length, of the decoder by its own."""
     own = [one for one in heard if one.query.shape[2] == one.key.shape[2]]
+    if len(own) > 1 and heads_of:  # SAM 2 also takes a softmax over heads, and leaves it there
+        own = [one for one in own if one.query.shape[1] in heads_of]
+    if any(isinstance(layer.encoding, LevitBias) for part in details.values() for layer in part.plan):
+        own = heard  # the queries of some layers are every second cell
     if any(
         not isinstance(layer.added, NoEncoding) for part in details.values() for layer in part.plan
     ):  # beside a backbone: as wide as what is added, and object queries by their number
@@ -409,11 +420,14 @@ def our_scores(
     encoding: PositionEncoding, query: Tensor, key: Tensor, scale: float, places: Located
 ) -> Tensor:
     """The scores that the plan gives, before any mask."""
-    at = places.of(encoding, query.shape[-2])
+    at = places.of(encoding, key.shape[-2])
+    at_query = at
+    if isinstance(encoding, LevitBias) and query.shape[-2] != key.shape[-2]:
+        at_query = at.reshape(encoding.shape)[::2, ::2].flatten()
     with torch.no_grad():
-        query, key = encoding.at_query(query, at), encoding.at_key(key, at)
+        query, key = encoding.at_query(query, at_query), encoding.at_key(key, at)
         scores = scale * query @ key.transpose(-1, -2)
-        bias = encoding.at_scores(query, key, at, at)
+        bias = encoding.at_scores(query, key, at_query, at)
     return scores if bias is None else scores + bias
 
 
@@ -493,7 +507,8 @@ def places_for(added: PositionEncoding, tokens: int, model: nn.Module) -> Iterat
 def compared_mask(layer: LayerPlan, theirs: Tensor) -> Tensor:
     """Where keys are seen, the same in both."""
     count_q, count_k = theirs.shape[-2:]
-    if isinstance(layer.encoding, GridBias) and bool((theirs < FAINT).any()):
+    swin = isinstance(layer.encoding, GridBias) and not isinstance(layer.encoding, LevitBias)
+    if swin and bool((theirs < FAINT).any()):
         return compared_windows(layer.encoding, theirs)
     ours = layer.mask(torch.arange(count_q), torch.arange(count_k))
     return same_places("mask", theirs > SHUT, ours)

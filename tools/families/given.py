@@ -83,7 +83,7 @@ def more_inputs(
         points = {"input_points": torch.rand(1, 1, 2, 2) * prompt.image_size}
         for more in (
             {},
-            {"intermediate_embeddings": [torch.randn(1, side, side, config.vision_config.hidden_size)]},
+            {"intermediate_embeddings": [torch.randn(1, side, side, getattr(config.vision_config, "hidden_size", 8))]},
         ):
             yield {"image_embeddings": seen} | points | {k: v for k, v in more.items() if k in takes}
         wide = prompt.hidden_size

@@ -95,6 +95,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
     if "attention_types" in have:  # GPT-Neo says its kinds in pairs
         cut["attention_types"] = [[["global", "local"], 1]]
         cut["num_layers"] = 2
+    if have.get("use_repmixer_blocks"):  # its table is stretched to texts of another length
+        cut["max_position_embeddings"] = LENGTH
     if have.get("num_kv_shared_layers"):  # the last layers share keys with ones that are cut off
         cut["num_kv_shared_layers"] = 0
     if have.get("layer_types", 0) is None and "conv_L_cache" in have:
@@ -109,6 +111,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
     backbone = have.get("backbone_config")
     if isinstance(backbone, dict) and backbone.get("model_type") == "timm_backbone":
         cut["backbone_config"] = small_backbone(have)  # of another package; it has no positions
+        if "apply_layernorm_after_vision_backbone" in have:  # of features that come last
+            cut["apply_layernorm_after_vision_backbone"] = False
     rope = have.get("rope_parameters")
     if isinstance(rope, dict) and rope.get("llama_4_scaling_beta"):
         cut["rope_parameters"] = rope | {"original_max_position_embeddings": WINDOW}
@@ -127,25 +131,7 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         if isinstance(have.get(name), list) and have[name] and "num_hidden_layers" in cut:
             cut[name] = have[name][: cut["num_hidden_layers"]]
     for place, part in parts_of(config).items():
-        shorter = {
-            name: 2 for name in LAYERS if isinstance(getattr(part, name, None), int)
-            and getattr(part, name) > 2 and name in part.to_dict()
-        }  # fmt: skip
-        if isinstance(getattr(part, "layer_types", None), list) and shorter:
-            count = layers_needed(part.to_dict())
-            shorter = {name: min(getattr(part, name), count) for name in shorter}
-            shorter["layer_types"] = part.layer_types[:count]
-        for names, most in ((VOCABULARIES, 128), (INNER, 32), (EXPERTS, 4), (TOP, 1)):
-            for name in names:
-                old = part.to_dict().get(name)
-                if type(old) is int and old > most:
-                    shorter[name] = most
-        for name, old in part.to_dict().items():
-            if name.endswith("token_id") and type(old) is int and old >= 128:
-                shorter[name] = 0
-        if getattr(part, "attn_logit_softcapping", None):
-            shorter["attn_logit_softcapping"] = None
-        if shorter:
+        if shorter := part_changes(part):
             cut[place] = part.to_dict() | shorter
     if strength == 0:
         width = next((have[name] for name in WIDTHS if isinstance(have.get(name), int)), None)
@@ -158,6 +144,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
             if "head_dim" in have and have["head_dim"] is None:
                 cut["head_dim"] = head
             put(RANKS, 32)
+    if "blocks_per_stage" in have and strength < 2:  # 32 by 32 patches, in windows
+        cut["image_size"] = [128, 128]
     patch, image = have.get("patch_size"), have.get("image_size")
     windows = {"window_size", "depths"} <= have.keys() or "pretrain_image_size" in have
     # a picture has to hold its windows, and have the size that its table is for
@@ -177,6 +165,30 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
             cut |= {"crop_size": 4 * patch, "frames_per_clip": 4}
         if "num_windows" in have and isinstance(have.get("pretrain_image_size"), int):
             cut |= {"pretrain_image_size": 8 * patch, "image_size": 8 * patch}
+    return cut
+
+
+def part_changes(part: PreTrainedConfig) -> dict[str, Any]:
+    """What a config inside another has in place of its own: fewer layers, words and experts."""
+    have = part.to_dict()
+    cut: dict[str, Any] = {name: 2 for name in LAYERS if type(have.get(name)) is int}
+    cut = {name: count for name, count in cut.items() if have[name] > count}
+    if isinstance(have.get("layer_types"), list) and cut:
+        count = layers_needed(have)
+        cut = {name: min(have[name], count) for name in cut}
+        cut["layer_types"] = have["layer_types"][:count]
+    for names, most in ((VOCABULARIES, 128), (INNER, 32), (EXPERTS, 4), (TOP, 1)):
+        for name in names:
+            if type(have.get(name)) is int and have[name] > most:
+                cut[name] = most
+    for name, old in have.items():
+        if name.endswith("token_id") and type(old) is int and old >= 128:
+            cut[name] = 0
+    if have.get("attn_logit_softcapping"):
+        cut["attn_logit_softcapping"] = None
+    for place, inner in parts_of(part).items():
+        if smaller := part_changes(inner):
+            cut[place] = inner.to_dict() | smaller
     return cut
 
 
