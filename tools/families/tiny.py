@@ -156,7 +156,7 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         and isinstance(image, int)
         and image > 4 * patch
     ):
-        cut["image_size"] = 4 * patch
+        cut["image_size"] = (8 if "down_ops" in have else 4) * patch  # halved between stages
     if strength < 2 and isinstance(patch, int):
         for name in ("max_image_size", "max_img_size"):  # of the table, for which a picture is cut
             if isinstance(have.get(name), int):
@@ -314,8 +314,9 @@ def draw(model: nn.Module) -> None:
         if not one.is_floating_point() or not one.requires_grad:  # waves kept as weights
             continue
         if one.ndim >= 2:
-            wide = one.shape[-1] if "embed" in name or "pos" in name else math.prod(one.shape[1:])
-            table = "embed" in name or "pos" in name or "bias" in name or "wpe" in name
+            named = [word in name for word in ("embed", "pos", "bias", "wpe")]
+            table = any(named) and "convolution" not in name  # LeViT's cells come of convolutions
+            wide = one.shape[-1] if table and any(named[:2]) else math.prod(one.shape[1:])
             one.normal_(0.0, 0.5 if table else 1.0 / math.sqrt(max(wide, 1)))
         elif "norm" in name.lower() or "ln" in name.lower():
             one.normal_(1.0 if name.endswith("weight") else 0.0, 0.1)
