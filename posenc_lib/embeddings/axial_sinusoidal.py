@@ -44,8 +44,8 @@ def axial_sinusoidal_at(
     """Encode places given by their coordinates, (..., axes), as (..., dim): first axis first.
 
     Each axis gets dim / axes columns, sin(c w_i) and cos(c w_i) in turn, w_i = base ** (-2i axes
-    / dim); with `split` all sines of an axis come before its cosines. Coordinates are any real numbers. Angles and sines are computed in float64 and
-    rounded once, to `dtype`.
+    / dim); with `split` all sines of an axis come before its cosines. Coordinates are any real
+    numbers. Angles and sines are computed in float64 and rounded once, to `dtype`.
 
     Raises TypeError for anything but a tensor of numbers and a `dtype` that is not a float's,
     ValueError for NaN or infinity, for a `dim` that is no multiple of 2 * axes and for base <= 1.
@@ -91,13 +91,13 @@ class AxialSinusoidalEncoding(PositionEncoding):
     t - prefix = row * columns + column. Nothing to train, nothing to load. Angles are made in
     float64, the sum is rounded once.
 
-    With a `span`, the cells of an axis are spread over (0, span]: DETR takes 2 pi, so that a picture
-    of any size has the same angles at its edges, and neighbours in a large one are closer. `split`
-    is as in `axial_sinusoidal_at`.
+    With a `span`, the cells of an axis are spread over (0, span]: DETR takes 2 pi, so that pictures
+    of all sizes have the same angles at their far edges, and neighbours in a large one are closer.
+    `split` is as in `axial_sinusoidal_at`.
 
     Raises ValueError for a `dim` that is no multiple of 2 * axes, a shape without axes, prefix < 0,
-    base <= 1, a span that is not above 0, dropout outside [0, 1), input of another rank or dim, and positions that are
-    negative or past the grid; TypeError for positions that are no integers.
+    base <= 1, a span that is not above 0, dropout outside [0, 1), input of another rank or dim, and
+    positions that are negative or past the grid; TypeError for positions that are no integers.
 
     Source: Vaswani et al. 2017, section 3.5, for each axis; Wang and Liu 2019.
 

@@ -58,7 +58,9 @@ class LayerPlan:
 
     Raises TypeError for an encoding that is none and for other than whole numbers, ValueError for
     an `encoding` of door 1, which is added once before all layers (`PositionPlan.at_start`) or
-    stands in `added`, for an `added` of another door, for one that knows no future in a layer that sees it, and for a window or chunk below 1.
+    stands in `added`, for an `added` of another door, for an encoding that knows no future in a
+    layer that sees it, for an `added` that carries later tokens into earlier ones of a causal
+    layer, and for a window or chunk below 1.
 
     Source: Beltagy et al. 2020, "Longformer", section 3.1 (windows); the code released with Llama 4
     (chunks) and with gpt-oss (sinks).

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.base.doors import Door, PositionEncoding
+from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.part_positions import PartPositions
 

@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import product
 from typing import Any
 
 import torch
@@ -26,16 +24,13 @@ from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from posenc_lib import (
-    AxialLearnedEncoding,
     AxialRotary,
-    AxialSinusoidalEncoding,
-    LevitBias,
     Door,
+    LevitBias,
     MultimodalRotary,
     NoEncoding,
     PositionEncoding,
     QueryTemperature,
-    RandomFourierEncoding,
     encoding_from_config,
     shifted_window_mask,
 )
@@ -44,22 +39,17 @@ from posenc_lib.models.composite_models import is_sound
 from posenc_lib.models.part_positions import PartPositions
 from posenc_lib.scores.grid_bias import GridBias
 from tools.families import tiny
-from tools.families.settings import default
+from tools.families.added import compared_added
+from tools.families.projections import constant_ratio, projection_ratio
 from tools.families.record import Attention, Heard, Turn, four_axes, listen
-from tools.families.weights import load_bias, tables
+from tools.families.settings import default
+from tools.families.starts import compared_start
+from tools.families.verdict import TOLERANCE, Differs, Unchecked
+from tools.families.weights import load_bias
 
-TOLERANCE = 1e-5
 MOVED = 1e-3
 SHUT = -1e4
 FAINT = -50.0
-
-
-class Differs(Exception):
-    """The library says something else than the family's code does."""
-
-
-class Unchecked(Exception):
-    """The comparison cannot be made."""
 
 
 @dataclass
@@ -209,17 +199,18 @@ def events(
     own = [one for one in heard if one.query.shape[2] == one.key.shape[2]]
     if len(own) > 1 and heads_of:  # SAM 2 also takes a softmax over heads, and leaves it there
         own = [one for one in own if one.query.shape[1] in heads_of]
-    if any(isinstance(layer.encoding, LevitBias) for part in details.values() for layer in part.plan):
+    layers = [layer for part in details.values() for layer in part.plan]
+    if any(isinstance(layer.encoding, LevitBias) for layer in layers):
         own = heard  # the queries of some layers are every second cell
-    if any(
-        not isinstance(layer.added, NoEncoding) for part in details.values() for layer in part.plan
-    ):  # beside a backbone: as wide as what is added, and object queries by their number
+    if any(not isinstance(layer.added, NoEncoding) for layer in layers):
+        # beside a backbone: as wide as what is added, and object queries by their number
         found = {}
         for name, part in details.items():
             dim = part.plan[0].added.dim
             wide = [one for one in own if one.query.shape[1] * one.query.shape[3] == dim]
             found[name] = [
-                one for one in wide
+                one
+                for one in wide
                 if queries is None or (one.query.shape[2] == queries) == (name == "decoder")
             ]
         return found
@@ -459,51 +450,6 @@ def centred(x: Tensor, seen: Tensor) -> Tensor:
     return torch.where(seen, x - mean, torch.zeros(()))
 
 
-def compared_added(where: str, added: PositionEncoding, event: Attention, model: nn.Module) -> None:
-    """Queries and keys are projected from x + p, and something else, the values, from x."""
-    tokens = event.query.shape[2]
-    asked = [made for made in (source_of(event.query, event), source_of(event.key, event)) if made]
-    if len(asked) != 2:
-        raise Unchecked(f"{where}: what its queries and keys are made of was not heard")
-    plain = [one for one, _ in event.made if one.shape == asked[0][0].shape]
-    for p in places_for(added, tokens, model):
-        for x in plain:
-            if all(
-                float((made - x - p).abs().max()) <= TOLERANCE * max(1.0, float(made.abs().max()))
-                for made, in asked
-            ):
-                return
-    raise Differs(f"{where}: what is added to queries and keys is none of its places")
-
-
-def source_of(used: Tensor, event: Attention) -> tuple[Tensor] | None:
-    """What the projection that gave these queries or keys was given."""
-    for given, gave in event.made:
-        if projection_ratio(used, [gave]) is not None:
-            return (given.reshape(-1, *given.shape[-2:]),)
-    return None
-
-
-@torch.no_grad()
-def places_for(added: PositionEncoding, tokens: int, model: nn.Module) -> Iterator[Tensor]:
-    """The places of so many tokens: of each grid that has so many cells, or of each table."""
-    at = torch.arange(tokens)
-    if isinstance(added, AxialSinusoidalEncoding):
-        for rows in range(1, tokens + 1):
-            if tokens % rows == 0:
-                grid = added.resized((rows, tokens // rows))
-                yield grid.at_embeddings(torch.zeros(1, tokens, added.dim), at)
-        return
-    for _, table in model.named_parameters():  # some keep the contents of a query beside its place
-        if table.ndim == 2 and table.shape[0] == tokens and table.shape[1] in (
-            added.dim, 2 * added.dim,
-        ):  # fmt: skip
-            for rows in table.detach().split(added.dim, -1):
-                filled = copy.deepcopy(added)
-                filled.weight.copy_(rows)
-                yield filled.at_embeddings(torch.zeros(1, tokens, added.dim), at)
-
-
 def compared_mask(layer: LayerPlan, theirs: Tensor) -> Tensor:
     """Where keys are seen, the same in both."""
     count_q, count_k = theirs.shape[-2:]
@@ -569,18 +515,6 @@ def folded_scale(event: Attention, scale: float) -> tuple[float, float]:
     return first, second
 
 
-def projection_ratio(used: Tensor, linears: list[Tensor]) -> float | None:
-    """c where queries or keys are c times what a projection gave, None where none is."""
-    for linear in linears:
-        if linear.numel() == used.numel() and linear.shape[-1] == used.shape[1] * used.shape[3]:
-            batch, heads, length, width = used.shape
-            split = linear.reshape(batch, length, heads, width).transpose(1, 2)
-            ratio = constant_ratio(used, split)
-            if ratio is not None:
-                return ratio
-    return None
-
-
 def turned_ratio(used: Tensor, turns: list[Turn]) -> float | None:
     """c where queries or keys are c times what a rotary function gave, None where they are not."""
     for turn in turns:
@@ -591,15 +525,6 @@ def turned_ratio(used: Tensor, turns: list[Turn]) -> float | None:
                 if ratio is not None:
                     return ratio
     return None
-
-
-def constant_ratio(one: Tensor, other: Tensor) -> float | None:
-    """c with one = c other, if there is one."""
-    if one.shape != other.shape:
-        return None
-    c = float((one * other).sum() / (other * other).sum())
-    close = torch.allclose(one, c * other, atol=1e-5 * float(one.abs().max()), rtol=1e-4)
-    return c if close and c else None
 
 
 def forms(turn: Turn, used: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -669,133 +594,6 @@ def compared_turns(encoding: PositionEncoding, turns: list[Turn], places: Locate
     if not worst < TOLERANCE:
         raise Differs(f"what is turned differs by {worst:.2g}")
     return worst
-
-
-def compared_start(
-    name: str,
-    part: PartPositions,
-    model: nn.Module,
-    added: list[Tensor],
-    heard: list[Attention],
-    places: Located | None = None,
-) -> None:
-    """Look for the table or wave at the start among all that the model adds."""
-    start, tokens = part.plan.at_start, heard[0].query.shape[2]
-    waves = not hasattr(start, "weight")
-    rows = getattr(start, "length", None) or (
-        len(start.weight) if hasattr(start, "weight") and start.weight.ndim == 2 else tokens
-    )
-    registers = getattr(start, "registers", 0)
-    if name.split(".")[-1] == "text":  # beside a picture in one row of tokens
-        tokens = min(tokens, tiny.LENGTH)
-    count = rows + registers
-    if waves or name.split(".")[-1] in ("text", "encoder", "decoder"):
-        count = min(tokens, count)
-    wanted: list[Tensor] = []
-    filled_tables = [start] if waves or isinstance(start, AxialLearnedEncoding) else list(tables(name, start, part.skipped_rows, model))
-    if isinstance(start, RandomFourierEncoding):  # at the picture's cells, beside the tokens
-        rows = count = math.prod(start.shape)
-        drawn = [one for n, one in [*model.named_parameters(), *model.named_buffers()]
-                 if n.endswith("shared_image_embedding.positional_embedding")]  # fmt: skip
-        if not drawn or drawn[0].T.shape != start.directions.shape:
-            raise Differs(f"{name}: no directions of {start.dim} features")
-        with torch.no_grad():  # theirs take the column first
-            start.directions.copy_(drawn[0].T.flip(-1))
-        p = start.at_embeddings(torch.zeros(1, count, start.dim), torch.arange(count))[0]
-        near = [one.reshape(-1, start.dim) for one in added if one.numel() == p.numel()]
-        if any(torch.allclose(one, p, atol=1e-4) for one in near):
-            return
-        raise Differs(f"{name}: what is added at the start is none of what the model adds")
-    if isinstance(start, AxialLearnedEncoding):  # at row and column from 1, as they are given
-        filled_tables, count = [start], tokens
-        if not fill_axes(start, model):
-            raise Differs(f"{name}: no two tables of {start.shape[0]} rows")
-        at = torch.stack(torch.meshgrid(torch.arange(3), torch.arange(4), indexing="ij"), -1) + 1
-        row, column = at.reshape(-1, 2).unbind(-1)
-        cells = row * start.shape[1] + column
-        p = start.at_embeddings(torch.zeros(1, len(cells), start.dim), cells)[0].detach()
-        sums = [one + other for one in added for other in added if one.shape == other.shape]
-        if any(one.ndim == 3 and same_rows(one[0], p) for one in sums):
-            return
-        raise Differs(f"{name}: what is added at the start is none of what the model adds")
-    for filled in filled_tables:
-        dim = next(iter(filled.parameters())).shape[-1] if not waves else start.dim
-        with torch.no_grad():
-            p = filled.at_embeddings(torch.zeros(1, count, dim), torch.arange(count))[0]
-        prefix = getattr(start, "prefix", 0)
-        p = torch.cat((p[:prefix], p[prefix + registers :]))
-        wanted.append(p)
-        if places is not None and places.grid is not None and len(p) == len(places.grid):
-            _, row, column = places.grid.unbind(-1)
-            wanted.append(p[row * int(column.max() + 1) + column])
-    if not wanted:
-        raise Differs(f"{name}: no table of {rows} rows and {part.skipped_rows} before them")
-    for p in wanted:
-        shuffled = hasattr(start, "shape") and p[p[:, 0].argsort()]  # as ViLT chooses patches
-        for one in added:
-            if one.shape[-1] != p.shape[-1]:
-                continue
-            if shuffled is not False and one.ndim == 3 and same_rows(
-                one[0][one[0][:, 0].argsort()], shuffled
-            ):
-                return
-            flatter = one.reshape(-1, *one.shape[-2:])[0]
-            if flatter.ndim == 2 and same_rows(flatter, p):
-                return
-            flatter = one.reshape(-1, one.shape[-1])  # rows and columns apart
-            if len(flatter) == len(p) and same_rows(flatter, p):
-                return
-    if hasattr(start, "resized") and tokens != rows + registers:
-        if any(same_resized(table, added, tokens) for table in filled_tables):
-            return
-        raise Unchecked("its table is resized to the tiny picture")
-    raise Differs(f"{name}: what is added at the start is none of what the model adds")
-
-
-@torch.no_grad()
-def fill_axes(start: AxialLearnedEncoding, model: nn.Module) -> bool:
-    """Copy the tables of rows and columns."""
-    named = [(n, one) for n, one in model.named_parameters() if re.search("row|column", n)]
-    found = [one for _, one in sorted(named, key=lambda pair: "column" in pair[0])]
-    if [one.shape for one in found] != [own.shape for own in start.tables]:
-        return False
-    for own, one in zip(start.tables, found, strict=True):
-        own.copy_(one)
-    return True
-
-
-def same_resized(table: PositionEncoding, added: list[Tensor], tokens: int) -> bool:
-    """Whether the table was added after it was read anew for another picture."""
-    around = table.prefix + table.suffix
-    sides = {one.shape[-3:-1] for one in added if one.ndim >= 4 and one.shape[-1] == table.dim}
-    side = math.isqrt(max(tokens - around - table.registers, 1))
-    for shape in {*sides, (side, side)} - {tuple(table.shape)}:
-        if math.prod(shape) > 4 * tokens:
-            continue
-        for method, antialias, corners in product(
-            ("bicubic", "bilinear"), (False, True), (False, True)
-        ):
-            if antialias and corners:
-                continue
-            new = table.resized(shape, method=method, antialias=antialias, align_corners=corners)
-            cells = new.weight.detach()[table.prefix :]
-            for one in added:
-                if one.shape[-1] != table.dim or one.numel() % table.dim:
-                    continue
-                flatter = one.detach().reshape(-1, table.dim)
-                if len(flatter) >= len(cells) >= 4 and torch.allclose(
-                    flatter[-len(cells) :], cells, atol=1e-5, rtol=1e-4
-                ):
-                    return True
-    return False
-
-
-def same_rows(one: Tensor, table: Tensor) -> bool:
-    """Whether a table was added: all of its rows, or all but up to 5 first ones of a prefix."""
-    missing = len(table) - len(one)
-    if not 0 <= missing <= 5 or len(one) < 4:
-        return False
-    return torch.allclose(one, table[missing:], atol=1e-5, rtol=1e-5)
 
 
 def compared_frequencies(details: Iterable[PartPositions], model: nn.Module) -> Checked:

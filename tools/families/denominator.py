@@ -152,6 +152,7 @@ def reached(files: list[str], config: str, family: str) -> set[tuple[str, str]]:
 def hears_alone(family: str) -> bool:
     """Whether all models of a configuration take sound, and none takes the ids of words."""
     from transformers import CONFIG_MAPPING
+
     from tools.families.sources import folder_of, takers
 
     cls = CONFIG_MAPPING[family]

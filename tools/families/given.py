@@ -21,7 +21,10 @@ BESIDE = 7  # tokens of another part
 
 
 def more_inputs(
-    config: PreTrainedConfig, takes: set[str], always: dict[str, Any], ids: torch.Tensor,
+    config: PreTrainedConfig,
+    takes: set[str],
+    always: dict[str, Any],
+    ids: torch.Tensor,
     family: Any,
 ) -> Iterator[dict[str, Any]]:
     """Random inputs with what the arguments of a model ask for beside words."""
@@ -81,11 +84,11 @@ def more_inputs(
         side = prompt.image_size // prompt.patch_size
         seen: Any = torch.randn(1, prompt.hidden_size, side, side)
         points = {"input_points": torch.rand(1, 1, 2, 2) * prompt.image_size}
-        for more in (
-            {},
-            {"intermediate_embeddings": [torch.randn(1, side, side, getattr(config.vision_config, "hidden_size", 8))]},
-        ):
-            yield {"image_embeddings": seen} | points | {k: v for k, v in more.items() if k in takes}
+        yield {"image_embeddings": seen} | points
+        if "intermediate_embeddings" in takes:
+            width = getattr(config.vision_config, "hidden_size", 8)
+            earlier = [torch.randn(1, side, side, width)]
+            yield {"image_embeddings": seen, "intermediate_embeddings": earlier} | points
         wide = prompt.hidden_size
         levels = [torch.randn(1, wide // 8, 4 * side, 4 * side),
                   torch.randn(1, wide // 4, 2 * side, 2 * side), seen]  # fmt: skip

@@ -126,7 +126,8 @@ class Listener(TorchFunctionMode):
         scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
         mask, padded = given.get("attn_mask"), given.get("key_padding_mask")
         if mask is not None:
-            mask = torch.zeros(mask.shape).masked_fill(mask, -math.inf) if mask.dtype == torch.bool else mask
+            if mask.dtype == torch.bool:
+                mask = torch.zeros(mask.shape).masked_fill(mask, -math.inf)
             scores = scores + (mask if mask.ndim == 2 else mask.reshape(scores.shape))
         if padded is not None:
             scores = scores.masked_fill(padded[:, None, None, :].bool(), -math.inf)

@@ -49,7 +49,8 @@ SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
         {"initializer_range": 0.02}, "its model reads a field that it does not have"
     ),
     "dbrx": (
-        {"attn_config": {"rope_theta": 10000.0, "clip_qkv": 8}}, "its model reads fields that are not there"
+        {"attn_config": {"rope_theta": 10000.0, "clip_qkv": 8}},
+        "its model reads fields that are not there",
     ),
     "granitemoehybrid": (
         {"layer_types": ["linear_attention", "full_attention"] * 16,

@@ -194,12 +194,14 @@ def part_changes(part: PreTrainedConfig) -> dict[str, Any]:
 
 def small_backbone(have: dict[str, Any]) -> ResNetConfig:
     """A small convolution in place of a backbone of another package."""
-    levels = have.get("num_feature_levels", 1)
     channels = have.get("encoder_in_channels") or [8, 8, 8]
-    stages = ["stage2", "stage3", "stage4"] if levels > 1 or len(channels) == 3 and \
-        "encoder_in_channels" in have else ["stage4"]
+    several = have.get("num_feature_levels", 1) > 1 or "encoder_in_channels" in have
+    stages = ["stage2", "stage3", "stage4"] if several else ["stage4"]
     return ResNetConfig(
-        embedding_size=8, hidden_sizes=[8, *channels], depths=[1, 1, 1, 1], out_features=stages,
+        embedding_size=8,
+        hidden_sizes=[8, *channels],
+        depths=[1, 1, 1, 1],
+        out_features=stages,
         layer_type="basic",
     )
 
@@ -238,14 +240,16 @@ ENDS = ("Model", "Transformer", "Backbone", "Encoder", "Decoder")  # the plaines
 def has_model(config: PreTrainedConfig) -> bool:
     """Whether some model class takes a configuration."""
     cls = type(config)
-    return cls.model_type in MODELS or any(one[2] for one in takers(folder_of(cls)).get(cls.__name__, []))
+    takes = takers(folder_of(cls)).get(cls.__name__, [])
+    return cls.model_type in MODELS or any(one[2] for one in takes)
 
 
 def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
     """The plainest model class that takes a configuration."""
     cls = type(config)
     if cls.model_type in MODELS:
-        file = importlib.import_module(f"transformers.models.{folder_of(cls)}.modeling_{folder_of(cls)}")
+        folder = folder_of(cls)
+        file = importlib.import_module(f"transformers.models.{folder}.modeling_{folder}")
         said: type[PreTrainedModel] = getattr(file, MODELS[cls.model_type])
         return said
     found = [one for one in takers(folder_of(cls)).get(cls.__name__, []) if one[2]]
