@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SHUFFLED = {"vilt"}  # takes its patches in random order, each with its row
 
+
 def compared_start(
     name: str,
     part: PartPositions,
