@@ -8,6 +8,7 @@ A class without words of its own is named by its repr, so that nothing is ever l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -182,7 +183,9 @@ def _fourier(one: Any) -> str:
 
 def _axial_waves(one: Any) -> str:
     order = "all sines of an axis, then its cosines" if one.split else "sines and cosines in turn"
-    spread = "" if one.span is None else f", spread over {number(one.span)} in every picture"
+    turn = one.span is not None and math.isclose(one.span, 2 * math.pi)
+    far = "one turn" if turn else number(one.span or 0.0)
+    spread = "" if one.span is None else f", spread over {far} in every picture"
     return f"sines of row and column, base {number(one.base)}, {order}{spread}"
 
 

@@ -71,6 +71,14 @@ def more_inputs(
             "tasks_attention_mask": torch.ones(1, 6, dtype=torch.long),
             "classes_structure": torch.tensor([2]),
         }
+    if "returns_to_go" in takes:
+        yield {
+            "states": torch.randn(1, length, config.state_dim),
+            "actions": torch.randn(1, length, config.act_dim),
+            "returns_to_go": torch.randn(1, length, 1),
+            "timesteps": torch.arange(length)[None],
+            "attention_mask": torch.ones(1, length, dtype=torch.long),
+        }
     if "vision_pos_embeds" in takes:  # the places as the family's own class makes them
         sines = next(
             cls for name, cls in vars(family).items() if name.endswith("SinePositionEmbedding")
