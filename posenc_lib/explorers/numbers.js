@@ -52,8 +52,16 @@ function logTicks(low, high, most) {
   return found;
 }
 
-// What a panel says, in the language of the page: a book in another one brings a list of words.
-const word = (text) => globalThis.posencWords?.[text] ?? text;
+// What a panel says, in the language of the page: a book in another one brings a list of words, in
+// which # is any number.
+const NUMBER = /\d+(?:[.,]\d+)*/g;
+
+function word(text) {
+  const words = globalThis.posencWords;
+  if (!words || !text) return text;
+  const given = text.match(NUMBER) ?? [];
+  return words[text] ?? words[text.replace(NUMBER, "#")]?.replaceAll("#", () => given.shift()) ?? text;
+}
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 

@@ -20,7 +20,7 @@ from tools.notebooks import all_notebooks
 
 LOCALE = pages.HERE / "locale"
 GENERATED = ("reference", "encodings", "families")
-"""Docstrings and tables stay English, as code does."""
+"""Docstrings and tables stay English, as code does: the titles are translated, for the contents."""
 
 
 def templates(folder: Path) -> dict[str, Catalog]:
@@ -32,12 +32,22 @@ def templates(folder: Path) -> dict[str, Catalog]:
     found = {}
     for file in sorted((folder / "gettext").rglob("*.pot")):
         name = file.relative_to(folder / "gettext").with_suffix("").as_posix()
-        if not name.startswith(GENERATED):
+        if name in GENERATED:
+            found[name] = title(read(file))
+        elif not name.startswith(GENERATED):
             found[name] = read(file)
     panels = Catalog()
     for text, places in words.all_words().items():
         panels.add(text, locations=[(place, None) for place in places])
     return {**found, "panels": panels}
+
+
+def title(page: Catalog) -> Catalog:
+    """The first text of a page alone."""
+    first = next(message for message in page if message.id)
+    alone = Catalog()
+    alone.add(first.id, locations=first.locations)
+    return alone
 
 
 def update(language: str, template: Catalog, file: Path) -> None:

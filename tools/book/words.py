@@ -1,8 +1,9 @@
 """The words that Sphinx does not see: what panels say, and the summaries of folded answers.
 
 They stand in a catalogue of their own, `panels.po`, beside those of the pages. A panel looks its
-words up when it writes them (`word` in numbers.js); sentences that it puts together from numbers
-stay English.
+words up when it writes them (`word` in numbers.js). The numbers in a text may be others than those
+of the catalogue, where `#` is any number; a translation keeps them in their order. Sentences that
+are put together from words as well, such as what a picture says to a screen reader, stay English.
 """
 
 import json
@@ -17,6 +18,8 @@ from tools.notebooks import NOTEBOOKS
 
 SUMMARY = re.compile(r"<summary>(.*?)</summary>")
 STRING = r'"((?:[^"\\]|\\.)*)"'
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+"""As in numbers.js."""
 
 
 def all_words() -> dict[str, list[str]]:
@@ -37,14 +40,20 @@ def _summaries() -> Iterable[tuple[str, list[str]]]:
 
 
 def _of_program() -> list[str]:
-    """What stands in `word("...")`, in the named sentences, and on the buttons."""
+    """What stands in `word("...")`, in the named sentences, and on the buttons.
+
+    In `word(`...`)`, what is put in are numbers.
+    """
     module = Canvas._esm
     named = re.findall(rf"^const [A-Z_]+ = {STRING};", module, flags=re.MULTILINE)
     choices = re.findall(rf'\["\w+", {STRING}, {STRING}\]', module)
     buttons = re.findall(rf"this\.button\({STRING}, {STRING}", module)
     said = re.findall(rf"\bword\({STRING}\)", module)
-    sentences = [text for text in named if " " in text]
-    return [*sentences, *said, *(text for pair in (*buttons, *choices) for text in pair)]
+    parts = re.findall(r"\bword\(`([^`]*)`\)", module)
+    numbered = [re.sub(r"\$\{[^}]*\}", "#", text) for text in parts]
+    sentences = [text for text in named if " " in text and not text.startswith(".")]  # no selector
+    pairs = (text for pair in (*buttons, *choices) for text in pair)
+    return [*sentences, *said, *numbered, *pairs]
 
 
 def _panels() -> Iterable[tuple[str, list[str]]]:
@@ -52,9 +61,20 @@ def _panels() -> Iterable[tuple[str, list[str]]]:
         if name.endswith("_explorer"):
             panel = getattr(explorers, name)()
             declared = panel.canvas.declared
-            views = panel.views
+            switched = (panel.views_at(**settings) for settings in _switched_on(declared))
+            views = [view for state in (panel.views, *switched) for view in state]
             panel.close()
             yield name, [*_declared(declared), *(text for view in views for text in _shown(view))]
+
+
+def _switched_on(declared: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """The settings that draw each option of what needs a switch."""
+    kinds = {control["name"]: control["kind"] for control in declared["controls"]}
+    for control in declared["controls"]:
+        switch, values = control.get("needs", (None, []))
+        if control["kind"] == "choice" and kinds.get(switch) == "toggle":
+            for _, option in control["options"]:
+                yield {switch: values[0], control["name"]: option}
 
 
 def _declared(declared: dict[str, Any]) -> list[str]:
@@ -72,10 +92,12 @@ def _shown(view: Any) -> list[str]:
 
 
 def translated(catalogue: Path) -> dict[str, str]:
-    """The words of a `panels.po` that are translated."""
+    """What is translated in a catalogue; again with `#` for each number, where they correspond."""
     from babel.messages.pofile import read_po
 
     if not catalogue.exists():
         return {}
     with catalogue.open("rb") as file:
-        return {m.id: m.string for m in read_po(file) if m.id and m.string and not m.fuzzy}
+        said = {m.id: m.string for m in read_po(file) if m.id and m.string and not m.fuzzy}
+    same = (pair for pair in said.items() if NUMBER.findall(pair[0]) == NUMBER.findall(pair[1]))
+    return {**{NUMBER.sub("#", text): NUMBER.sub("#", into) for text, into in same}, **said}
