@@ -27,8 +27,7 @@ class SearchChinese(SearchEnglish):
     ['RoPE', '编', '码', '器', '编码', '码器']
     """
 
-    lang = "zh"
-    language_name = "Chinese"
+    lang = "zh"  # the language's name stays English, by which the program names its stemmer
     js_splitter_code = SPLIT.replace("HAN", HAN)
 
     def split(self, input: str) -> list[str]:
