@@ -134,7 +134,7 @@ class CurvesView {
     pen.lineWidth = 1.8 * theme.bold;
     this.ys.forEach((y, index) => this.trace(pen, pane, y, index, theme));
     pen.restore();
-    marks.forEach(([at, word], i) => this.word(pen, at, word, first, last, theme, i));
+    marks.forEach(([at, said], i) => this.word(pen, at, word(said), first, last, theme, i));
     pen.strokeStyle = theme.text;
     pen.lineWidth = 1;
     pen.beginPath();

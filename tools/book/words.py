@@ -6,6 +6,7 @@ of the catalogue, where `#` is any number; a translation keeps them in their ord
 are put together from words as well, such as what a picture says to a screen reader, stay English.
 """
 
+import ast
 import json
 import re
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from typing import Any
 
 from posenc_lib import explorers
 from posenc_lib.explorers.canvas import Canvas
+from posenc_lib.plots.views import Curves
 from tools.notebooks import NOTEBOOKS
 
 SUMMARY = re.compile(r"<summary>(.*?)</summary>")
@@ -25,11 +27,21 @@ NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 def all_words() -> dict[str, list[str]]:
     """Every word with the places where it stands, in the order of its first one."""
     found: dict[str, list[str]] = {}
-    for place, words in (*_summaries(), ("program", _of_program()), *_panels()):
+    for place, words in (*_summaries(), *_questions(), ("program", _of_program()), *_panels()):
         for text in words:
             if re.search(r"[A-Za-z]{2}", text) and place not in found.setdefault(text, []):
                 found[text].append(place)
     return {text: places for text, places in found.items() if places}
+
+
+def _questions() -> Iterable[tuple[str, list[str]]]:
+    """What notebooks ask in the heads of panels: `question="..."`, or a variable of that name."""
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        texts = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        named = re.compile(r"\bquestion ?= ?\(?\s*((?:\"[^\"]*\"\s*)+)")
+        found = (ast.literal_eval(f"({text})") for cell in texts for text in named.findall(cell))
+        yield path.stem, list(found)
 
 
 def _summaries() -> Iterable[tuple[str, list[str]]]:
@@ -85,10 +97,12 @@ def _declared(declared: dict[str, Any]) -> list[str]:
 
 
 def _shown(view: Any) -> list[str]:
-    """The caption, the labels and the legend of a view."""
+    """The caption, the labels, the legend and the marks of a view."""
     names = ("name", "row_label", "column_label", "value_label", "x_label", "y_label")
-    legend = [str(text) for text in getattr(view, "legend", [])]
-    return [view.name, *(str(getattr(view, name, "")) for name in names[1:]), *legend]
+    legend = [*getattr(view, "labels", []), *getattr(view, "hands", [])]
+    marks = getattr(view, "marks", []) if isinstance(view, Curves) else []
+    said = [*(getattr(view, name, "") for name in names), *legend, *(text for _, text in marks)]
+    return [str(text) for text in said]
 
 
 def translated(catalogue: Path) -> dict[str, str]:
