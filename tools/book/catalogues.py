@@ -4,6 +4,9 @@ Sphinx takes the paragraphs out of the pages, code left out; what panels say com
 `words.py`. Each page has a catalogue, tools/book/locale/LANGUAGE/LC_MESSAGES/PAGE.po, in which
 what was translated before is kept. What the book says in that language, and what is missing, is
 counted at the end; `--check` changes nothing and only counts.
+
+Sphinx reads each translation by itself, so a text that begins like a list, "1. Sinusoidal maths",
+is translated with a backslash: "1\\. ...". In panels.po, `#` is any number (see `words.py`).
 """
 
 import argparse
