@@ -9,6 +9,7 @@ const wrapped = (angle) => Math.PI - (((Math.PI - angle) % TURN) + TURN) % TURN;
 class ClocksView {
   constructor(sent) {
     Object.assign(this, sent);
+    this.clocks = sent.clocks.map(word);
     this.several = sent.hands.length > 1;
     this.legend = this.several ? sent.hands : []; // one hand: its clock says what it is
     this.rows = 1; // the arrow keys step from clock to clock
@@ -167,14 +168,14 @@ class ClocksView {
   describe({ column }) {
     const tips = (angles) =>
       Array.from(angles ?? [], (angle, hand) => {
-        const name = this.several ? `${this.hands[hand]} ` : "";
+        const name = this.several ? `${word(this.hands[hand])} ` : "";
         return `${name}cos ${this.said(Math.cos(angle))}, sin ${this.said(Math.sin(angle))}`;
       }).join("; ");
     const [first, second] = this.angles[column];
     let text = `${this.clocks[column]}: ${tips(this.angles[column])}`;
     if (this.angles[column].length === 2) text += `; ${number(second - first)} rad apart`;
     const old = tips(this.pinned?.angles[column]);
-    if (old) text += ` (pinned ${old})`;
+    if (old) text += ` (${word("pinned")} ${old})`;
     return this.several ? text : `${text}; ${number(this.rates[column])} rad per ${this.unit}`;
   }
 

@@ -134,7 +134,7 @@ class CurvesView {
     pen.lineWidth = 1.8 * theme.bold;
     this.ys.forEach((y, index) => this.trace(pen, pane, y, index, theme));
     pen.restore();
-    marks.forEach(([at, word], i) => this.word(pen, at, word, first, last, theme, i));
+    marks.forEach(([at, said], i) => this.word(pen, at, word(said), first, last, theme, i));
     pen.strokeStyle = theme.text;
     pen.lineWidth = 1;
     pen.beginPath();
@@ -286,12 +286,13 @@ class CurvesView {
     const x = this.x[column];
     const at = written(x, Number.isInteger(x) ? 1 : Math.abs(x) / 1000);
     const said = (value) =>
-      Number.isNaN(value) ? "none" : written(value, whole && Number.isInteger(value) ? 1 : fine(value));
+      Number.isNaN(value) ? word("none") : written(value, whole && Number.isInteger(value) ? 1 : fine(value));
     const values = this.ys.map((y, i) => {
       const value = said(y[column]);
-      const pinned = old >= 0 && this.pinned.ys[i] ? ` (pinned ${said(this.pinned.ys[i][old])})` : "";
-      return `${this.ys.length > 1 ? this.legend[i] : this.labels[1]} ${value}${pinned}`;
+      const before = old >= 0 && this.pinned.ys[i];
+      const pinned = before ? ` (${word("pinned")} ${said(before[old])})` : "";
+      return `${word(this.ys.length > 1 ? this.legend[i] : this.labels[1])} ${value}${pinned}`;
     });
-    return `${this.labels[0]} ${at}: ${values.join(", ")}`;
+    return `${word(this.labels[0])} ${at}: ${values.join(", ")}`;
   }
 }

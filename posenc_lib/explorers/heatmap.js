@@ -373,18 +373,20 @@ class HeatmapView {
     const down = this.rowTicks?.[row] ?? this.rowStart + row;
     const across = this.columnTicks?.[column] ?? this.columnStart + column;
     const cell = this.value(row, column);
-    const said = (value, none = "masked (not seen)") => (Number.isNaN(value) ? none : written(value, this.fine));
-    const [rowLabel, columnLabel, valueLabel] = this.labels;
+    const said = (value, none = word("masked (not seen)")) =>
+      Number.isNaN(value) ? none : written(value, this.fine);
+    const [rowLabel, columnLabel, valueLabel] = this.labels.map(word);
     const text = this.texts ? ` '${this.texts[row][column]}',` : "";
     const at = `${rowLabel} ${down}, ${columnLabel} ${across}:${text} ${valueLabel}`;
     if (!this.pinned) {
       const before = this.resting && this.changed(row, column);
-      return `${at} ${said(cell)}${before ? ` (before ${said(this.resting.value(row, column))})` : ""}`;
+      return `${at} ${said(cell)}${before ? ` (${word("before")} ${said(this.resting.value(row, column))})` : ""}`;
     }
     const { pinned, live = this } = this;
     const [oldRow, oldColumn] = [this.rowStart - pinned.rowStart, this.columnStart - pinned.columnStart];
-    const old = said(pinned.within(row + oldRow, column + oldColumn), "none");
-    if (live === this) return `${at} ${said(cell)} (pinned ${old})`;
-    return `${at} ${said(cell, "none")} (live ${said(live.value(row, column))}, pinned ${old})`;
+    const old = said(pinned.within(row + oldRow, column + oldColumn), word("none"));
+    if (live === this) return `${at} ${said(cell)} (${word("pinned")} ${old})`;
+    const both = `${word("live")} ${said(live.value(row, column))}, ${word("pinned")} ${old}`;
+    return `${at} ${said(cell, word("none"))} (${both})`;
   }
 }

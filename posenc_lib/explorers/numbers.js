@@ -52,8 +52,17 @@ function logTicks(low, high, most) {
   return found;
 }
 
-// What a panel says, in the language of the page: a book in another one brings a list of words.
-const word = (text) => globalThis.posencWords?.[text] ?? text;
+// What a panel says, in the language of the page: a book in another one brings a list of words, in
+// which # is any number.
+const ANY_NUMBER = /\d+(?:[.,]\d+)*/g;
+
+function word(text) {
+  const words = globalThis.posencWords;
+  if (!words || !text) return text;
+  const given = text.match(ANY_NUMBER) ?? [];
+  const others = words[text.replace(ANY_NUMBER, "#")]?.replaceAll("#", () => given.shift());
+  return words[text] ?? others ?? text;
+}
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 

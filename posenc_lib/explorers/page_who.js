@@ -32,7 +32,7 @@ IN_PAGE.who = ({ sentence, position, encoding, head }, data) => {
       `who does it? The reader ${named}`, Float64Array.from([...likely[0], ...likely[0]]), [2, count],
       ["row", "place", "probability"],
       {
-        ...scale, ticks: [["word", "does it"], null], texts: [words, likely[0].map(share)],
+        ...scale, ticks: [[word("word"), word("does it")], null], texts: [words, likely[0].map(share)],
         picks: [null, ["sentence", swaps.map((order) => order.join(" "))]],
       },
     ),
@@ -42,7 +42,11 @@ IN_PAGE.who = ({ sentence, position, encoding, head }, data) => {
       {
         ...scale,
         ticks: [
-          ["as typed", ...range(0, count - 1).map((k) => `${k} and ${k + 1} swapped`), "backwards"], null,
+          [
+            word("as typed"), ...range(0, count - 1).map((k) => word(`${k} and ${k + 1} swapped`)),
+            word("backwards"),
+          ],
+          null,
         ],
         texts: orders.map((order, n) => order.map((word, k) => `${word} ${share(likely[n][k])}`)),
         marks: [[0, null]], picks: [["sentence", orders.map((order) => order.join(" "))], null],

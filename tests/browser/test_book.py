@@ -79,6 +79,25 @@ def test_the_search_finds_a_word(browser, book):
         page.locator("#search-results").get_by_role("link", name="A small notebook").wait_for()
 
 
+def test_a_second_language_is_read_searched_and_spoken_by_panels(browser, book):
+    folder = book.parents[1]
+    given = {"run": folder / "run", "rooms": ["scores"], "language": "zh_CN"}
+    assert build([folder / "small.ipynb"], folder / "build", **given) == 0
+    with serving(folder / "build" / "site-zh_CN") as server:
+        with opened(browser, f"{server}/index.html") as page:
+            page.get_by_role("heading", name="位置编码").wait_for()
+            panel = page.locator(".posenc-panel[data-drawn]")
+            panel.get_by_text("更多").click()
+            head = panel.get_by_label("显示的头: 请输入一个数")
+            head.fill("1")
+            head.press("Enter")
+            panel.get_by_text("头 1 的权重").wait_for()
+            page.get_by_role("link", name="A small notebook").first.click()
+            page.get_by_text("答案", exact=True).wait_for()
+        with opened(browser, f"{server}/search.html?q=因果掩码") as page:
+            page.locator("#search-results").get_by_role("link", name="术语表").wait_for()
+
+
 @pytest.mark.parametrize("look", ["light", "dark"])
 def test_it_can_be_read(browser, book, look):
     address = f"{book.as_uri()}/{PAGE}"

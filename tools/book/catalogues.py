@@ -4,6 +4,9 @@ Sphinx takes the paragraphs out of the pages, code left out; what panels say com
 `words.py`. Each page has a catalogue, tools/book/locale/LANGUAGE/LC_MESSAGES/PAGE.po, in which
 what was translated before is kept. What the book says in that language, and what is missing, is
 counted at the end; `--check` changes nothing and only counts.
+
+Sphinx reads each translation by itself, so a text that begins like a list, "1. Sinusoidal maths",
+is translated with a backslash: "1\\. ...". In panels.po, `#` is any number (see `words.py`).
 """
 
 import argparse
@@ -20,7 +23,7 @@ from tools.notebooks import all_notebooks
 
 LOCALE = pages.HERE / "locale"
 GENERATED = ("reference", "encodings", "families")
-"""Docstrings and tables stay English, as code does."""
+"""Docstrings and tables stay English, as code does: the titles are translated, for the contents."""
 
 
 def templates(folder: Path) -> dict[str, Catalog]:
@@ -32,12 +35,22 @@ def templates(folder: Path) -> dict[str, Catalog]:
     found = {}
     for file in sorted((folder / "gettext").rglob("*.pot")):
         name = file.relative_to(folder / "gettext").with_suffix("").as_posix()
-        if not name.startswith(GENERATED):
+        if name in GENERATED:
+            found[name] = title(read(file))
+        elif not name.startswith(GENERATED):
             found[name] = read(file)
     panels = Catalog()
     for text, places in words.all_words().items():
         panels.add(text, locations=[(place, None) for place in places])
     return {**found, "panels": panels}
+
+
+def title(page: Catalog) -> Catalog:
+    """The first text of a page alone."""
+    first = next(message for message in page if message.id)
+    alone = Catalog()
+    alone.add(first.id, locations=first.locations)
+    return alone
 
 
 def update(language: str, template: Catalog, file: Path) -> None:

@@ -10,7 +10,8 @@ project = "posenc"
 author = copyright = "the posenc authors"
 release = posenc_lib.__version__
 sys.path.insert(0, str(Path(__file__).parents[2]))
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tools.book.links"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions += ["tools.book.links", "tools.book.search"]
 nb_execution_mode = "off"
 nb_render_markdown_format = "myst"
 root_doc = "index"

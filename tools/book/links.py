@@ -8,6 +8,7 @@ notebooks that use it. Docstrings are plain text: a bar is a bar there, no marku
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -33,12 +34,23 @@ def terms() -> dict[str, str]:
     return {term.lower(): term for term in found}
 
 
+def terms_of(language: str) -> dict[str, str]:
+    """The terms, by what they look like in a language too, without what follows in brackets."""
+    said = words.translated(locale(language) / "glossary.po")
+    found = terms()
+    here = {re.sub(r"[(（].*", "", said.get(term, term)): term for term in found.values()}
+    return {**found, **{short.strip().lower(): term for short, term in here.items()}}
+
+
+def locale(language: str) -> Path:
+    return HERE / "locale" / language / "LC_MESSAGES"
+
+
 def link_names_and_terms(app: Sphinx, doctree: nodes.document) -> None:
     """Turn names and terms of a page into references that Sphinx resolves."""
     page = app.env.current_document.docname
-    said = words.translated(
-        HERE / "locale" / str(app.config.language) / "LC_MESSAGES" / "panels.po"
-    )
+    language = str(app.config.language)
+    said = words.translated(locale(language) / "panels.po")
     for raw in doctree.findall(nodes.raw):
         text = words.SUMMARY.sub(
             lambda found: f"<summary>{said.get(found[1], found[1])}</summary>", raw.astext()
@@ -46,7 +58,7 @@ def link_names_and_terms(app: Sphinx, doctree: nodes.document) -> None:
         raw.children = [nodes.Text(text)]
     if page in ("glossary", "encodings", "families") or page.startswith("reference"):
         return
-    names, known, linked = public(), terms(), set()
+    names, known, linked = public(), terms_of(language), set()
     for literal in list(doctree.findall(nodes.literal)):
         name = re.sub(r"\(.*\)$", "", literal.astext()).removeprefix("posenc_lib.")
         if name in names and not isinstance(literal.parent, nodes.reference):
