@@ -38,6 +38,7 @@ READ = {"rates": (1,), "digits": (1, 2), "numbers": (1,), "rows": (1, 2, 3)}
 """How many dates stand in a row of the test."""
 EXACT, FIRST = "exact match", "first date right"
 ALONE = {"decoder_only": True}
+ONLY = {"numbers": ("none", "sinusoidal", "rope"), "rows": ("sinusoidal", "t5", "alibi", "rope")}
 OPTIONS: dict[str, dict[str, Any]] = {
     "learned": {"std": 1.0},
     "t5": {"buckets": 16, "max_distance": 24},
@@ -59,9 +60,7 @@ class DatesSettings:
     """
 
     tasks: tuple[str, ...] = TASKS
-    encodings: tuple[str, ...] = (
-        "none", "sinusoidal", "learned", "shaw", "t5", "alibi", "rope",
-    )  # fmt: skip
+    encodings: tuple[str, ...] = ("none", "sinusoidal", "learned", "t5", "alibi", "rope")
     alone: tuple[str, ...] = ("none", "rope")
     languages: tuple[str, ...] = TARGETS
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -91,19 +90,16 @@ class DatesSettings:
     def variants(self, task: str) -> list[Variant]:
         """What is trained for a task, as pairs of an encoding and its setting.
 
-        Whole numbers need the comparison of none and two encodings only; the control without an
-        encoder is of no use for rows that are longer than its training.
+        The other tasks ask one thing each, so they take some of the encodings. The control without
+        an encoder belongs to the digits.
         """
-        encodings = [name for name in self.encodings if task != "numbers" or name in _FEW]
+        encodings = [name for name in self.encodings if name in ONLY.get(task, self.encodings)]
         alone = self.alone if task in ("rates", "digits") else ()
         found: list[Variant] = [(name, {}) for name in encodings]
         found += [(name, ALONE) for name in alone]
         if task == "rates":
             found = [(name, {**how, "rate": rate}) for name, how in found for rate in self.tried]
         return found
-
-
-_FEW = ("none", "sinusoidal", "rope")
 
 
 def dates(settings: DatesSettings | None = None, *, jobs: int | None = None) -> Results:
