@@ -19,6 +19,7 @@ from posenc_lib.experiments.lengths.train_short import trained_model as length_m
 from posenc_lib.experiments.parts.training_settings import History, Look
 from posenc_lib.experiments.pictures.digit_models import trained_model as image_model
 from posenc_lib.experiments.text import word_order
+from posenc_lib.experiments.translation.stored_translators import NAMES
 from posenc_lib.experiments.text.order_readers import ORDERS
 from posenc_lib.experiments.time_series import baselines
 from posenc_lib.experiments.time_series.forecast_steps import Forecast
@@ -126,6 +127,11 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
          "repeated": False},
         {"first": "none", "second": "none", **WIDE, "distance": 127},
         {"length": 2, "dim": 32, "heads": 1, "distance": 1, "one_scale": True}, {"heads": 4},
+    ]),
+    "dates": (explorers.dates_explorer, [
+        *({"encoding": name, "language": ("German", "French", "Hungarian")[n % 3], "place": 6 * n,
+           "head": ("mean", "0", "1")[n % 3]} for n, name in enumerate(NAMES)),
+        {"sentence": "the 3rd of May, 1999", "place": 0}, {"sentence": "2 7"},
     ]),
     "who": (explorers.who_explorer, [
         {"sentence": "the old dog bites the man", "head": 1}, {"sentence": "man bites"},
