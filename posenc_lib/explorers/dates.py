@@ -60,7 +60,7 @@ def dates_explorer(
 
     Controls: `sentence` (English, up to 24 tokens; those that the models never met are left out,
     and the panel says so), `language` ("German", "French", "Hungarian"), `encoding` ("none",
-    "sinusoidal", "t5", "alibi", "rope"), `place` (of the token shown), `head` ("mean", "0", "1").
+    "sinusoidal", "learned", "t5", "rope"), `place` (of the token shown), `head` ("mean", "0", "1").
     `question` and `front` (the controls in sight) stand in the head of the panel instead of its
     own.
 

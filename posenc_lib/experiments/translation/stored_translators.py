@@ -35,7 +35,7 @@ from posenc_lib.experiments.translation.encoder_decoder import EncoderDecoder
 from posenc_lib.experiments.translation.translating import exact_match
 
 FILE, ABOUT = "translators.safetensors", "translators.json"
-NAMES = ("none", "sinusoidal", "t5", "alibi", "rope")
+NAMES = ("none", "sinusoidal", "learned", "t5", "rope")
 TRAINED = DatesSettings(
     tasks=("digits",), encodings=NAMES, alone=(), languages=("German", "French", "Hungarian"),
     seeds=(0,), dim=32, heads=2, layers=1, training=Training(steps=600, batch=64, rate=8e-3),
