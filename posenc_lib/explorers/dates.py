@@ -32,11 +32,14 @@ SENTENCE = "Sunday, December 26, 2021"
 MOST, LIKELY = 24, 6  # tokens that are read or written at most; candidates that are shown
 MEAN = "mean"
 TOKEN = re.compile("[0-9]|[A-Za-z]+|[^A-Za-z0-9 ]+")
+EACH = "what is right, and what each one writes"
+NO_DATE = "the English is no date, so nothing is right"
+LEAST = 0.005  # as likely a token has to be at least, to be named
 NAMED = 2
 """So many of the tokens that are left out are named."""
 QUESTION = (
     "Tap the English tokens to change their places: whose translation never changes? "
-    "Then RoPE, Hungarian: what does the map look like, and why?"
+    "Then T5, Hungarian: what does the map look like, and why?"
 )
 
 
@@ -106,6 +109,8 @@ def _views(sentence: str, language: str, encoding: str, place: int, head: str) -
     swapped = [as_text(_swapped(source, k), "English") for k in range(len(source))]
     order = np.argsort(-likely[at], kind="stable")[:LIKELY]
     shares = likely[at][order]
+    named = [(_said(int(n)), f"{p:.0%}") for n, p in zip(order, shares, strict=True) if p > LEAST]
+    named += [("", "")] * (LIKELY - len(named))
     title = titles()[encoding]
     left_out = _left_out(unknown)
     words = shortened(list(source))
@@ -127,7 +132,7 @@ def _views(sentence: str, language: str, encoding: str, place: int, head: str) -
         Heatmap(
             f"{title}, token {at}: what is likely there", np.stack([shares] * 2), "row", "rank",
             "probability", (0.0, 1.0), "sequential", row_ticks=("token", "likely"),
-            texts=(shortened([_said(int(n)) for n in order]), [f"{p:.0%}" for p in shares]),
+            texts=(shortened([token for token, _ in named]), [share for _, share in named]),
         ),
     ]  # fmt: skip
 
@@ -209,8 +214,8 @@ def _lines_view(
             agrees[n, k] = float(right is not None and k < len(right) and token == right[k])
     texts = [shortened([*row, *[""] * (length - len(row))]) for row in rows]
     return Heatmap(
-        f"{language}: what is right, and what each one writes", agrees, "model", "place",
-        "as it is right", (0.0, 1.0), "sequential",
+        f"{language}: {NO_DATE if right is None else EACH}", agrees, "model", "place",
+        "right (1) or wrong (0)", (0.0, 1.0), "sequential",
         row_ticks=("right", *titles().values()), texts=texts,
         marks=[(1 + NAMES.index(encoding), at)],
         picks=(("encoding", [None, *NAMES]), "place"),
@@ -265,5 +270,7 @@ def _data() -> dict[str, Any]:
         "mean": MEAN,
         "most": MOST,
         "likely": LIKELY,
+        "least": LEAST,
+        "said": {"each": EACH, "none": NO_DATE},
         "named": NAMED,
     }

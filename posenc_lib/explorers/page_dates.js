@@ -23,11 +23,11 @@ class Translator {
       ...Object.fromEntries(Object.entries(parts).map(([name, pair]) => [name, part(pair)])),
       norms: norms.map(part), turns, bias,
     });
-    const { dim, heads, scale, length, start } = sent;
-    const shared = { dim, heads, scale, length, start, whole: true, read_out: "token" };
-    const stack = ({ causal, layers }, norm) =>
+    const { dim, heads, scale, length } = sent;
+    const shared = { dim, heads, scale, length, whole: true, read_out: "token" };
+    const stack = ({ causal, start, layers }, norm) =>
       new Transformer({
-        ...shared, causal, layers: layers.map(layer),
+        ...shared, causal, start, layers: layers.map(layer),
         embed: part(sent.embed), norm: part(norm), out: part(sent.out),
       });
     this.encoder = stack(sent.encoder, sent.memory_norm);
@@ -191,8 +191,8 @@ IN_PAGE.dates = ({ sentence, language, encoding, place, head }, data) => {
   const title = titles[encoding];
   return [
     heatmap(
-      `${language}: what is right, and what each one writes`, Float64Array.from(agrees),
-      [rows.length, length], ["model", "place", "as it is right"],
+      `${language}: ${right ? data.said.each : data.said.none}`, Float64Array.from(agrees),
+      [rows.length, length], ["model", "place", "right (1) or wrong (0)"],
       {
         ...scale, ticks: [["right", ...names.map((name) => titles[name])], null],
         texts: rows.map((line) => shortened(range(0, length).map((k) => line[k] ?? ""))),
@@ -218,7 +218,10 @@ IN_PAGE.dates = ({ sentence, language, encoding, place, head }, data) => {
       [2, shares.length], ["row", "rank", "probability"],
       {
         ...scale, ticks: [["token", "likely"], null],
-        texts: [shortened(best.map((token) => vocabulary[token])), shares.map(share)],
+        texts: [
+          shortened(best.map((token, i) => (shares[i] > data.least ? vocabulary[token] : ""))),
+          shares.map((p) => (p > data.least ? share(p) : "")),
+        ],
       },
     ),
   ];

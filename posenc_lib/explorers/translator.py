@@ -51,7 +51,6 @@ def exported_translator(model: EncoderDecoder, length: int) -> dict[str, Any]:
         "heads": first.attention.heads,
         "scale": first.attention.scale,
         "length": length,
-        "start": _start(exact.encoder, positions),
         "encoder": _layers(model.encoder, exact.encoder, positions),
         "decoder": _layers(model.decoder, exact.decoder, positions),
         "cross": [
@@ -74,7 +73,8 @@ def _layers(stack: TransformerStack, exact: TransformerStack, positions: torch.T
             "norms": [_half(norm) for norm in one.norms],  # type: ignore[union-attr]
         }  # fmt: skip
         made.append(parts | encoding_tables(other.attention.encoding, positions))  # type: ignore[union-attr, arg-type]
-    return {"causal": first_of(stack).causal, "layers": made}
+    start = _start(exact, positions)
+    return {"causal": first_of(stack).causal, "start": start, "layers": made}
 
 
 def first_of(stack: TransformerStack) -> MultiHeadAttention:
@@ -92,7 +92,7 @@ def _attention(part: Any) -> dict[str, Any]:
 
 
 def _start(exact: TransformerStack, positions: torch.Tensor) -> bytes | None:
-    """What door 1 adds at each position, the same on both sides."""
+    """What door 1 adds at each position of this side."""
     if exact.at_start.door is not Door.EMBEDDINGS:
         return None
     nothing = torch.zeros(1, len(positions), first_of(exact).dim, dtype=torch.float64)

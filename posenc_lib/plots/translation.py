@@ -48,7 +48,7 @@ def exact_matches(results: Results, ceilings: Sequence[float]) -> TeachingFigure
     lines = ", ".join(f"{c:.1%} ({n})" for c, n in zip(ceilings, CEILINGS.values(), strict=True))
     figure = TeachingFigure(
         f"Share of dates without a mistake, a dot a seed; means: {told}. Ceilings: {lines}.",
-        (9.5, 0.45 * len(labels) + 1.8),
+        (9.5, 0.4 * len(labels) + 2.0),
     )
     with teaching_style():
         axes = figure.subplots()
@@ -62,7 +62,7 @@ def exact_matches(results: Results, ceilings: Sequence[float]) -> TeachingFigure
         axes.invert_yaxis()
         axes.set(xlabel="exact match (share of dates)", xlim=(-0.02, 1.02))
         axes.grid(axis="x", alpha=0.3)
-        axes.legend(loc="center right")
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return settled(figure)
 
 
@@ -113,47 +113,4 @@ def cross_maps(maps: Mapping[str, tuple[ArrayLike, Sequence[str], Sequence[str]]
             axes.set(title=title, xlabel="English token", ylabel="" if column else "token written")
             axes.spines[:].set_visible(False)
         figure.colorbar(image, cax=figure.add_subplot(grid[-1]), label="weight")
-    return settled(figure)
-
-
-def rows_read(results: Results) -> TeachingFigure:
-    """Exact match against the dates in a row, trained on one date and on one or two.
-
-    `results` are all records of "dates".
-
-    >>> from posenc_lib.experiments import full_results
-    >>> rows_read(full_results("dates")).alt[:43]
-    'Exact match on rows of dates. Trained on on'
-    """
-    sides = {"trained on one date": "digits", "trained on one or two": "rows"}
-    names = results.where(task="rows").values("encoding")
-    lines = {
-        (title, name): results.where(task=task, metric=EXACT, label=name)
-        for title, task in sides.items() for name in names
-    }  # fmt: skip
-    told = "; ".join(
-        f"{side[0].upper()}{side[1:]}: "
-        + ", ".join(
-            f"{title_of(name)} "
-            + ", ".join(f"{found.where(at=at).mean():.1%}" for at in found.values("at"))
-            for (there, name), found in lines.items() if there == side
-        )
-        for side in sides
-    )  # fmt: skip
-    figure = TeachingFigure(f"Exact match on rows of dates. {told}.", (10.0, 4.6))
-    with teaching_style():
-        for axes, side in zip(figure.subplots(1, 2, sharey=True), sides, strict=True):
-            for number, name in enumerate(names):
-                found = lines[side, name]
-                ats = found.values("at")
-                axes.errorbar(
-                    ats, [found.where(at=at).mean() for at in ats],
-                    [found.where(at=at).spread() for at in ats], label=title_of(name),
-                    color=CYCLE[number], marker="os^D"[number % 4], capsize=4,
-                )  # fmt: skip
-            axes.set(title=side, xlabel="dates in a row", xticks=[1, 2, 3], xlim=(0.8, 3.2))
-            axes.grid(alpha=0.3)
-        figure.axes[0].set(ylabel="exact match", ylim=(-0.05, 1.05))
-        handles = figure.axes[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=len(names))
     return settled(figure)
