@@ -129,7 +129,7 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
         {"length": 2, "dim": 32, "heads": 1, "distance": 1, "one_scale": True}, {"heads": 4},
     ]),
     "dates": (explorers.dates_explorer, [
-        *({"encoding": name, "language": ("German", "French", "Hungarian")[n % 3], "place": 6 * n,
+        *({"encoding": name, "language": ("German", "French", "Hungarian")[n % 3], "place": (0, 5, 12, 23, 2)[n],
            "head": ("mean", "0", "1")[n % 3]} for n, name in enumerate(NAMES)),
         {"sentence": "the 3rd of May, 1999", "place": 0}, {"sentence": "2 7"},
     ]),
@@ -242,6 +242,13 @@ FIGURES = {name: lambda name=name: attrgetter(name)(plots)() for name in PLAIN.s
     ),
     "images.learned_map": lambda: plots.images.learned_map(
         NOISE[:64], split_digits("train")[0].mean(0).numpy(), (3, 7)
+    ),
+    "translation.exact_matches": lambda: plots.translation.exact_matches(
+        full_results("dates").where(task="digits"), (0.286, 0.051)
+    ),
+    "translation.cross_maps": lambda: plots.translation.cross_maps(
+        {"German": (torch.rand(3, 4), ["1", ".", "Mai"], ["May", "1", ",", "2"]),
+         "French": (torch.rand(2, 2), ["1", "mai"], ["May", "1"])}
     ),
     "images.results": lambda: plots.images.results(
         full_results("digits"), {"pixels": 0.28, "patches": 0.59}
