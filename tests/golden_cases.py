@@ -19,10 +19,10 @@ from posenc_lib.experiments.lengths.train_short import trained_model as length_m
 from posenc_lib.experiments.parts.training_settings import History, Look
 from posenc_lib.experiments.pictures.digit_models import trained_model as image_model
 from posenc_lib.experiments.text import word_order
-from posenc_lib.experiments.translation.stored_translators import NAMES
 from posenc_lib.experiments.text.order_readers import ORDERS
 from posenc_lib.experiments.time_series import baselines
 from posenc_lib.experiments.time_series.forecast_steps import Forecast
+from posenc_lib.experiments.translation.stored_translators import NAMES
 from posenc_lib.explorers import lengths
 from posenc_lib.explorers.grid import FORMULAS, LEARNED
 from posenc_lib.models.published import PUBLISHED
@@ -129,8 +129,9 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
         {"length": 2, "dim": 32, "heads": 1, "distance": 1, "one_scale": True}, {"heads": 4},
     ]),
     "dates": (explorers.dates_explorer, [
-        *({"encoding": name, "language": ("German", "French", "Hungarian")[n % 3], "place": (0, 5, 12, 23, 2)[n],
-           "head": ("mean", "0", "1")[n % 3]} for n, name in enumerate(NAMES)),
+        *({"encoding": name, "language": ("German", "French", "Hungarian")[n % 3],
+           "place": (0, 5, 12, 23, 2)[n], "head": ("mean", "0", "1")[n % 3]}
+          for n, name in enumerate(NAMES)),
         {"sentence": "the 3rd of May, 1999", "place": 0}, {"sentence": "2 7"},
     ]),
     "who": (explorers.who_explorer, [

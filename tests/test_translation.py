@@ -61,7 +61,9 @@ def test_every_day_is_in_one_part_and_every_part_has_all_weekdays(years):
         assert np.abs(weekdays - 1 / 7).max() < 0.04
 
 
-@pytest.mark.parametrize("units, day", [("digits", date(1029, 2, 9)), ("numbers", date(2029, 12, 31))])
+@pytest.mark.parametrize(
+    "units, day", [("digits", date(1029, 2, 9)), ("numbers", date(2029, 12, 31))]
+)
 def test_a_row_drawn_from_tables_is_the_row_token_by_token(units, day):
     for language in dates.LANGUAGES:
         row = date_tokens.tokens(day, language, units)

@@ -186,7 +186,8 @@ def _written(
     model = _precise(encoding)
     memory, real = model.memory(torch.tensor([source]))
     given = numbered([f"<{language}>"])
-    likely, maps = [], None
+    likely: list[np.ndarray] = []
+    maps = None
     while len(likely) < MOST:
         logits, (maps,) = model.decoded(torch.tensor([given]), memory, real)
         likely.append(logits[0, -1].softmax(-1).numpy())

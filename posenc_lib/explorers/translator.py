@@ -66,13 +66,14 @@ def exported_translator(model: EncoderDecoder, length: int) -> dict[str, Any]:
 
 def _layers(stack: TransformerStack, exact: TransformerStack, positions: torch.Tensor) -> Any:
     made = []
-    for layer, twin in zip(stack.layers, exact.layers, strict=True):
-        one, other = layer, twin  # a ModuleList does not say of what
-        parts = _attention(one.attention) | {  # type: ignore[arg-type]
-            "wide": _half(one.mlp[0]), "narrow": _half(one.mlp[2]),  # type: ignore[index]
-            "norms": [_half(norm) for norm in one.norms],  # type: ignore[union-attr]
-        }  # fmt: skip
-        made.append(parts | encoding_tables(other.attention.encoding, positions))  # type: ignore[union-attr, arg-type]
+    pairs: Any = zip(stack.layers, exact.layers, strict=True)  # a ModuleList does not say of what
+    for layer, twin in pairs:
+        parts = _attention(layer.attention) | {
+            "wide": _half(layer.mlp[0]),
+            "narrow": _half(layer.mlp[2]),
+            "norms": [_half(norm) for norm in layer.norms],
+        }
+        made.append(parts | encoding_tables(twin.attention.encoding, positions))
     start = _start(exact, positions)
     return {"causal": first_of(stack).causal, "start": start, "layers": made}
 

@@ -42,9 +42,7 @@ def exact_matches(results: Results, ceilings: Sequence[float]) -> TeachingFigure
     """
     found = results.where(metric=EXACT, at=1)
     labels = found.values("label")
-    told = "; ".join(
-        f"{title_of(label)} {found.where(label=label).mean():.1%}" for label in labels
-    )
+    told = "; ".join(f"{title_of(label)} {found.where(label=label).mean():.1%}" for label in labels)
     lines = ", ".join(f"{c:.1%} ({n})" for c, n in zip(ceilings, CEILINGS.values(), strict=True))
     figure = TeachingFigure(
         f"Share of dates without a mistake, a dot a seed; means: {told}. Ceilings: {lines}.",
@@ -66,7 +64,9 @@ def exact_matches(results: Results, ceilings: Sequence[float]) -> TeachingFigure
     return settled(figure)
 
 
-def cross_maps(maps: Mapping[str, tuple[ArrayLike, Sequence[str], Sequence[str]]]) -> TeachingFigure:
+def cross_maps(
+    maps: Mapping[str, tuple[ArrayLike, Sequence[str], Sequence[str]]],
+) -> TeachingFigure:
     """Cross-attention maps side by side: title to weights (written, read), what is written, read.
 
     A frame in each row surrounds its largest weight.

@@ -29,7 +29,6 @@ from posenc_lib.experiments.translation.date_tokens import (
     TARGETS,
     UNITS,
     YEARS,
-    Sides,
     numbered,
     tokens,
     vocabulary,
