@@ -67,7 +67,7 @@ class DatesSettings:
     tried: tuple[float, ...] = (4e-3, 8e-3)
     tried_seed: int = 3
     rates: dict[str, float] = field(default_factory=dict)
-    dim: int = 64
+    dim: int = 32
     heads: int = 4
     layers: int = 2
     training: Training = field(default_factory=lambda: Training(steps=300, batch=64, rate=4e-3))
