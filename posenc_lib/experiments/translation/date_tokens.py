@@ -55,7 +55,7 @@ def vocabulary(units: str = "digits") -> tuple[str, ...]:
     Raises ValueError for other units.
 
     >>> vocabulary()[:4], len(vocabulary())
-    (('<pad>', '<end>', '<German>', '<French>'), 105)
+    (('<pad>', '<end>', '<German>', '<French>'), 100)
     """
     validation.choice("vocabulary", "units", units, UNITS)
     found: set[str] = set()
@@ -154,7 +154,7 @@ def held_out(split: str, units: str, language: str, count: int = 1) -> Batch:
     Raises ValueError for another split, language or other units.
 
     >>> held_out("test", "digits", "German").target.shape
-    torch.Size([1000, 13])
+    torch.Size([1000, 11])
     """
     first, last = YEARS[validation.choice("held_out", "units", units, UNITS)]
     validation.choice("held_out", "split", split, ("validation", "test"))
