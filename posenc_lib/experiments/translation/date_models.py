@@ -88,7 +88,7 @@ class DatesSettings:
         """One language, two encodings and one seed, in a few seconds."""
         return cls(
             tasks=("digits",), encodings=("none", "sinusoidal"), alone=(), languages=("German",),
-            seeds=(0,), dim=32, heads=2, layers=1,
+            seeds=(0,), rates={}, dim=32, heads=2, layers=1,
             training=Training(steps=200, batch=32, rate=8e-3),
         )  # fmt: skip
 

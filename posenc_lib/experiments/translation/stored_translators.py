@@ -38,7 +38,8 @@ FILE, ABOUT = "translators.safetensors", "translators.json"
 NAMES = ("none", "sinusoidal", "learned", "t5", "rope")
 TRAINED = DatesSettings(
     tasks=("digits",), encodings=NAMES, alone=(), languages=("German", "French", "Hungarian"),
-    seeds=(0,), dim=32, heads=2, layers=1, training=Training(steps=600, batch=64, rate=8e-3),
+    seeds=(0,), rates={}, dim=32, heads=2, layers=1,
+    training=Training(steps=600, batch=64, rate=8e-3),
 )  # fmt: skip
 
 
