@@ -36,7 +36,7 @@ test test-% notebooks notebooks-compare html slides readme-picture experiments p
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels test-graphs
-.PHONY: notebooks notebooks-compare html slides readme-picture experiments parity families mutants bench bench-core bench-gpu bench-widgets format binder-check wheel-check clean
+.PHONY: notebooks notebooks-compare book catalogues slides readme-picture experiments parity families mutants bench bench-core bench-gpu bench-widgets bench-book format binder-check wheel-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -123,8 +123,17 @@ notebooks-compare: $(TEST_TOOLS)  ## run every notebook, write nothing; fail if 
 	$(PY) -m tools.notebooks --compare
 
 # The first run fetches JavaScript through npm, which comes with the test tools. Others ask nobody.
-html: $(TEST_TOOLS)  ## every notebook as a page that needs no kernel and no network: build/html
-	$(PY) -m tools.pages html
+# LANGUAGE=zh_CN takes the catalogues of that language, in tools/book/locale.
+book: $(TEST_TOOLS)  ## the notebooks as a book that needs no kernel and no network: build/book/site
+	$(PY) -m tools.book --jobs $(JOBS) $(if $(LANGUAGE),--language $(LANGUAGE))
+
+# The environment's LANGUAGE, a list of the reader's languages, is not meant.
+ifeq ($(origin LANGUAGE),environment)
+  LANGUAGE :=
+endif
+
+catalogues: $(TEST_TOOLS)  ## bring the catalogues of LANGUAGE up to date, count what is missing
+	$(PY) -m tools.book.catalogues $(LANGUAGE)
 
 slides: $(TEST_TOOLS)  ## the same as slides: build/slides
 	$(PY) -m tools.pages slides
@@ -162,6 +171,9 @@ bench-gpu: $(RUN_TIME)  ## measure and compare on a GPU, where there is one: bui
 
 bench-widgets: $(TEST_TOOLS)  ## time the live panels in a browser, write benchmarks/widgets/README.md
 	$(PY) -m benchmarks.widgets $(BENCH_ARGS)
+
+bench-book: $(TEST_TOOLS)  ## time the first panel of every page of the book, write benchmarks/book/README.md
+	$(PY) -m benchmarks.book
 
 format: $(TEST_TOOLS)  ## ruff: mend and format
 	$(PY) -m ruff check --fix .

@@ -50,6 +50,9 @@ class Registry(Mapping[str, RegistryEntry]):
             raise _unknown(KeyError, "encodings", name, self._entries)
         return self._entries[name]
 
+    def __contains__(self, name: object) -> bool:  # Mapping's would word an error to throw it away
+        return isinstance(name, str) and name in self._entries
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 

@@ -56,13 +56,14 @@ function axes(pen, box, theme, across, down, labels) {
   pen.textAlign = "center";
   pen.textBaseline = "bottom";
   const middle = (box.left + box.right) / 2;
-  fitted(pen, labels[0], 2 * Math.min(middle, box.wide - middle), () =>
-    pen.fillText(labels[0], middle, box.foot),
+  const [along, up] = labels.map(word);
+  fitted(pen, along, 2 * Math.min(middle, box.wide - middle), () =>
+    pen.fillText(along, middle, box.foot),
   );
   pen.textBaseline = "top";
   const upright = (box.top + box.bottom) / 2;
-  fitted(pen, labels[1], 2 * Math.min(upright, box.foot - upright), () =>
-    turned(pen, labels[1], box.head, upright, -Math.PI / 2),
+  fitted(pen, up, 2 * Math.min(upright, box.foot - upright), () =>
+    turned(pen, up, box.head, upright, -Math.PI / 2),
   );
 }
 

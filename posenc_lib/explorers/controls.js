@@ -35,7 +35,7 @@ class ControlRow {
     const label = element("label", "", this.row);
     const id = `posenc-${++lastId}`;
     label.htmlFor = id;
-    label.textContent = control.label;
+    label.textContent = word(control.label);
     this.set = element("div", "posenc-set", this.row);
     this[control.kind]();
     this.main.id = id;
@@ -61,7 +61,7 @@ class ControlRow {
     this.field = this.input("text", "posenc-number");
     this.field.inputMode = "decimal";
     this.field.autocomplete = "off";
-    this.field.setAttribute("aria-label", `${control.label}: type a number`);
+    this.field.setAttribute("aria-label", `${word(control.label)}: ${word("type a number")}`);
     whenDone(this.field, () => {
       machine.stop();
       machine.typed(control, this.field.value);
@@ -75,7 +75,7 @@ class ControlRow {
   choice() {
     const { machine, control } = this;
     this.main = element("select", "", this.set);
-    for (const [title] of control.options) element("option", "", this.main).textContent = title;
+    for (const [title] of control.options) element("option", "", this.main).textContent = word(title);
     this.main.addEventListener("change", () =>
       machine.move({ [control.name]: control.options[this.main.selectedIndex][1] }),
     );
@@ -137,7 +137,7 @@ class ControlRow {
       play.dataset.playing = playing;
       play.innerHTML = playing ? PAUSE : PLAY;
     }
-    play.title = playing ? "Stop" : "Sweep this slider";
-    play.setAttribute("aria-label", `${playing ? "Stop" : "Play"}: ${control.label}`);
+    play.title = playing ? word("Stop") : word("Sweep this slider");
+    play.setAttribute("aria-label", `${playing ? word("Stop") : word("Play")}: ${word(control.label)}`);
   }
 }

@@ -294,8 +294,9 @@ class HeatmapView {
     pen.textBaseline = "bottom";
     const across = left + bar.width + bar.ticks + bar.label;
     const middle = (box.top + box.bottom) / 2;
-    fitted(pen, this.labels[2], 2 * Math.min(middle, pane.height - middle), () =>
-      turned(pen, this.labels[2], across, middle, -Math.PI / 2),
+    const said = word(this.labels[2]);
+    fitted(pen, said, 2 * Math.min(middle, pane.height - middle), () =>
+      turned(pen, said, across, middle, -Math.PI / 2),
     );
   }
 

@@ -52,6 +52,9 @@ function logTicks(low, high, most) {
   return found;
 }
 
+// What a panel says, in the language of the page: a book in another one brings a list of words.
+const word = (text) => globalThis.posencWords?.[text] ?? text;
+
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 // The functions that compute the views of a panel, one in each page_*.js.

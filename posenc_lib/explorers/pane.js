@@ -112,7 +112,8 @@ class Pane {
 
   take(sent, pinned, mode, resting) {
     this.view = beside(viewOf(sent), pinned, mode);
-    const { name, note = "", alt } = this.view;
+    const { note = "", alt } = this.view;
+    const name = word(this.view.name);
     if (this.caption.textContent !== name + note) {
       if (this.caption.textContent.length !== (name + note).length) this.surface.stale.places = true;
       this.caption.textContent = name + note;
@@ -133,14 +134,14 @@ class Pane {
     this.surface.stale.places = true;
     this.legend.replaceChildren();
     if (grey) {
-      element("i", "posenc-grey", element("span", "", this.legend)).after(grey);
+      element("i", "posenc-grey", element("span", "", this.legend)).after(word(grey));
       this.legendWidth = 44 + 6.5 * grey.length;
     }
     if (legend.length + pinned.length < 2) return;
     const add = (text, style, thin) => {
       const item = element("span", "", this.legend);
       item.insertAdjacentHTML("afterbegin", swatch(style, this.surface.colour(style), thin));
-      item.append(text);
+      item.append(word(text));
       this.legendWidth += 44 + 6.5 * text.length;
     };
     legend.forEach(([text, style], i) => {
@@ -150,7 +151,7 @@ class Pane {
     const several = pinned.length > 1; // then they take a row of their own
     if (several) {
       element("span", "posenc-break", this.legend);
-      element("span", "", this.legend).append("(pinned)");
+      element("span", "", this.legend).append(word("(pinned)"));
     }
     pinned.forEach(([text, style]) => add(several ? text : `${text} (pinned)`, style, true));
   }

@@ -46,14 +46,14 @@ class Surface {
   build() {
     const { machine, root } = this;
     const head = element("div", "posenc-head", root);
-    element("strong", "posenc-title", head).textContent = machine.title;
-    if (machine.question) element("p", "posenc-question", head).textContent = machine.question;
+    element("strong", "posenc-title", head).textContent = word(machine.title);
+    if (machine.question) element("p", "posenc-question", head).textContent = word(machine.question);
     this.body = element("div", "posenc-body", root);
     this.side = element("div", "posenc-side", this.body);
     const front = element("div", "posenc-controls", this.side);
     const others = machine.controls.filter(({ name }) => !machine.front.includes(name));
     this.more = element("details", "posenc-more", this.side);
-    element("summary", "", this.more).textContent = "More";
+    element("summary", "", this.more).textContent = word("More");
     keepKeys(this.more.firstChild);
     const more = element("div", "posenc-controls", this.more);
     this.more.hidden = !others.length;
@@ -65,7 +65,7 @@ class Surface {
     this.views = element("div", "posenc-views", this.body);
     this.says = element("div", "posenc-says", this.views);
     this.readout = element("div", "posenc-readout posenc-hint", this.says);
-    this.readout.textContent = HINT;
+    this.readout.textContent = word(HINT);
     this.messageLine = element("div", "posenc-message", this.says);
     this.messageLine.setAttribute("role", "status");
     this.grid = element("div", "posenc-grid", this.views);
@@ -183,7 +183,7 @@ class Surface {
 
   showMessage() {
     const why = inPage(this.model) ? NEVER_A_KERNEL : NO_KERNEL;
-    const message = this.machine.still ? why : this.model.get("message") ?? "";
+    const message = this.machine.still ? word(why) : this.model.get("message") ?? "";
     if (this.messageLine.textContent !== message) this.messageLine.textContent = message;
     this.says.classList.toggle("posenc-told", Boolean(message));
   }
@@ -217,7 +217,7 @@ class Surface {
       if (pane === this.reader) pane.cross(cursor, this.theme);
       else pane.cross(places && pane.view?.find?.(places), this.theme, true);
     }
-    const text = cursor ? this.reader.view.describe(cursor) : HINT;
+    const text = cursor ? this.reader.view.describe(cursor) : word(HINT);
     if (this.readout.textContent !== text) this.readout.textContent = text;
     this.readout.classList.toggle("posenc-hint", !cursor);
   }

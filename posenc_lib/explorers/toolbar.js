@@ -15,7 +15,7 @@ class Toolbar {
     this.model = model;
     this.row = element("div", "posenc-tools", parent);
     this.row.setAttribute("role", "group");
-    this.row.setAttribute("aria-label", "Tools of the panel");
+    this.row.setAttribute("aria-label", word("Tools of the panel"));
     this.reset = this.button("Reset", "Put every control back to where it stood first", () =>
       machine.reset(),
     );
@@ -32,7 +32,7 @@ class Toolbar {
     });
     this.group = element("span", "posenc-choices", this.row);
     this.group.setAttribute("role", "group");
-    this.group.setAttribute("aria-label", "What the heat maps show");
+    this.group.setAttribute("aria-label", word("What the heat maps show"));
     this.choices = CHOICES.map(([mode, text, tip]) =>
       this.button(text, tip, () => this.set("heatmaps", mode), this.group),
     );
@@ -42,7 +42,7 @@ class Toolbar {
     keepKeys(this.line);
     this.line.readOnly = true;
     this.line.hidden = true;
-    this.line.setAttribute("aria-label", "One line of Python that makes this figure");
+    this.line.setAttribute("aria-label", word("One line of Python that makes this figure"));
     this.line.addEventListener("blur", () => this.say(""));
     this.reference = element("span", "posenc-reference", this.row);
     this.reference.setAttribute("role", "status");
@@ -53,8 +53,8 @@ class Toolbar {
     const made = element("button", "", parent);
     keepKeys(made);
     made.type = "button";
-    made.textContent = text;
-    made.title = tip;
+    made.textContent = word(text);
+    made.title = word(tip);
     made.addEventListener("click", press);
     return made;
   }
@@ -73,7 +73,7 @@ class Toolbar {
       choice.setAttribute("aria-pressed", String(CHOICES[i][0] === this.model.get("heatmaps"))),
     );
     this.lecture.setAttribute("aria-pressed", String(Boolean(this.model.get("lecture"))));
-    this.reference.textContent = pinned ? `Pinned: ${pinned}` : "";
+    this.reference.textContent = pinned ? `${word("Pinned:")} ${pinned}` : "";
   }
 
   // Without a kernel: what it would have to do cannot be asked for.
@@ -95,9 +95,9 @@ class Toolbar {
     if (code.startsWith("#")) return this.say(code.slice(2));
     try {
       await navigator.clipboard.writeText(code);
-      this.say("Copied.");
+      this.say(word("Copied."));
     } catch {
-      this.say("Copy this line:", code);
+      this.say(word("Copy this line:"), code);
       this.line.focus();
       this.line.select();
     }

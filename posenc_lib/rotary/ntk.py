@@ -158,6 +158,7 @@ class DynamicNtkRotary(RotaryEncoding):
     batch for all rows: there a short text gets other numbers beside a long one than alone.
 
     Past the trained length, know that
+
     - the angles of earlier tokens change with every new one: a cache holds keys as they were
       before they were turned (`keeps_turned_keys` is False), and all are turned at each step;
     - a causal pass over a whole text is not decoding it token by token: query i is turned for the

@@ -56,7 +56,7 @@ def _npm(*arguments: str) -> None:
     done = npm(arguments, return_completed_process=True, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(
-            f"npm {' '.join(arguments[:2])} failed. The first `make html` or `make slides` needs "
+            f"npm {' '.join(arguments[:2])} failed. The first `make book` or `make slides` needs "
             f"the npm registry; later ones do not.\n{done.stderr.strip()}"
         )
 

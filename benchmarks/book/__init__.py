@@ -1,0 +1,1 @@
+"""How soon a reader of the book can move something, and what it costs to look."""

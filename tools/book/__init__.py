@@ -1,0 +1,1 @@
+"""The collection as a book that needs no kernel and no network."""
