@@ -38,7 +38,7 @@ READ = {"rates": (1,), "digits": (1, 2), "numbers": (1,), "rows": (1, 2, 3)}
 """How many dates stand in a row of the test."""
 EXACT, FIRST = "exact match", "first date right"
 ALONE = {"decoder_only": True}
-ONLY = {"numbers": ("none", "sinusoidal"), "rows": ("sinusoidal", "rope")}
+ONLY = {"numbers": ("none", "sinusoidal"), "rows": ("sinusoidal",)}
 OPTIONS: dict[str, dict[str, Any]] = {
     "learned": {"std": 1.0},
     "t5": {"buckets": 16, "max_distance": 24},
