@@ -35,6 +35,7 @@ TOKEN = re.compile("[0-9]|[A-Za-z]+|[^A-Za-z0-9 ]+")
 EACH = "what is right, and what each one writes"
 NO_DATE = "the English is no date, so nothing is right"
 LEAST = 0.005  # as likely a token has to be at least, to be named
+LETTERS = 4  # of a token in a narrow column
 NAMED = 2
 """So many of the tokens that are left out are named."""
 QUESTION = (
@@ -113,7 +114,7 @@ def _views(sentence: str, language: str, encoding: str, place: int, head: str) -
     named += [("", "")] * (LIKELY - len(named))
     title = titles()[encoding]
     left_out = _left_out(unknown)
-    words = shortened(list(source))
+    words = cut(source)
     return [
         _lines_view(lines, right, language, encoding, at),
         Heatmap(
@@ -176,6 +177,16 @@ def answer_of(source: Sequence[str], language: str) -> list[str] | None:
     return [*found, END]
 
 
+def cut(tokens: Sequence[str]) -> list[str]:
+    """Tokens as they fit into a narrow column.
+
+    >>> cut(["Sunday", "May", "<end>"])
+    ['Sun.', 'May', 'end']
+    """
+    short = {END: "end"}
+    return [short.get(t, t if len(t) <= LETTERS else f"{t[: LETTERS - 1]}.") for t in tokens]
+
+
 @lru_cache(maxsize=256)
 @torch.no_grad()
 def _written(
@@ -213,7 +224,7 @@ def _lines_view(
     for n, row in enumerate(rows if right else []):
         for k, token in enumerate(row):
             agrees[n, k] = float(right is not None and k < len(right) and token == right[k])
-    texts = [shortened([*row, *[""] * (length - len(row))]) for row in rows]
+    texts = [cut([*row, *[""] * (length - len(row))]) for row in rows]
     return Heatmap(
         f"{language}: {NO_DATE if right is None else EACH}", agrees, "model", "place",
         "right (1) or wrong (0)", (0.0, 1.0), "sequential",
@@ -272,6 +283,7 @@ def _data() -> dict[str, Any]:
         "most": MOST,
         "likely": LIKELY,
         "least": LEAST,
+        "letters": LETTERS,
         "said": {"each": EACH, "none": NO_DATE},
         "named": NAMED,
     }

@@ -148,6 +148,13 @@ function dateText(tokens) {
   }, "");
 }
 
+// Tokens as they fit into a narrow column.
+const cutTokens = (tokens, { end, letters }) =>
+  tokens.map((token) => {
+    if (token === end) return "end";
+    return token.length <= letters ? token : `${token.slice(0, letters - 1)}.`;
+  });
+
 IN_PAGE.dates = ({ sentence, language, encoding, place, head }, data) => {
   const { vocabulary, titles, end, most } = data;
   const [source, unknown] = readDate(sentence, data.names);
@@ -175,7 +182,7 @@ IN_PAGE.dates = ({ sentence, language, encoding, place, head }, data) => {
   }
   const shown = map.subarray(at * m, (at + 1) * m);
   const share = (p) => `${(100 * p).toFixed(0)}%`;
-  const words = shortened(source);
+  const words = cutTokens(source, data);
   const best = range(0, vocabulary.length).sort((a, b) => likely[at][b] - likely[at][a]).slice(0, data.likely);
   const shares = best.map((token) => likely[at][token]);
   const beyond = unknown.length > data.named ? ` and ${unknown.length - data.named} more` : "";
@@ -195,7 +202,7 @@ IN_PAGE.dates = ({ sentence, language, encoding, place, head }, data) => {
       [rows.length, length], ["model", "place", "right (1) or wrong (0)"],
       {
         ...scale, ticks: [["right", ...names.map((name) => titles[name])], null],
-        texts: rows.map((line) => shortened(range(0, length).map((k) => line[k] ?? ""))),
+        texts: rows.map((line) => cutTokens(range(0, length).map((k) => line[k] ?? ""), data)),
         marks: [[1 + chosen, at]], picks: [["encoding", [null, ...names]], "place"],
       },
     ),
