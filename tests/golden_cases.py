@@ -25,6 +25,8 @@ from posenc_lib.experiments.time_series.forecast_steps import Forecast
 from posenc_lib.experiments.translation.stored_translators import NAMES
 from posenc_lib.explorers import lengths
 from posenc_lib.explorers.grid import FORMULAS, LEARNED
+from posenc_lib.explorers.museum_servers import FIXED
+from posenc_lib.explorers.museum_servers import LABELS as SERVERS
 from posenc_lib.models.published import PUBLISHED
 
 HARDLY = Training(steps=1, rate=1e-9)  # trained numbers differ between machines, drawn ones do not
@@ -142,7 +144,10 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
     "museum": (explorers.museum_explorer, [
         {"mask": ("none", "causal", "window")[n % 3], "length": (2, 128, 9, 64)[n % 4], "query": 1,
          "slope": 2.0 ** -(n + 1)} for n in range(8)
-    ] + [{"length": 128, "query": 127}, {"query": 0}]),
+    ] + [{"length": 128, "query": 127}, {"query": 0}] + [
+        {"exhibit": name, "length": length} for name in SERVERS
+        for length in ((12,) if name in FIXED else (2, 24, 128))
+    ]),
     "forecast": (explorers.forecast_explorer, [
         {"encoding": "sinusoidal", "origin": 0, "gaps": True}, {"series": "sp500", "origin": 969},
         {"encoding": "calendar", "baseline": "ridge", "gaps": True},

@@ -85,6 +85,21 @@ def test_a_grid_of_more_rows_agrees_and_another_width_is_another_place():
     assert not torch.equal(known(x), AxialSinusoidalEncoding(8, (2, 4))(x))
 
 
+@given(shapes, pairs, st.floats(0.5, 20.0), st.booleans())
+def test_with_a_span_the_last_cell_of_each_axis_lies_at_its_end(shape, pairs, span, split):
+    axes = len(shape)
+    dim = 2 * pairs * axes
+    at = [[(c + 1) / size * span for c, size in zip(place, shape, strict=True)]
+          for place in cells(shape)]  # fmt: skip
+    expected = axial_loop(at, dim, 10000.0)
+    if split:  # all sines of an axis, then its cosines
+        by_axis = expected.reshape(len(at), axes, pairs, 2)
+        expected = by_axis.transpose(-1, -2).reshape(len(at), dim)
+    small = AxialSinusoidalEncoding(dim, (1,) * axes, span=span, split=split)
+    x = torch.randn(2, len(at), dim, dtype=torch.float64)
+    torch.testing.assert_close(small.resized(shape)(x), x + expected, rtol=0, atol=1e-12)
+
+
 # Learned
 
 
@@ -106,6 +121,14 @@ def test_a_cell_gets_one_row_of_each_table(shape, pairs):
     expected = torch.stack([torch.cat(row) for row in rows])
     x = torch.randn(2, len(rows), dim)
     assert torch.equal(encode(x), x + expected)
+
+
+@given(shapes, pairs)
+def test_summed_tables_add_a_whole_row_of_each(shape, dim):
+    encode = AxialLearnedEncoding(dim, shape, summed=True, std=1.0)
+    rows = [sum(encode.tables[a][c] for a, c in enumerate(place)) for place in cells(shape)]
+    x = torch.randn(2, len(rows), dim)
+    torch.testing.assert_close(encode(x), x + torch.stack(rows), rtol=0, atol=1e-6)
 
 
 def test_one_axis_is_the_plain_table():

@@ -130,6 +130,7 @@ INSTEAD = {  # of what the annotation says
     "shifted_window_mask.shift": [1, (1,), (0, 2), (-1, 0), (0, 1.5)],
     "periods": [[], [0.0], [NAN], ["2"], 3.0], "options": [["base"], "base"],
     "LayerPlan.encoding": ["rope", 3, nn.Linear(1, 1)], "at_start": ["rope", RotaryEncoding(4)],
+    "added": ["rope", 3, RotaryEncoding(4)],
     "PositionPlan.layers": [[], 3, "rope", [RotaryEncoding(4)]], "plan": ["rope", [], 3],
     "rope": ["rope", 3, nn.Linear(1, 1), PositionEncoding()],
     "factors": [[1.0], 3.0, "12", None, [1.0, 0.0], [1.0, NAN], [1.0, "2"]],

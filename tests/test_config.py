@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -276,10 +277,23 @@ def test_what_is_no_config_is_refused(config):
 
 
 def test_a_family_known_to_differ_is_refused_with_its_reason():
-    with pytest.raises(ValueError, match="again in every layer"):
-        encoding_from_config({"model_type": "detr"})
+    with pytest.raises(ValueError, match="multiplied in each layer"):
+        encoding_from_config({"model_type": "dab-detr"})
     with pytest.raises(ValueError, match="Falcon divides"):
         encoding_from_config({"model_type": "falcon", "alibi": True})
+
+
+def test_what_each_layer_adds_to_queries_and_keys_is_told_with_what_is_left_out():
+    positions = encoding_from_config({"model_type": "detr"})
+    encoder, decoder = positions.parts["encoder"], positions.parts["decoder"]
+    assert encoder[5].added.resized((2, 3)).span == pytest.approx(2 * math.pi)
+    assert (decoder[0].added.length, decoder[0].added.dim) == (100, 256)
+    assert "not to values: sines of row and column" in positions.report
+    assert "left out: backbone" in positions.report
+    with pytest.raises(ValueError, match="position_embedding_type = 'learned'"):
+        encoding_from_config({"model_type": "detr", "position_embedding_type": "learned"})
+    prefix = {"model_type": "paligemma", "text_config": {"use_bidirectional_attention": True}}
+    assert all(layer.causal for layer in encoding_from_config(prefix).plan)
 
 
 def test_an_encoding_that_refuses_is_named_with_its_family():

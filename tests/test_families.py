@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from posenc_lib import (
+    AxialSinusoidalEncoding,
     KerpleLogBias,
     LearnedEncoding,
     MultiHeadAttention,
@@ -78,6 +79,24 @@ def test_the_comparison_sees_a_table_that_is_wrong(rows, skipped):
     other = replace(part, plan=replace(part.plan, at_start=start), skipped_rows=skipped)
     with pytest.raises(compare.Differs):
         compare.compared_start("text", other, model, heard.added, heard.attentions)
+
+
+@pytest.mark.parametrize("wrong", ["span", "values"])
+def test_the_comparison_sees_what_is_added_in_a_layer_or_is_not(wrong):
+    """DETR: sines in the encoder, a trained place of each object query in the decoder."""
+    model, built, places, heard = compare.listened(transformers.DetrConfig())
+    by_part = compare.events(heard.attentions, built.details, 100)
+    for name, part in built.details.items():
+        done = compare.compared_part(name, part, by_part[name], model, places)
+        assert done.added == len(part.plan) == 2
+    part, event = built.details["encoder"], by_part["encoder"][0]
+    if wrong == "span":
+        layer = replace(part.plan[0], added=AxialSinusoidalEncoding(part.plan[0].added.dim, (1, 1)))
+        part = replace(part, plan=PositionPlan([layer] * 2))
+    else:  # the values hold the place too
+        event.made = [(placed, gave) for placed, gave in event.made if placed is event.made[0][0]]
+    with pytest.raises(compare.Differs, match="is none of its places"):
+        compare.compared_part("encoder", part, by_part["encoder"], model, places)
 
 
 def test_tiny_models_have_windows_shorter_than_their_texts():

@@ -1,12 +1,16 @@
 """Every fault of the museum breaks its law, and its mended form keeps it; figures and solutions."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
-from posenc_lib import RotaryEncoding, checks, faults, plots, relative_positions
+from posenc_lib import RotaryEncoding, T5Bias, checks, faults, plots, relative_positions
 from posenc_lib.explorers import museum_explorer
 from posenc_lib.faults import Exhibit
+from posenc_lib.faults.address import _addresses
+from posenc_lib.faults.exhibit import NO_THREAD
 from tests.tools.solutions import folded_solutions
 
 EXHIBITS = faults.exhibits()
@@ -29,7 +33,48 @@ def test_an_error_counts_as_a_failure_and_is_named():
     assert "IndexError for this fault, True for" in exhibit.verdict
 
 
+# ------------------------------------------------------------------------------ where they lived
+
+THREAD = re.compile(r"https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+")
+
+
+def test_every_address_is_a_thread_about_a_fault_that_is_shown():
+    assert set(_addresses()) <= set(EXHIBITS)
+    for name, exhibit in EXHIBITS.items():
+        shown, lived = repr(exhibit), exhibit.address
+        assert f"def {name}(" in shown and exhibit.verdict in shown
+        if lived is None:
+            assert NO_THREAD in shown
+            continue
+        assert THREAD.fullmatch(lived.thread) and lived.thread in shown
+        assert f"]({lived.thread})" in exhibit._repr_markdown_()  # to be followed in a notebook
+        assert lived.reported.split()[0] in shown and lived.short.split()[-1] in lived.thread
+
+
+def test_the_mended_form_stands_beside_the_fault():
+    assert "def _filled_once(" in repr(faults.masks.one_floor_too_many)
+    assert "def _filled_once(" in repr(faults.masks.one_floor_too_many.mended)
+    told = "# mended: yarn_frequencies in posenc_lib/rotary/yarn.py"
+    assert told in repr(faults.rotary.yarn_reversed)
+
+
 # ------------------------------------------- faults that look right where their authors looked
+
+
+def test_server_faults_agree_where_they_were_tried():
+    keys, rows = faults.inference.permuted_by_group, torch.arange(64.0)[:, None]
+    assert torch.equal(keys(rows, 64, 8), keys.right(rows, 64, 8))  # 64 / 8 is 8
+    one = [2, (2, 3), 4]
+    pictures, bias = faults.inference.first_picture_only, faults.inference.bias_from_zero
+    assert torch.equal(pictures(one), pictures.right(one))
+    t5 = T5Bias(2, bidirectional=False)
+    torch.testing.assert_close(bias(t5, 5, 5), bias.right(t5, 5, 5))  # no cache
+    full, floor = torch.ones(2, 5, dtype=torch.bool), faults.masks.one_floor_too_many
+    for fault in (faults.inference.padding_counted, faults.serving.decoded_by_column):
+        assert torch.equal(fault(full), fault.right(full))
+    nothing_padded = torch.ones(1, 5, dtype=torch.bool)
+    assert torch.equal(floor(faults.masks.CAUSAL, nothing_padded), floor.right(
+        faults.masks.CAUSAL, nothing_padded))  # fmt: skip
 
 
 def test_faults_agree_with_the_mended_form_on_the_case_that_was_tried():
@@ -101,6 +146,13 @@ def test_the_answer_to_the_question_of_the_panel():
     assert abs(own["none", 64][1] - own["none", 32][1]) < 0.02
 
 
+def test_old_keys_of_longrope_are_misjudged_from_the_trained_length_on():
+    panel = museum_explorer(exhibit="long")
+    for length, wrong in ((16, []), (17, [*range(1, 16)]), (40, [*range(1, 16)])):
+        old, turned = panel.views_at(length=length)[0].ys
+        assert np.flatnonzero(np.abs(old - turned) > 1e-6).tolist() == wrong
+
+
 def test_the_folded_solutions_pass_their_checks():
     names = folded_solutions("11_bug_museum.ipynb", torch=torch)
     assert checks.museum.order_law(names["my_law"]).correct
@@ -131,11 +183,16 @@ TRIED = {  # a call that an author may have looked at
     "stale_cache": (RotaryEncoding(8), torch.ones(1, 1, 5, 8), 3),
     "scaling_ignored": (faults.serving.LLAMA_3_1, five),
     "decoded_by_column": (torch.ones(2, 5, dtype=torch.bool),),
+    "padding_counted": (torch.ones(2, 5, dtype=torch.bool),),
+    "one_floor_too_many": (faults.masks.CAUSAL, faults.masks.PADDED),
+    "floor_that_ties": (torch.zeros(5, 5), faults.masks.CAUSAL),
+    "bias_from_zero": (T5Bias(2, bidirectional=False), 1, 5),
+    "permuted_by_group": (torch.ones(64, 5), 64, 8), "first_picture_only": ([(2, 3), 4],),
 }  # fmt: skip
 
 
 def test_a_shape_test_stops_hardly_any_of_them():
-    """All 22 that return an array run on such a case, and 21 return the right shape."""
+    """All 28 that return an array run on such a case, and 27 return the right shape."""
     others = {"forgetful_cache", "never_scaled_back", "written_beforehand"}
     assert set(EXHIBITS) - set(TRIED) == others
     shapes = {

@@ -8,6 +8,7 @@ import torch
 from posenc_lib import (
     AlibiBias,
     Combined,
+    ConvolutionEncoding,
     Door,
     KeyValueCache,
     LayerPlan,
@@ -19,6 +20,7 @@ from posenc_lib import (
     PositionPlan,
     RotaryEncoding,
     ShawRelative,
+    SinusoidalEncoding,
     TransformerStack,
     attention_ways,
 )
@@ -39,6 +41,7 @@ def mixed():
         LayerPlan(ROPE, window=5, sink=True),  # gpt-oss
         LayerPlan(AlibiBias(HEADS), scale=1.0, chunk=5),
         LayerPlan(AlibiBias(HEADS), window=2, chunk=3),
+        LayerPlan(ROPE, added=SinusoidalEncoding(DIM)),  # DETR, were it causal
     ])  # fmt: skip
 
 
@@ -152,6 +155,27 @@ def test_a_mixed_stack_is_its_layers_and_its_caches_are_the_full_pass(start):
     torch.testing.assert_close(torch.cat(steps, 1), expected)
 
 
+def test_what_is_added_in_a_layer_reaches_queries_and_keys_and_no_value():
+    table = LearnedEncoding(6, DIM, std=1.0)
+    plan = PositionPlan([LayerPlan(NoEncoding(), causal=False, added=table)] * 2)
+    stack, x = stack_of(plan), tokens(2, 5, DIM)
+    at, expected = torch.tensor([4, 0, 5, 2, 1]), x
+    for layer in stack.layers:
+        attention, inside = layer.attention, layer.norms[0](expected)
+        placed = inside + table.weight[at]
+        q, k, v = (
+            part.unflatten(-1, (HEADS, -1)).transpose(1, 2)
+            for part in (
+                attention.to_query(placed), attention.to_key(placed), attention.to_value(inside)
+            )
+        )  # fmt: skip
+        weights = (q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(-1)
+        seen = attention.to_output((weights @ v).transpose(1, 2).flatten(2))
+        expected = expected + seen
+        expected = expected + layer.mlp(layer.norms[1](expected))
+    torch.testing.assert_close(stack(x, at), expected)
+
+
 def test_left_padding_moves_the_chunks_with_the_text():
     stack, x = stack_of(mixed()), tokens(1, 9, DIM)
     padded = torch.cat((tokens(1, 3, DIM, seed=7), x), 1)
@@ -251,20 +275,26 @@ def test_a_plan_says_which_layers_are_alike():
         (lambda: LayerPlan(ROPE, causal=1), TypeError, "causal = 1"),
         (lambda: LayerPlan(ROPE, scale=0), ValueError, "scale = 0"),
         (lambda: LayerPlan(ROPE, sink=None), TypeError, "sink = None"),
+        (lambda: LayerPlan(ROPE, added=ROPE), ValueError, "added = 'RotaryEncoding'"),
+        (lambda: LayerPlan(ROPE, added="rope"), TypeError, "added = 'str'"),
+        (lambda: LayerPlan(ROPE, added=ConvolutionEncoding(16)), ValueError, "causal = True"),
+        (lambda: MultiHeadAttention(8, 2, added=ROPE), ValueError, "added = 'RotaryEncoding'"),
+        (lambda: MultiHeadAttention(8, 2, added=3), TypeError, "added = 'int'"),
         (lambda: PositionPlan([]), ValueError, "at least one LayerPlan"),
         (lambda: PositionPlan(3), TypeError, "layers = 'int'"),
         (lambda: PositionPlan([ROPE]), TypeError, "layers = 'RotaryEncoding'"),
         (lambda: PositionPlan([LayerPlan(ROPE)], ROPE), ValueError, "at_start = 'RotaryEncoding'"),
         (lambda: PositionPlan([LayerPlan(ROPE)], 3), TypeError, "at_start = 'int'"),
-        (lambda: mixed().mask(7, torch.arange(3)), IndexError, "one of 7 layers"),
+        (lambda: mixed().mask(8, torch.arange(3)), IndexError, "one of 8 layers"),
         (lambda: TransformerStack(8, 2), TypeError, "layers = None"),
         (lambda: TransformerStack(8, 2, plan=[3]), TypeError, "plan = 'list'"),
-        (lambda: TransformerStack(16, 2, 2, plan=mixed()), ValueError, "the 7 layers of the plan"),
+        (lambda: TransformerStack(16, 2, 2, plan=mixed()), ValueError, "the 8 layers of the plan"),
         *[
             (lambda more=more: TransformerStack(16, 2, plan=mixed(), **more), ValueError,
              f"{next(iter(more))} = .*nothing beside a plan")
             for more in ({"encoding": ROPE}, {"causal": False}, {"window": 2}, {"chunk": 2},
-                         {"scale": 1.0}, {"sink": False}, {"length": 3}, {"options": {}})
+                         {"scale": 1.0}, {"sink": False}, {"added": None},
+                         {"length": 3}, {"options": {}})
         ],
     ],
 )  # fmt: skip

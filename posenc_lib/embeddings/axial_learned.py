@@ -1,12 +1,14 @@
 """Learned position tables for a grid, one for each axis: door 1, added to the embeddings.
 
     p(row, column) = [R[row], C[column]],     R of (rows, dim / 2), C of (columns, dim / 2)
+    p(row, column) = R[row] + C[column],      R of (rows, dim), C of (columns, dim), `summed`
 
 A full table for 224 rows and 224 columns has 50,176 vectors; two axes have 448 of half the width.
 
 Source: Dosovitskiy et al. 2021, "An Image is Worth 16x16 Words", appendix D.4 (one set of
 embeddings of size D / 2 for each axis, joined side by side). The axial embeddings of Reformer's
 released code (Kitaev et al. 2020, "Reformer: The Efficient Transformer") are the same form.
+Lee et al. 2023, "Pix2Struct", section 2.2 (the sum).
 
 The trap: which axis comes first. Here, as in Reformer, the first axis of `shape` does; DETR puts
 the column before the row. Swapped halves load without complaint.
@@ -35,7 +37,7 @@ class AxialLearnedEncoding(PositionEncoding):
     `shape` is the grid, such as (rows, columns). Positions are token numbers: the first `prefix`
     numbers, such as a class token, get nothing added, and number t from `prefix` on is cell
     t - prefix = row * columns + column. `tables[a]` has shape (shape[a], dim / axes) and starts as
-    N(0, std).
+    N(0, std). With `summed` the rows have all `dim` features and are added up.
 
     Raises ValueError for a `dim` that the number of axes does not divide, a shape without axes,
     prefix < 0, a std below 0 or out of the range of float32, dropout outside [0, 1), or input of
@@ -57,6 +59,7 @@ class AxialLearnedEncoding(PositionEncoding):
         shape: Sequence[int],
         *,
         prefix: int = 0,
+        summed: bool = False,
         std: float = 0.02,
         dropout: float = 0.0,
     ) -> None:
@@ -65,16 +68,18 @@ class AxialLearnedEncoding(PositionEncoding):
         self.shape = checked_shape(name, shape)
         self.dim = validation.size(name, "dim", dim)
         axes = len(self.shape)
-        if self.dim % axes:
+        self.summed = validation.flag(name, "summed", summed)
+        if self.dim % axes and not self.summed:
             raise validation.refuse(
                 ValueError, name, "dim", self.dim, f"a multiple of the number of axes, {axes}",
-                "Each axis gets dim / axes columns.",
+                "Each axis gets dim / axes columns; summed=True gives it all of them.",
             )  # fmt: skip
         self.prefix = validation.size(name, "prefix", prefix, minimum=0)
         std = validation.spread(name, std)
         self.dropout = nn.Dropout(validation.probability(name, "dropout", dropout))
         self.tables = nn.ParameterList(
-            nn.Parameter(torch.randn(size, self.dim // axes) * std) for size in self.shape
+            nn.Parameter(torch.randn(size, self.dim if self.summed else self.dim // axes) * std)
+            for size in self.shape
         )
 
     def forward(
@@ -93,7 +98,7 @@ class AxialLearnedEncoding(PositionEncoding):
         cells, on_grid = after_prefix(tokens, self.prefix)
         coordinates = grid_coordinates(cells, self.shape).unbind(-1)  # rows, columns, ...
         parts = [F.embedding(at, table) for at, table in zip(coordinates, self.tables, strict=True)]
-        table = torch.cat(parts, -1)
+        table = torch.stack(parts).sum(0) if self.summed else torch.cat(parts, -1)
         table = torch.where(on_grid[..., None], table, 0.0) if self.prefix else table
         added: Tensor = self.dropout(add_once_rounded(x, table))
         return added
@@ -106,7 +111,8 @@ class AxialLearnedEncoding(PositionEncoding):
 
     def extra_repr(self) -> str:
         prefix = f", prefix={self.prefix}" if self.prefix else ""
-        return f"dim={self.dim}, shape={self.shape}{prefix}"
+        summed = ", summed=True" if self.summed else ""
+        return f"dim={self.dim}, shape={self.shape}{prefix}{summed}"
 
 
 ENTRIES = [

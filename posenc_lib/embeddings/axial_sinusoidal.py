@@ -2,11 +2,15 @@
 
     PE(c_1, .., c_n) = [PE(c_1), .., PE(c_n)],     each PE of dim / n columns, as in 1-D
 
+    with a span:   c_a -> (c_a + 1) / (cells of axis a) * span,  the same angles in every picture
+
 A shift of one coordinate turns its own part of the vector and leaves the others, so the dot
 product of two places is a sum over the axes, each term a function of one difference.
 
 Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.5, for each axis; the two
-axes side by side: Wang and Liu 2019, "Translating Math Formula Images to LaTeX Sequences".
+axes side by side: Wang and Liu 2019, "Translating Math Formula Images to LaTeX Sequences". The
+span: Carion et al. 2020, "End-to-End Object Detection with Transformers", and the code released
+with it (2 pi).
 
 The trap: each part has its own frequencies, base ** (-2i / (dim / n)). Cutting the columns of
 one 1-D table of width dim in two gives one axis the high frequencies and the other the low ones.
@@ -34,13 +38,14 @@ def axial_sinusoidal_at(
     dim: int,
     *,
     base: float = 10000.0,
+    split: bool = False,
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "*batch {dim}"]:
     """Encode places given by their coordinates, (..., axes), as (..., dim): first axis first.
 
     Each axis gets dim / axes columns, sin(c w_i) and cos(c w_i) in turn, w_i = base ** (-2i axes
-    / dim). Coordinates are any real numbers. Angles and sines are computed in float64 and
-    rounded once, to `dtype`.
+    / dim); with `split` all sines of an axis come before its cosines. Coordinates are any real
+    numbers. Angles and sines are computed in float64 and rounded once, to `dtype`.
 
     Raises TypeError for anything but a tensor of numbers and a `dtype` that is not a float's,
     ValueError for NaN or infinity, for a `dim` that is no multiple of 2 * axes and for base <= 1.
@@ -61,7 +66,10 @@ def axial_sinusoidal_at(
     at = in_float64(coordinates, function, "coordinates")
     frequency = frequencies64(dim // coordinates.shape[-1], base, at.device)
     angle = at[..., None] * frequency  # (..., axes, pairs)
-    return wave_pairs(angle, dtype).flatten(-2)
+    waves = wave_pairs(angle, dtype)
+    if validation.flag(function, "split", split):
+        waves = waves.unflatten(-1, (-1, 2)).transpose(-1, -2).flatten(-2)
+    return waves.flatten(-2)
 
 
 def _columns(function: str, dim: int, axes: int) -> int:
@@ -83,9 +91,13 @@ class AxialSinusoidalEncoding(PositionEncoding):
     t - prefix = row * columns + column. Nothing to train, nothing to load. Angles are made in
     float64, the sum is rounded once.
 
+    With a `span`, the cells of an axis are spread over (0, span]: DETR takes 2 pi, so that pictures
+    of all sizes have the same angles at their far edges, and neighbours in a large one are closer.
+    `split` is as in `axial_sinusoidal_at`.
+
     Raises ValueError for a `dim` that is no multiple of 2 * axes, a shape without axes, prefix < 0,
-    base <= 1, dropout outside [0, 1), input of another rank or dim, and positions that are
-    negative or past the grid; TypeError for positions that are no integers.
+    base <= 1, a span that is not above 0, dropout outside [0, 1), input of another rank or dim, and
+    positions that are negative or past the grid; TypeError for positions that are no integers.
 
     Source: Vaswani et al. 2017, section 3.5, for each axis; Wang and Liu 2019.
 
@@ -107,6 +119,8 @@ class AxialSinusoidalEncoding(PositionEncoding):
         *,
         prefix: int = 0,
         base: float = 10000.0,
+        span: float | None = None,
+        split: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -115,7 +129,24 @@ class AxialSinusoidalEncoding(PositionEncoding):
         self.dim = _columns(name, dim, len(self.shape))
         self.prefix = validation.size(name, "prefix", prefix, minimum=0)
         self.base = validation.real(name, "base", base, above=1.0)
+        largest = torch.finfo(torch.float32).max
+        self.span = (
+            None if span is None else validation.real(name, "span", span, above=0.0, below=largest)
+        )
+        self.split = validation.flag(name, "split", split)
         self.dropout = nn.Dropout(validation.probability(name, "dropout", dropout))
+
+    def resized(self, shape: Sequence[int]) -> AxialSinusoidalEncoding:
+        """A new module for a grid of another shape: a picture of another size.
+
+        >>> AxialSinusoidalEncoding(4, shape=(1, 1)).resized((2, 3)).shape
+        (2, 3)
+        """
+        new = checked_shape("AxialSinusoidalEncoding.resized", shape)
+        return AxialSinusoidalEncoding(
+            self.dim, new, prefix=self.prefix, base=self.base, span=self.span, split=self.split,
+            dropout=self.dropout.p,
+        ).train(self.training)  # fmt: skip
 
     def forward(
         self, x: Float[Tensor, "batch length dim"], positions: Positions | None = None
@@ -126,7 +157,12 @@ class AxialSinusoidalEncoding(PositionEncoding):
         check_cells(name, positions, self.shape, self.prefix)
         cells, on_grid = after_prefix(positions, self.prefix)
         coordinates = grid_coordinates(cells, self.shape)
-        table = axial_sinusoidal_at(coordinates, self.dim, base=self.base, dtype=wide(x))
+        if self.span is not None:
+            cells_of_axis = torch.tensor(self.shape, dtype=torch.float64, device=cells.device)
+            coordinates = (coordinates + 1) / cells_of_axis * self.span
+        table = axial_sinusoidal_at(
+            coordinates, self.dim, base=self.base, split=self.split, dtype=wide(x)
+        )
         table = torch.where(on_grid[..., None], table, 0.0) if self.prefix else table
         added: Tensor = self.dropout(add_once_rounded(x, table))
         return added
@@ -139,7 +175,9 @@ class AxialSinusoidalEncoding(PositionEncoding):
 
     def extra_repr(self) -> str:
         prefix = f"prefix={self.prefix}, " if self.prefix else ""
-        return f"dim={self.dim}, shape={self.shape}, {prefix}base={self.base:g}"
+        more = "" if self.span is None else f", span={self.span:g}"
+        more += ", split=True" if self.split else ""
+        return f"dim={self.dim}, shape={self.shape}, {prefix}base={self.base:g}{more}"
 
 
 ENTRIES = [

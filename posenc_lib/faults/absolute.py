@@ -141,7 +141,13 @@ def refuses_what_it_has_not(look_up: LookUp) -> bool:
     return False
 
 
-@exhibit(right=lambda table, positions: table[positions], law=refuses_what_it_has_not)
+def _looked_up(
+    table: Float[Tensor, "rows dim"], positions: Int[Tensor, " length"]
+) -> Float[Tensor, "length dim"]:
+    return table[positions]
+
+
+@exhibit(right=_looked_up, law=refuses_what_it_has_not)
 def wrapped_look_up(
     table: Float[Tensor, "rows dim"], positions: Int[Tensor, " length"]
 ) -> Float[Tensor, "length dim"]:

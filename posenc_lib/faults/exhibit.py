@@ -1,23 +1,30 @@
-"""A fault on show: the wrong function, the right one, and the one test that tells them apart."""
+"""A fault on show: where it lived, the wrong function, the right one, and the test between them."""
 
 from __future__ import annotations
 
 import functools
 import importlib
 import inspect
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from posenc_lib.lessons.source import show_source
+from posenc_lib.faults.address import Address, address_of
+from posenc_lib.lessons.source import Source, show_source
 
-ROOMS = ("absolute", "relative", "biases", "rotary", "serving", "conclusions")
+ROOMS = (
+    "absolute", "relative", "biases", "rotary", "masks", "serving", "inference", "conclusions"
+)  # fmt: skip
+
+NO_THREAD = "in teaching material; no public thread that we could confirm"
 
 
 class Exhibit:
-    """Calling it runs the fault; showing it prints the fault, its law, and what the law says.
+    """Calling it runs the fault; showing it prints it beside its mended form.
 
     `law` takes an implementation and returns True where the law holds; an error that it raises
-    counts as a failure. `right` is the mended implementation, called in the same way.
+    counts as a failure. `right` is the mended implementation, called in the same way; `mended`
+    shows its source. `address` is the public thread about the fault, None where none confirms it.
 
     >>> exhibit = Exhibit(lambda x: x, right=lambda x: -x, law=lambda f: f(1) == -1)
     >>> exhibit(3), exhibit.holds(exhibit), exhibit.holds(exhibit.right)
@@ -56,12 +63,52 @@ class Exhibit:
         said = [self._broken_by(f) or "True" for f in (self.fault, self.right)]
         return f"{self.law.__name__}: {said[0]} for this fault, {said[1]} for the mended form"
 
-    def __repr__(self) -> str:
+    @property
+    def address(self) -> Address | None:
+        """The public thread about this fault."""
+        return address_of(self.__name__)
+
+    @property
+    def label(self) -> str:
+        """Where the fault lived and what was reported, in lines of comment."""
+        lived = self.address
+        told = [lived.thread, f"Seen: {lived.reported}."] if lived else [f"Seen {NO_THREAD}."]
+        if lived:
+            told.append(f"Ended: {lived.ended}.")
+        wrapped = (textwrap.wrap(line, 96, subsequent_indent="  ") for line in told)
+        return "\n".join(f"# {line}" for lines in wrapped for line in lines)
+
+    @property
+    def mended(self) -> Source:
+        """The source of the mended form, to be read beside the fault."""
+        return Source(_source(self.right))
+
+    @property
+    def _mended_here(self) -> str:
+        """The mended form where it was written for the museum, or where the library has it."""
+        right = inspect.unwrap(self.right)
+        if right.__module__.startswith("posenc_lib.faults."):
+            return _source(right).split("\n", 1)[1]
+        return f"# mended: {right.__name__} in {right.__module__.replace('.', '/')}.py"
+
+    @property
+    def _code(self) -> str:
+        """The fault, the mended form, the law and the verdict."""
         law = _source(self.law).split("\n", 1)[1]  # it stands in the same file
-        return f"{_source(self.fault)}\n\n\n{law}\n\n\n# {self.verdict}"
+        parts = (_source(self.fault), self._mended_here, law, f"# {self.verdict}")
+        return "\n\n\n".join(parts)
+
+    def __repr__(self) -> str:
+        return f"{self._code}\n{self.label}"
 
     def _repr_markdown_(self) -> str:
-        return f"```python\n{self!r}\n```"
+        lived = self.address
+        told = f"Seen {NO_THREAD}."
+        if lived:
+            told = (
+                f"Seen in [{lived.short}]({lived.thread}): {lived.reported}. Ended: {lived.ended}."
+            )
+        return f"```python\n{self._code}\n```\n\n{told}"
 
 
 def exhibit(

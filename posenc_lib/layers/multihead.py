@@ -5,7 +5,8 @@
 Fewer heads of keys and values than of queries make it grouped-query or, with one, multi-query
 attention.
 
-Source: Vaswani et al. 2017, section 3.2.2; Ainslie et al. 2023, "GQA", section 2.2.
+Source: Vaswani et al. 2017, section 3.2.2; Ainslie et al. 2023, "GQA", section 2.2; Carion et al.
+2020, "End-to-End Object Detection with Transformers", appendix A.4 (`added`).
 
 The trap: a Transformer adds an absolute encoding once, before its first layer. This module is
 one layer that teaches, so it opens door 1 too; when you stack several, give an encoding of
@@ -22,6 +23,7 @@ from posenc_lib.base import validation
 from posenc_lib.base.combined import Combined
 from posenc_lib.base.doors import (
     Coordinates,
+    Door,
     KeyPositions,
     PositionEncoding,
     Prepared,
@@ -59,6 +61,8 @@ class MultiHeadAttention(nn.Module):
     - `chunk`: only keys in the query's own chunk of so many positions are seen (Llama 4).
     - `sink`: with True, `sink` is a trained score a head that takes part in the softmax and has
       no value, 0 at the start; the weights then sum to less than 1.
+    - `added`: an encoding of door 1 that is added to what queries and keys are made of, and not to
+      what values are made of (DETR); it takes the positions of this layer.
     - `flex`: as in `attention_output`, where no weights are asked for.
 
     Raises ValueError for sizes below 1, a number of heads that does not divide `dim`, an unknown
@@ -90,6 +94,7 @@ class MultiHeadAttention(nn.Module):
         window: int | None = None,
         chunk: int | None = None,
         sink: bool = False,
+        added: PositionEncoding | None = None,
         flex: bool | None = None,
     ) -> None:
         super().__init__()
@@ -107,6 +112,7 @@ class MultiHeadAttention(nn.Module):
         self.flex = flex if flex is None else validation.flag(name, "flex", flex)
         self.causal = validation.flag(name, "causal", causal)
         self.encoding = self._encoding(encoding, length)
+        self.added = self._added(added)
         scale = self.encoding.layer_scale if scale is None else scale
         scale = self.head_dim**-0.5 if scale is None else scale
         largest = torch.finfo(torch.float32).max
@@ -161,8 +167,12 @@ class MultiHeadAttention(nn.Module):
         x = self._door("at_embeddings", x, at_query)  # door 1
         context = x if context is None else self._door("at_embeddings", context, at_key)
 
-        query = self._split(self.to_query(x))  # (batch, heads, query, head_dim)
-        key, value = self._split(self.to_key(context)), self._split(self.to_value(context))
+        asking, asked = (
+            self.added.at_embeddings(without_padding(self.added, one, padding), at)
+            for one, at in ((x, places.query), (context, places.new))
+        )
+        query = self._split(self.to_query(asking))  # (batch, heads, query, head_dim)
+        key, value = self._split(self.to_key(asked)), self._split(self.to_value(context))
         made = self._made_of_input(context, cache)
         query = self._door("at_query", query, at_query)  # door 2
         key, value, kept = self._keys_and_values(key, value, at_new, cache)
@@ -388,6 +398,21 @@ class MultiHeadAttention(nn.Module):
             )  # fmt: skip
         refuse_ahead("MultiHeadAttention", encoding, self.causal)
         return encoding
+
+    def _added(self, added: PositionEncoding | None) -> PositionEncoding:
+        """What is added to the inputs of queries and keys: door 1 or nothing."""
+        added = NoEncoding() if added is None else added
+        if not isinstance(added, PositionEncoding) or added.door not in (
+            Door.EMBEDDINGS, Door.NONE,
+        ):  # fmt: skip
+            kind = TypeError if not isinstance(added, PositionEncoding) else ValueError
+            raise validation.refuse(
+                kind, "MultiHeadAttention", "added", type(added).__name__,
+                "an encoding of door 1 or None",
+                "What enters at queries, keys or scores is the encoding.",
+            )  # fmt: skip
+        refuse_ahead("MultiHeadAttention", added, self.causal)
+        return added
 
     def _keys_and_values(
         self, key: Tensor, value: Tensor, at_new: object, cache: KeyValueCache | None

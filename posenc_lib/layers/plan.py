@@ -3,12 +3,15 @@
     scores of layer l  =  scale_l (at_query(q) . at_key(k)) + at_scores(q, k),
     shut out where the mask of layer l says so: causal, window, chunk
 
+    with `added`:  q = W_q (x + p),  k = W_k (x + p),  v = W_v x
+
 Models of today do not treat all layers alike: Gemma 3 has five layers with a window and base
 10,000 for each one that sees everything with base 1,000,000; Llama 4 leaves position out of every
 fourth layer and cuts the text of the others into chunks; gpt-oss gives every head a sink.
 
 Source: Gemma Team 2025, "Gemma 3 Technical Report", section 2 (two bases); the code released with
-Llama 4 (chunks; layers without position) and with gpt-oss (sinks).
+Llama 4 (chunks; layers without position) and with gpt-oss (sinks); Carion et al. 2020, "End-to-End
+Object Detection with Transformers", appendix A.4 (positions added in every layer).
 
 The traps: a window counts the query itself here, as it does in the configurations of decoders
 (`sliding_window` 512: 511 steps back); ModernBERT's `local_attention` 128 lets 64 steps through on
@@ -25,7 +28,13 @@ import torch
 from jaxtyping import Bool
 
 from posenc_lib.base import validation
-from posenc_lib.base.doors import Door, KeyPositions, PositionEncoding, QueryPositions
+from posenc_lib.base.doors import (
+    Door,
+    KeyPositions,
+    PositionEncoding,
+    QueryPositions,
+    refuse_ahead,
+)
 from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.base.places import Places
 
@@ -44,10 +53,14 @@ class LayerPlan:
     - `scale`: what q . k is multiplied by; None: what the encoding asks for, or
       1 / sqrt(head_dim).
     - `sink`: one more trained score a head, without a value (gpt-oss).
+    - `added`: an encoding of door 1 that this layer adds to what its queries and keys are made of,
+      and not to what its values are made of (DETR).
 
     Raises TypeError for an encoding that is none and for other than whole numbers, ValueError for
-    an encoding of door 1, which is added once before all layers (`PositionPlan.at_start`), for one
-    that knows no future in a layer that sees it, and for a window or chunk below 1.
+    an `encoding` of door 1, which is added once before all layers (`PositionPlan.at_start`) or
+    stands in `added`, for an `added` of another door, for an encoding that knows no future in a
+    layer that sees it, for an `added` that carries later tokens into earlier ones of a causal
+    layer, and for a window or chunk below 1.
 
     Source: Beltagy et al. 2020, "Longformer", section 3.1 (windows); the code released with Llama 4
     (chunks) and with gpt-oss (sinks).
@@ -63,6 +76,7 @@ class LayerPlan:
     chunk: int | None = None
     scale: float | None = None
     sink: bool = False
+    added: PositionEncoding = field(default_factory=NoEncoding)
 
     def __post_init__(self) -> None:
         name = "LayerPlan"
@@ -71,8 +85,11 @@ class LayerPlan:
             raise validation.refuse(
                 ValueError, name, "encoding", type(self.encoding).__name__,
                 "an encoding of door 2 or 3, or NoEncoding()",
-                "What is added to the embeddings is PositionPlan's at_start.",
+                "What is added to the embeddings is PositionPlan's at_start, what each layer adds "
+                "to its queries and keys is added.",
             )  # fmt: skip
+        _added(name, "added", self.added)
+        refuse_ahead(name, self.added, self.causal)
         validation.flag(name, "causal", self.causal)
         validation.flag(name, "sink", self.sink)
         for argument, value in (("window", self.window), ("chunk", self.chunk)):
@@ -117,6 +134,8 @@ class LayerPlan:
         parts += [f"chunks of {self.chunk:,}"] if self.chunk is not None else []
         parts += [f"scale {self.scale:g}"] if self.scale is not None else []
         parts += ["a sink for each head"] if self.sink else []
+        if self.added.door is Door.EMBEDDINGS:
+            parts += [f"added to queries and keys: {' '.join(repr(self.added).split())}"]
         return ", ".join(parts)
 
 
@@ -164,13 +183,7 @@ class PositionPlan:
                 ValueError, name, "layers", self.layers, "at least one LayerPlan",
                 "For layers alike: [LayerPlan(encoding)] * 12.",
             )  # fmt: skip
-        _encoding(name, "at_start", self.at_start)
-        if self.at_start.door not in (Door.EMBEDDINGS, Door.NONE):
-            raise validation.refuse(
-                ValueError, name, "at_start", type(self.at_start).__name__,
-                "an encoding of door 1, or NoEncoding()",
-                "What enters at queries, keys or scores belongs to the layers.",
-            )  # fmt: skip
+        _added(name, "at_start", self.at_start)
         object.__setattr__(self, "layers", tuple(self.layers))
 
     def __len__(self) -> int:
@@ -225,6 +238,17 @@ def _encoding(function: str, argument: str, encoding: object) -> None:
         raise validation.refuse(
             TypeError, function, argument, type(encoding).__name__, "a PositionEncoding",
             "Build one, for example with make_encoding('rope', dim=64, heads=8).",
+        )  # fmt: skip
+
+
+def _added(function: str, argument: str, encoding: PositionEncoding) -> None:
+    """Refuse what adds nothing to vectors: another door than the first."""
+    _encoding(function, argument, encoding)
+    if encoding.door not in (Door.EMBEDDINGS, Door.NONE):
+        raise validation.refuse(
+            ValueError, function, argument, type(encoding).__name__,
+            "an encoding of door 1, or NoEncoding()",
+            "What enters at queries, keys or scores is the encoding of the layers.",
         )  # fmt: skip
 
 

@@ -107,8 +107,8 @@ class TransformerStack(nn.Module):
     `settings` are those of `MultiHeadAttention`, such as kv_heads, head_dim, scale, window, sink.
 
     In place of all that, `plan` is a `PositionPlan`: it says how many layers there are, and for
-    each one its encoding, causality, window, chunk, scale and sink. Its objects are taken as they
-    are.
+    each one its encoding, causality, window, chunk, scale, sink and what it adds. Its objects are
+    taken as they are.
 
     Raises ValueError for sizes below 1, an unknown name, options beside an object, and for what a
     plan says already; TypeError for another kind of encoding or plan.
@@ -217,7 +217,7 @@ class TransformerStack(nn.Module):
         return caches
 
 
-_PLANNED = ("encoding", "causal", "window", "chunk", "scale", "sink")
+_PLANNED = ("encoding", "causal", "window", "chunk", "scale", "sink", "added")
 
 
 def _takes_coordinates(layer: Any) -> bool:

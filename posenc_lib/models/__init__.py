@@ -6,6 +6,6 @@
 - windows and layers without position: `layer_kinds`
 - building: `text_models`, `table_models`, `latent_models`, `multimodal_models`, `vision_models`,
   `window_models`
-- configs made of configs: `composite_models`, `prompt_models`
+- configs made of configs: `composite_models`, `prompt_models`, `detector_models`
 - saying: `words`, `wavelengths`; `published`: configs to try it with
 """

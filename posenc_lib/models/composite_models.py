@@ -43,7 +43,8 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
         if named == fields.family and family:  # older parts carry the name of the whole
             named, inside = family, {**inside, "model_type": family}
         name = part_name(place)
-        form = _form(family_rules().get(str(named), {}), inside, str(named))
+        inside = {k: v for k, v in inside.items() if k not in rule.get("drops", {}).get(place, ())}
+        form = form_of(str(named), inside)
         if form.get("builder") == "nothing":
             without.append(f"{name} ({named}): {form['reason']}")
             continue
@@ -55,6 +56,8 @@ def composite(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
                 raise
             without.append(f"{name} ({named}): sound, in a way that the library does not know")
             continue
+        if note := rule.get("part_notes", {}).get(name):
+            parts = {k: replace(one, notes=(*one.notes, note)) for k, one in parts.items()}
         for inner, part in parts.items():
             found[f"{name}.{inner}" if inner else name] = part
     if not found:
@@ -74,8 +77,9 @@ def is_sound(name: str) -> bool:
     return any(word in name for word in ("audio", "speech", "codec", "talker", "wav", "acoustic"))
 
 
-def _form(rule: Rule, inside: Mapping[str, Any], family: str) -> Rule:
-    """The rule of the form that a part has, where its family has several."""
+def form_of(family: str, inside: Mapping[str, Any]) -> Rule:
+    """The rule of a part, in the form that it has where its family has several."""
+    rule = family_rules().get(family, {})
     while "by" in rule:
         known = known_families().get(family)
         default = None if known is None else known.defaults.get(rule["by"])

@@ -25,6 +25,7 @@ from typing import Any
 from posenc_lib.base import validation
 from posenc_lib.models.composite_models import composite
 from posenc_lib.models.config_fields import FUNCTION, ConfigFields
+from posenc_lib.models.detector_models import detector
 from posenc_lib.models.family_table import rule_of
 from posenc_lib.models.latent_models import LATENT_BUILDERS
 from posenc_lib.models.model_positions import ModelPositions
@@ -45,7 +46,7 @@ BUILDERS = {
 }
 
 SEEING = {*VISION_BUILDERS, *WINDOW_BUILDERS}
-COMPOSITE = {"composite": composite, "pointed": pointed}
+COMPOSITE = {"composite": composite, "pointed": pointed, "detector": detector}
 
 
 def encoding_from_config(config: Mapping[str, Any] | str | PathLike[str] | Any) -> ModelPositions:

@@ -80,6 +80,8 @@ def _by_pattern(fields: ConfigFields, rule: Rule, count: int, allowed: tuple[str
         raise fields.missing("layer_types")
     if SLIDING in kinds and FULL in allowed and window_width(fields, rule) is None:
         kinds = [FULL if kind == SLIDING else kind for kind in kinds]
+    if "ends_field" in rule and fields.flag(rule["ends_field"], True):
+        kinds[0] = kinds[-1] = "conv"
     if rule.get("last_is_full"):
         kinds[-1] = FULL
     return kinds

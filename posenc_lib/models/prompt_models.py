@@ -33,10 +33,12 @@ def pointed(fields: ConfigFields, rule: Rule, read: Reader) -> Parts:
         inside[part] = ConfigFields(family, fields.mapping(place), known, part)
     prompt = inside["prompt_encoder"]
     side = prompt.size("image_size") // prompt.size("patch_size")
-    encoding = RandomFourierEncoding(
-        2 * inside["vision"].size("num_pos_feats"), (side, side),
-        scale=inside["vision"].real("scale", above=0.0),
-    )  # fmt: skip
+    if rule.get("whole_width"):
+        dim, scale = prompt.size("hidden_size"), prompt.real("scale", above=0.0)
+    else:
+        dim = 2 * inside["vision"].size("num_pos_feats")
+        scale = inside["vision"].real("scale", above=0.0)
+    encoding = RandomFourierEncoding(dim, (side, side), scale=scale)
     layer = LayerPlan(NoEncoding(), causal=False)
     count = inside["mask_decoder"].size("num_hidden_layers")
     note = "the places are added again to queries and keys in each layer of the decoder"

@@ -81,7 +81,8 @@ def score_scale(fields: ConfigFields, rule: Rule) -> float | None:
         return None
     if "value" in scale:
         return float(scale["value"])
-    number: float = fields.real(scale["field"], above=0.0) ** scale.get("power", 1.0)
+    value = fields.real(scale["field"], above=0.0) / scale.get("divided_by", 1.0)
+    number: float = value ** scale.get("power", 1.0)
     return number
 
 
@@ -89,7 +90,8 @@ def attention_layers(
     fields: ConfigFields, rule: Rule, encoding: Callable[[str], PositionEncoding]
 ) -> tuple[list[LayerPlan], list[int], int]:
     """A plan for each layer that attends, its number, and the number of all layers."""
-    count = fields.size("num_hidden_layers")
+    listed = fields.sequence(rule["counted_kinds"]) if "counted_kinds" in rule else None
+    count = fields.size("num_hidden_layers") if listed is None else len(listed)
     kinds, causal = layer_kinds(fields, rule, count), is_causal(fields, rule)
     turned, scale = turned_layers(fields, rule, kinds), score_scale(fields, rule)
     sinks = bool(rule.get("sink"))

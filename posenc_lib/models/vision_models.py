@@ -3,6 +3,7 @@
     grid_table    a learned row for each patch, and for each class token before them
     grid_rotary   RoPE with a row and a column, and the learned grid where a family has both
     clip_table    a learned or a wave table of all patches of a clip
+    axis_tables   a learned row for each row and each column, added up (Pix2Struct)
     two_rows      words with a table and patches with a grid, in one row of tokens (ViLT)
 
 The cells of a picture are counted row by row; what stands before them (class tokens, registers) is
@@ -20,12 +21,14 @@ from dataclasses import replace
 from typing import Any
 
 from posenc_lib.base.no_encoding import NoEncoding
+from posenc_lib.embeddings.axial_learned import AxialLearnedEncoding
 from posenc_lib.embeddings.learned import LearnedEncoding
 from posenc_lib.embeddings.learned_grid import LearnedGridEncoding
 from posenc_lib.embeddings.sinusoidal_encoding import SinusoidalEncoding
 from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.config_fields import ConfigFields
 from posenc_lib.models.family_table import Rule
+from posenc_lib.models.layer_kinds import NO_ATTENTION, layer_kinds
 from posenc_lib.models.part_positions import PartPositions
 from posenc_lib.models.rope_parameters import RopeParameters, rope_values
 from posenc_lib.models.text_models import Parts, head_width, score_scale, stack
@@ -84,7 +87,14 @@ def _layers(fields: ConfigFields, rule: Rule, layer: LayerPlan, at_start: Any = 
     else:
         count = fields.size(rule.get("layers_field", "num_hidden_layers"))
     notes = tuple(rule.get("notes", ()))
-    return {"": stack(fields, layer, count, at_start, notes=notes)}
+    if "kinds" not in rule:
+        return {"": stack(fields, layer, count, at_start, notes=notes)}
+    kinds = layer_kinds(fields, rule, count)  # some layers convolve
+    numbers = tuple(n for n, kind in enumerate(kinds) if kind not in NO_ATTENTION)
+    if not numbers:
+        raise fields.refuse("layer_types", sorted(set(kinds)), "at least one layer that attends")
+    part = stack(fields, layer, len(numbers), at_start, notes=notes)
+    return {"": replace(part, numbers=numbers, layers_in_all=count)}
 
 
 def grid_table(fields: ConfigFields, rule: Rule) -> Parts:
@@ -102,6 +112,14 @@ def two_rows(fields: ConfigFields, rule: Rule) -> Parts:
     text = stack(fields, layer, count, LearnedEncoding(rows, dim), stated_length=rows,
                  notes=(note,))  # fmt: skip
     return {"text": text, "vision": stack(fields, layer, count, grid, notes=(note,))}
+
+
+def axis_tables(fields: ConfigFields, rule: Rule) -> Parts:
+    """A learned row for the row and one for the column of each patch, added up, at the start."""
+    sides = fields.size(rule["side_field"])
+    start = AxialLearnedEncoding(fields.size("hidden_size"), (sides, sides), summed=True)
+    layer = LayerPlan(NoEncoding(), causal=False, scale=score_scale(fields, rule))
+    return _layers(fields, rule, layer, start)
 
 
 def clip_table(fields: ConfigFields, rule: Rule) -> Parts:
@@ -194,4 +212,5 @@ VISION_BUILDERS = {
     "grid_rotary": grid_rotary,
     "vjepa2": vjepa2,
     "two_rows": two_rows,
+    "axis_tables": axis_tables,
 }

@@ -8,11 +8,13 @@ A class without words of its own is named by its repr, so that nothing is ever l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 from posenc_lib.base.doors import Door, PositionEncoding
+from posenc_lib.base.no_encoding import NoEncoding
 from posenc_lib.layers.plan import LayerPlan
 from posenc_lib.models.part_positions import PartPositions
 
@@ -179,6 +181,20 @@ def _fourier(one: Any) -> str:
     return f"random Fourier features of a place in {_shape(one)}, {number(one.dim)} features"
 
 
+def _axial_waves(one: Any) -> str:
+    order = "all sines of an axis, then its cosines" if one.split else "sines and cosines in turn"
+    turn = one.span is not None and math.isclose(one.span, 2 * math.pi)
+    far = "one turn" if turn else number(one.span or 0.0)
+    spread = "" if one.span is None else f", spread over {far} in every picture"
+    return f"sines of row and column, base {number(one.base)}, {order}{spread}"
+
+
+def _axis_tables(one: Any) -> str:
+    how = "added up" if one.summed else "side by side"
+    rows = " and ".join(number(size) for size in one.shape)
+    return f"learned tables of {rows} rows, one for each axis, {number(one.dim)} features, {how}"
+
+
 WORDS: dict[str, Callable[[Any], str]] = {
     "NoEncoding": lambda one: "no position",
     "RotaryEncoding": _rope,
@@ -188,6 +204,8 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "DynamicNtkRotary": _dynamic,
     "LearnedEncoding": _learned,
     "LearnedGridEncoding": _learned_grid,
+    "AxialLearnedEncoding": _axis_tables,
+    "AxialSinusoidalEncoding": _axial_waves,
     "AlibiBias": lambda one: f"ALiBi, a slope for each of {one.heads} heads",
     "T5Bias": _t5,
     "WindowBias": _window,
@@ -236,6 +254,10 @@ def layer_words(layer: LayerPlan) -> str:
         parts.append(f"q . k times {number(layer.scale)}")
     if layer.sink:
         parts.append("a sink for each head")
+    if layer.added.door is not Door.NONE:
+        added = encoding_words(layer.added)
+        told = f"added to what queries and keys are made of, not to values: {added}"
+        parts = [told, *parts[isinstance(layer.encoding, NoEncoding) :]]
     return "; ".join(parts)
 
 

@@ -27,6 +27,7 @@ from posenc_lib import encoding_from_config
 from tools.families.compare import Differs, Unchecked, compared
 from tools.families.denominator import FILE
 from tools.families.page import write
+from tools.families.settings import default, why
 
 RESULTS = Path(__file__).parents[2] / "build" / "families" / "results.json"
 LIMIT = 60  # seconds a family
@@ -45,11 +46,13 @@ def looked_at(family: str, mechanisms: list[str]) -> dict[str, Any]:
     cls = CONFIG_MAPPING[family]
     result: dict[str, Any] = {"class": cls.__name__, "mechanisms": mechanisms}
     try:
-        built = encoding_from_config(cls().to_dict())
+        built = encoding_from_config(default(cls).to_dict())
     except Exception as refusal:
         kind = "refused" if isinstance(refusal, ValueError) else "breaks"
         return result | {"state": kind, "why": str(refusal)}
     result["report"] = built.report
+    if given := why(cls):
+        result["given"] = given
     signal.signal(signal.SIGALRM, _late)
     signal.alarm(LIMIT)
     try:

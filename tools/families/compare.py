@@ -13,6 +13,7 @@ by more than 1e-3 when that position is left out, and tables have random rows.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from posenc_lib import (
     AxialRotary,
     Door,
+    LevitBias,
     MultimodalRotary,
     NoEncoding,
     PositionEncoding,
@@ -33,24 +35,21 @@ from posenc_lib import (
     shifted_window_mask,
 )
 from posenc_lib.layers.plan import LayerPlan
+from posenc_lib.models.composite_models import is_sound
 from posenc_lib.models.part_positions import PartPositions
 from posenc_lib.scores.grid_bias import GridBias
 from tools.families import tiny
+from tools.families.added import compared_added
+from tools.families.projections import constant_ratio, projection_ratio
 from tools.families.record import Attention, Heard, Turn, four_axes, listen
-from tools.families.weights import load_bias, tables
+from tools.families.settings import default
+from tools.families.starts import compared_start
+from tools.families.verdict import TOLERANCE, Differs, Unchecked
+from tools.families.weights import load_bias
 
-TOLERANCE = 1e-5
 MOVED = 1e-3
 SHUT = -1e4
 FAINT = -50.0
-
-
-class Differs(Exception):
-    """The library says something else than the family's code does."""
-
-
-class Unchecked(Exception):
-    """The comparison cannot be made."""
 
 
 @dataclass
@@ -62,11 +61,12 @@ class Checked:
     start: int = 0  # parts with their table or wave found among what is added
     frequencies: int = 0  # encodings with the frequencies of the family's own rotary module
     without: int = 0  # rotary encodings whose family keeps no inv_freq
+    added: int = 0  # layers whose queries and keys, and not their values, hold their place
     largest: float = 0.0
     parts: list[str] = field(default_factory=list)
 
     def __iadd__(self, other: Checked) -> Checked:
-        for name in ("scores", "turned", "start", "frequencies", "without"):
+        for name in ("scores", "turned", "start", "frequencies", "without", "added"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.largest = max(self.largest, other.largest)
         self.parts += other.parts
@@ -75,13 +75,11 @@ class Checked:
 
 def compared(cls: type[PreTrainedConfig]) -> Checked:
     """Compare one configuration class, each of its parts by itself; see `Checked`."""
-    return compared_config(cls())
+    return compared_config(default(cls))
 
 
-MASKED_BY_WHOLE = {  # whose text part gets its mask from the model around it
-    "paligemma", "colpali", "pi0", "blt_global_transformer", "blt_local_encoder",
-    "blt_local_decoder",
-}  # fmt: skip
+MASKED_BY_WHOLE = {"pi0", "blt_global_transformer", "blt_local_encoder", "blt_local_decoder"}
+OWN_PARTS = {"paligemma": {"text"}, "maskformer": {"decoder"}}  # that only the model around shows
 
 
 def compared_config(whole: PreTrainedConfig) -> Checked:
@@ -89,32 +87,32 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
     if whole.model_type in MASKED_BY_WHOLE:
         raise Unchecked("the mask of its layers is made by the model around them")
     inner = tiny.parts_of(whole)
-    if not inner or not all(map(tiny.has_model, inner.values())):
-        return compared_alone(whole)
     names = {f"{name.removesuffix('_config')}": one for name, one in inner.items()}
-    built = encoding_from_config(whole.to_dict())
+    built = encoding_from_config(fields_of(whole))
     done, heads = Checked(), {name.split(".")[0] for name in built.parts}
-    own = heads - set(names)
+    if not heads & set(names) or not all(tiny.has_model(names[one]) for one in heads & set(names)):
+        return compared_alone(whole)
+    own = (heads - set(names)) | OWN_PARTS.get(whole.model_type, set())
     if own:  # what is no config inside: the model itself, without its pictures
         done += compared_alone(whole, own)
     for name in sorted(heads - own):
-        alone = encoding_from_config(
-            {"model_type": names[name].model_type, **names[name].to_dict()}
-        )
+        alone = encoding_from_config(fields_of(names[name]))
+        if name in OWN_PARTS.get(whole.model_type, ()):
+            continue  # compared above, in the model around it
         for part, plan in built.parts.items():
             if part.split(".")[0] == name:
                 inside = part.removeprefix(name).removeprefix(".")
                 same = alone.parts.get(inside)
                 if not inside and len(alone.parts) == 1:
                     (same,) = alone.parts.values()
-                if same is None or repr(same) != repr(plan):
+                if same is None or repr(same) != repr(plan):  # but for a mask from outside
                     raise Differs(f"{part} is not what its own configuration gives")
         try:
             found = compared_config(names[name])
         except Differs:
             raise
         except Exception:
-            if name not in ("audio", "audio_encoder") or len(heads) == 1:
+            if not is_sound(name) or len(heads) == 1:
                 raise  # of sound nothing is claimed
             done.parts.append(f"{name} unchecked")
             continue
@@ -123,11 +121,20 @@ def compared_config(whole: PreTrainedConfig) -> Checked:
     return done
 
 
+def fields_of(config: PreTrainedConfig) -> dict[str, Any]:
+    """The fields of a configuration, under the name of its class where it has no `model_type`."""
+    fields = config.to_dict()
+    return fields | {"model_type": config.model_type or type(config).__name__}
+
+
 def compared_alone(whole: PreTrainedConfig, own: set[str] | None = None) -> Checked:
     """Compare a configuration that is one model, however many stacks it has, or those named."""
     model, built, places, heard = listened(whole)
     details = {n: part for n, part in built.details.items() if own is None or n in own}
-    by_part = events(heard.attentions, details)
+    by_part = events(
+        heard.attentions, details, queries_of(model.config),
+        getattr(model.config, "num_attention_heads_per_stage", None),
+    )  # fmt: skip
     done = Checked(parts=list(details))
     for name, part in details.items():
         done += compared_part(name, part, by_part[name], model, places)
@@ -166,6 +173,12 @@ def listened(whole: PreTrainedConfig) -> tuple[nn.Module, Any, Located, Heard]:
     raise problem or Unchecked("no input is known for its model")
 
 
+def queries_of(config: PreTrainedConfig) -> int | None:
+    """The number of object queries, of a model or of its decoder."""
+    owner = config if hasattr(config, "num_queries") else getattr(config, "decoder_config", None)
+    return getattr(owner, "num_queries", None)
+
+
 def grid_of(start: PositionEncoding) -> tuple[int, int] | None:
     """The grid that a table is for: its own, or the square of so many rows."""
     shape = tuple(getattr(start, "shape", ()))
@@ -176,17 +189,56 @@ def grid_of(start: PositionEncoding) -> tuple[int, int] | None:
     return (side, side) if side > 1 and side * side == rows else None
 
 
-def events(heard: list[Attention], details: Any) -> dict[str, list[Attention]]:
+def events(
+    heard: list[Attention],
+    details: Any,
+    queries: int | None = None,
+    heads_of: Iterable[int] | None = None,
+) -> dict[str, list[Attention]]:
     """The attentions of each part: of the encoder by its length, of the decoder by its own."""
     own = [one for one in heard if one.query.shape[2] == one.key.shape[2]]
+    if len(own) > 1 and heads_of:  # SAM 2 also takes a softmax over heads, and leaves it there
+        own = [one for one in own if one.query.shape[1] in heads_of]
+    layers = [layer for part in details.values() for layer in part.plan]
+    if any(isinstance(layer.encoding, LevitBias) for layer in layers):
+        own = heard  # the queries of some layers are every second cell
+    if any(not isinstance(layer.added, NoEncoding) for layer in layers):
+        # beside a backbone: as wide as what is added, and object queries by their number
+        found = {}
+        for name, part in details.items():
+            dim = part.plan[0].added.dim
+            wide = [one for one in own if one.query.shape[1] * one.query.shape[3] == dim]
+            found[name] = [
+                one
+                for one in wide
+                if queries is None or (one.query.shape[2] == queries) == (name == "decoder")
+            ]
+        return found
     if len(details) == 1:
         (name,) = details
+        if name == "prompt":  # the picture's cells came as they are: only prompts see each other
+            return {name: own[-len(details[name].plan) :]}
+        words = [one for one in own if one.query.shape[2] in (tiny.LENGTH, tiny.SHORT)]
+        if name == "text" and words and len(own) % len(details[name].plan):
+            return {name: words}  # beside layers that hear
         return {name: own}
     if set(details) == {"encoder", "decoder"}:
-        return {
+        by_length = {
             "encoder": [one for one in own if one.query.shape[2] == tiny.LENGTH],
             "decoder": [one for one in own if one.query.shape[2] == tiny.SHORT],
         }
+        if any(by_length.values()):
+            return by_length
+    if set(details) == {"text", "vision"}:
+        words = [one for one in own if one.query.shape[2] == tiny.LENGTH]
+        pictures = [one for one in own if one.query.shape[2] != tiny.LENGTH]
+        return {"text": words or own, "vision": pictures}  # or both in one row of tokens
+    if sum(len(part.plan) for part in details.values()) == len(own):  # one after the other
+        found, at = {}, 0
+        for name, part in details.items():
+            found[name] = own[at : at + len(part.plan)]
+            at += len(part.plan)
+        return found
     raise Unchecked(f"a model of {', '.join(details)} in one class")
 
 
@@ -276,15 +328,32 @@ def compared_part(
     layers = [layer for layer in plan for _ in range(each)]
     for number, (layer, event) in enumerate(zip(layers, heard, strict=True)):
         event.sinks_after = sinks
+        layer = with_queries(layer, event, queries_of(model.config))
         event.warmth = warmths[number] if number < len(warmths) else None
         try:
             difference, at_door = compared_layer(layer, event, places)
         except Differs as found:
             raise Differs(f"{name}, layer {number}: {found}") from None
+        if not isinstance(layer.added, NoEncoding):
+            compared_added(f"{name}, layer {number}", layer.added, event, model)
+            done.added += 1
         done.scores += 1
         done.turned += at_door
         done.largest = max(done.largest, difference)
     return done
+
+
+def with_queries(layer: LayerPlan, event: Attention, queries: int | None) -> LayerPlan:
+    """The plan of a layer in which trained queries stand unturned before the rest (EoMT)."""
+    encoding, tokens = layer.encoding, event.query.shape[2]
+    if not isinstance(encoding, AxialRotary) or not queries or tokens <= queries:
+        return layer
+    side = math.isqrt(tokens - queries - encoding.prefix)
+    if side * side != tokens - queries - encoding.prefix:
+        return layer
+    more = copy.deepcopy(encoding)
+    more.prefix, more.shape = encoding.prefix + queries, (side, side)
+    return replace(layer, encoding=more)
 
 
 def compared_layer(layer: LayerPlan, event: Attention, places: Located) -> tuple[float, bool]:
@@ -342,11 +411,14 @@ def our_scores(
     encoding: PositionEncoding, query: Tensor, key: Tensor, scale: float, places: Located
 ) -> Tensor:
     """The scores that the plan gives, before any mask."""
-    at = places.of(encoding, query.shape[-2])
+    at = places.of(encoding, key.shape[-2])
+    at_query = at
+    if isinstance(encoding, LevitBias) and query.shape[-2] != key.shape[-2]:
+        at_query = at.reshape(encoding.shape)[::2, ::2].flatten()
     with torch.no_grad():
-        query, key = encoding.at_query(query, at), encoding.at_key(key, at)
+        query, key = encoding.at_query(query, at_query), encoding.at_key(key, at)
         scores = scale * query @ key.transpose(-1, -2)
-        bias = encoding.at_scores(query, key, at, at)
+        bias = encoding.at_scores(query, key, at_query, at)
     return scores if bias is None else scores + bias
 
 
@@ -381,7 +453,8 @@ def centred(x: Tensor, seen: Tensor) -> Tensor:
 def compared_mask(layer: LayerPlan, theirs: Tensor) -> Tensor:
     """Where keys are seen, the same in both."""
     count_q, count_k = theirs.shape[-2:]
-    if isinstance(layer.encoding, GridBias) and bool((theirs < FAINT).any()):
+    swin = isinstance(layer.encoding, GridBias) and not isinstance(layer.encoding, LevitBias)
+    if swin and bool((theirs < FAINT).any()):
         return compared_windows(layer.encoding, theirs)
     ours = layer.mask(torch.arange(count_q), torch.arange(count_k))
     return same_places("mask", theirs > SHUT, ours)
@@ -442,18 +515,6 @@ def folded_scale(event: Attention, scale: float) -> tuple[float, float]:
     return first, second
 
 
-def projection_ratio(used: Tensor, linears: list[Tensor]) -> float | None:
-    """c where queries or keys are c times what a projection gave, None where none is."""
-    for linear in linears:
-        if linear.numel() == used.numel() and linear.shape[-1] == used.shape[1] * used.shape[3]:
-            batch, heads, length, width = used.shape
-            split = linear.reshape(batch, length, heads, width).transpose(1, 2)
-            ratio = constant_ratio(used, split)
-            if ratio is not None:
-                return ratio
-    return None
-
-
 def turned_ratio(used: Tensor, turns: list[Turn]) -> float | None:
     """c where queries or keys are c times what a rotary function gave, None where they are not."""
     for turn in turns:
@@ -464,15 +525,6 @@ def turned_ratio(used: Tensor, turns: list[Turn]) -> float | None:
                 if ratio is not None:
                     return ratio
     return None
-
-
-def constant_ratio(one: Tensor, other: Tensor) -> float | None:
-    """c with one = c other, if there is one."""
-    if one.shape != other.shape:
-        return None
-    c = float((one * other).sum() / (other * other).sum())
-    close = torch.allclose(one, c * other, atol=1e-5 * float(one.abs().max()), rtol=1e-4)
-    return c if close and c else None
 
 
 def forms(turn: Turn, used: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -542,60 +594,6 @@ def compared_turns(encoding: PositionEncoding, turns: list[Turn], places: Locate
     if not worst < TOLERANCE:
         raise Differs(f"what is turned differs by {worst:.2g}")
     return worst
-
-
-def compared_start(
-    name: str,
-    part: PartPositions,
-    model: nn.Module,
-    added: list[Tensor],
-    heard: list[Attention],
-    places: Located | None = None,
-) -> None:
-    """Look for the table or wave at the start among all that the model adds."""
-    start, tokens = part.plan.at_start, heard[0].query.shape[2]
-    waves = not hasattr(start, "weight")
-    rows = getattr(start, "length", None) or (
-        len(start.weight) if hasattr(start, "weight") and start.weight.ndim == 2 else tokens
-    )
-    registers = getattr(start, "registers", 0)
-    count = rows + registers
-    if waves or name.split(".")[-1] in ("text", "encoder", "decoder"):
-        count = min(tokens, count)
-    wanted: list[Tensor] = []
-    for filled in [start] if waves else tables(name, start, part.skipped_rows, model):
-        dim = next(iter(filled.parameters())).shape[-1] if not waves else start.dim
-        with torch.no_grad():
-            p = filled.at_embeddings(torch.zeros(1, count, dim), torch.arange(count))[0]
-        prefix = getattr(start, "prefix", 0)
-        p = torch.cat((p[:prefix], p[prefix + registers :]))
-        wanted.append(p)
-        if places is not None and places.grid is not None and len(p) == len(places.grid):
-            _, row, column = places.grid.unbind(-1)
-            wanted.append(p[row * int(column.max() + 1) + column])
-    if not wanted:
-        raise Differs(f"{name}: no table of {rows} rows and {part.skipped_rows} before them")
-    for p in wanted:
-        for one in added:
-            if one.shape[-1] != p.shape[-1]:
-                continue
-            flatter = one.reshape(-1, *one.shape[-2:])[0]
-            if flatter.ndim == 2 and same_rows(flatter, p):
-                return
-            flatter = one.reshape(-1, one.shape[-1])  # rows and columns apart
-            if len(flatter) == len(p) and same_rows(flatter, p):
-                return
-    if hasattr(start, "shape") and tokens != rows + registers:
-        raise Unchecked("its table is resized to the tiny picture")
-    raise Differs(f"{name}: what is added at the start is none of what the model adds")
-
-
-def same_rows(one: Tensor, table: Tensor) -> bool:
-    """Whether a table was added: all of its rows, or all but up to 5 first ones of a prefix."""
-    missing = len(table) - len(one)
-    if not 0 <= missing <= 5 or len(one) < 4:
-        return False
-    return torch.allclose(one, table[missing:], atol=1e-5, rtol=1e-5)
 
 
 def compared_frequencies(details: Iterable[PartPositions], model: nn.Module) -> Checked:

@@ -3,9 +3,16 @@
 Every configuration class of transformers is asked whether the code of its model, found from its
 model class through all classes that this one names, makes or uses a position mechanism of text or
 vision. The list was made and committed before `encoding_from_config` was measured with it.
+
+Two rules came after that, and both only take away. A family whose models all say that they take
+sound (`input_modalities`), none of them the ids of words, hears or speaks alone. And where no class
+that takes this very configuration reaches a mechanism, or so much as speaks of positions, what was
+found is that of the model beside it: a codebook counted for the positions of its reader.
 """
 
 import ast
+import importlib
+import inspect
 import json
 import os
 import re
@@ -31,6 +38,7 @@ MECHANISMS = {
     r"|rel_attn|r_w_bias|local_relative|continuous_position_bias|RelativeLogits|position_bias",
     "convolution": r"pos_conv|PositionalConv|Positional\w*Depthwise|position_encoding_generator",
 }
+OF_POSITIONS = r"(?<![a-z])pos(?![a-z])|position|rope\b|rotary|(row|column)_embed"
 OTHER = {  # what neither reads or writes text nor sees pictures, by the family's name
     "hears or speaks alone": r"^(wav2vec2.*|hubert|wavlm|sew|sew-d|unispeech.*|data2vec-audio"
     r"|audio-spectrogram-transformer|encodec|dac|mimi.*|univnet|fastspeech2.*|vits|speecht5_hifigan|mctct"
@@ -55,6 +63,8 @@ def main() -> int:
         other = next((why for why, words in OTHER.items() if re.match(words, family)), None)
         if other:
             excluded[family] = other
+        elif hears_alone(family):
+            excluded[family] = "hears or speaks alone"
         elif found:
             counted[family] = {"class": CONFIG_MAPPING_NAMES[family], "mechanisms": found}
         elif parts:
@@ -99,7 +109,22 @@ def look_at(family: str) -> tuple[list[str], str, list[str]]:
     for file, name in reached(files, CONFIG_MAPPING_NAMES[family], family):
         found |= mechanisms(file, name)
     parts = [getattr(getattr(config, part, None), "model_type", "") for part in cls.sub_configs]
-    return sorted(found), "no position mechanism in its code", [part for part in parts if part]
+    parts = [part for part in parts if part]
+    if found and not speaks_of_positions(folder.name, CONFIG_MAPPING_NAMES[family]):
+        return [], "only the models beside it have a position mechanism", parts
+    return sorted(found), "no position mechanism in its code", parts
+
+
+def speaks_of_positions(folder: str, config: str) -> bool:
+    """Whether a class that takes a configuration leads to a mechanism, or to a word of positions.
+
+    True as well where no class says that it takes it, so that nothing can be told.
+    """
+    from tools.families.sources import code_of, takers
+
+    codes = [code_of(path, name) for path, name, _ in takers(folder).get(config, [])]
+    words = [*MECHANISMS.values(), OF_POSITIONS]
+    return not codes or any(re.search(one, code, re.I) for one in words for code in codes)
 
 
 def reached(files: list[str], config: str, family: str) -> set[tuple[str, str]]:
@@ -122,6 +147,25 @@ def reached(files: list[str], config: str, family: str) -> set[tuple[str, str]]:
                 waiting += [(here, other) for other in known if other in parsed(here)]
                 waiting += [(imported(here)[o], o) for o in known if o in imported(here)]
     return found
+
+
+def hears_alone(family: str) -> bool:
+    """Whether all models of a configuration take sound, and none takes the ids of words."""
+    from transformers import CONFIG_MAPPING
+
+    from tools.families.sources import folder_of, takers
+
+    cls = CONFIG_MAPPING[family]
+    models = []
+    for path, name, whole in takers(folder_of(cls)).get(cls.__name__, []):
+        if whole:
+            file = importlib.import_module(f"transformers.models.{path.parent.name}.{path.stem}")
+            models.append(getattr(file, name))
+    kinds = {str(getattr(one, "input_modalities", None)) for one in models}
+    takes = {name for one in models for name in inspect.signature(one.forward).parameters}
+    return kinds <= {"audio", "('audio',)"} and bool(kinds) and not takes & {
+        "input_ids", "decoder_input_ids",
+    }  # fmt: skip
 
 
 @cache

@@ -16,6 +16,8 @@ from tools.families.denominator import FILE
 PAGE = Path(__file__).parents[2] / "posenc_lib" / "models" / "FAMILIES.md"
 
 SECTIONS = [  # heading, which words of a report belong there; the first that fits
+    ("Added in each layer to queries and keys, not to values: DETR and its kin",
+     r"added to what queries"),
     ("Three axes: M-RoPE", r"M-RoPE"),
     ("Latent attention: one part of a head turned, one key for all heads",
      r"shared by all heads|one key for all|the last \d+ of"),
@@ -59,6 +61,8 @@ def how(checked: dict[str, Any]) -> str:
         done.append("what is added at the start")
     if checked["frequencies"]:
         done.append("frequencies")
+    if checked.get("added"):
+        done.append(f"what {checked['added']} of them add to queries and keys")
     if any("unchecked" in part for part in checked["parts"]):
         done.append("sound unchecked")
     return ", ".join(done)
@@ -79,12 +83,17 @@ def bars(results: dict[str, Any], listed: dict[str, Any]) -> list[str]:
     turned = [one for one in equal if one["frequencies"] or one["without"]]
     kept = [one for one in equal if one["frequencies"]]
     layers = sum(one["scores"] for one in equal)
+    reports = [one["report"] for one in results.values() if one["state"] == "equal"]
+    partly = sum("no part of this plan" in one for one in reports)
+    given = sum("given" in one for one in results.values() if one["state"] == "equal")
     largest = max((one["largest"] for one in equal), default=0.0)
     return [
         "| bar | found |",
         "|---|---|",
         f"| built, and equal to the family's own model | {states['equal']} of {count}, "
         f"{states['equal'] / count:.1%} |",
+        f"| of these, with layers that the report names as no part of the plan | {partly} |",
+        f"| of these, looked at with a field that their default configuration lacks | {given} |",
         f"| refused with a reason | {states['refused']} |",
         f"| built, but not to be compared: counted as not built | {states['unchecked']} |",
         f"| built and wrong | {states['differs'] + states['breaks']} |",
@@ -108,10 +117,12 @@ def page(results: dict[str, Any], listed: dict[str, Any]) -> str:
         "for each family it makes a tiny random model, listens to what goes into its softmax, and "
         "compares that with the plan, masks included. Nothing here is typed by hand.",
         "",
-        "Which families count was decided by their sources before anything was measured "
-        "(`tools/families/denominator.json`): "
+        "Which families count is decided by their sources (`tools/families/denominator.json`): "
         f"{len(listed['counted'])} of {len(listed['counted']) + len(listed['excluded'])} "
-        "configuration classes.",
+        "configuration classes. Two rules of the script came after the first measurement, and "
+        "both only took away families, none of which was equal then: what only hears or speaks by "
+        "the word of its own models, and what has no mechanism in any class that takes its "
+        "configuration.",
         "",
         *bars(results, listed),
         "",
@@ -125,13 +136,18 @@ def page(results: dict[str, Any], listed: dict[str, Any]) -> str:
         "padded) is not seen here, nor are the windows of pictures that a report only notes "
         "(Qwen2.5-VL): the tiny picture lies in one window. Where a model multiplies its queries "
         "before their product with the keys and a norm or a fused projection stands between, the "
-        "scale itself is taken as the plan says.",
+        "scale itself is taken as the plan says. Some default configurations build no model that "
+        "runs, or one without attention (sections that do not fit the head, a field that is null): "
+        "they are looked at with the field given (`tools/families/settings.py`), and say so.",
         "",
     ]
     groups: dict[str, list[str]] = {name: [] for name, _ in SECTIONS}
     for family, one in sorted(results.items()):
         if one["state"] == "equal":
-            row = f"| `{family}` | {said(one['report'])} | {how(one['checked'])} |"
+            lacks = (
+                "; its default lacks a field: " + "; ".join(one["given"]) if "given" in one else ""
+            )
+            row = f"| `{family}` | {said(one['report'])} | {how(one['checked'])}{lacks} |"
             groups[section_of(one["report"])].append(row)
     for name, rows in groups.items():
         if rows:

@@ -14,6 +14,8 @@ and hides a scale that is wrong for all keys alike... and cannot be had of some 
 
 from __future__ import annotations
 
+import inspect
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -52,6 +54,7 @@ class Attention:
     scores: Tensor  # (batch, heads, query, key), or one more for a sink, before the softmax
     turns: list[Turn]
     linears: list[Tensor]
+    made: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # what a projection got, gave
     warmth: Tensor | None = None  # what the model multiplies the product by, where it is trained
     sinks_after: bool = False  # the model has sinks, and may use them after the softmax
 
@@ -74,6 +77,7 @@ class Listener(TorchFunctionMode):
         self.products: list[tuple[Tensor, Tensor, Tensor]] = []
         self.turns: list[Turn] = []
         self.linears: list[Tensor] = []
+        self.made: list[tuple[Tensor, Tensor]] = []
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -84,6 +88,8 @@ class Listener(TorchFunctionMode):
                 kept = isinstance(one, Tensor) and one.ndim >= 2 and one.is_floating_point()
                 if kept and one.numel() < 2_000_000 and one.device.type == "cpu":
                     self.heard.added.append(one.detach().clone())
+        if func is torch.nn.functional.multi_head_attention_forward:
+            return self._packed(func, args, kwargs)
         if func in SOFTMAX:
             self._softmax(args[0] if args else kwargs["input"])
         out = func(*args, **kwargs)
@@ -98,6 +104,44 @@ class Listener(TorchFunctionMode):
             self.products.append((first, second.transpose(-1, -2), out))
         elif func in LINEAR:
             self.linears.append(out)
+            self.made.append((args[0] if args else kwargs["input"], out))
+        return out
+
+    def _packed(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Attention in one call of torch: its queries and keys, where they explain its output.
+
+        Nothing can be heard inside the call. So queries, keys and scores are made again from its
+        own weights, and kept if softmax(scores) v, projected, is what the call gave.
+        """
+        out = func(*args, **kwargs)
+        given = dict(zip(inspect.signature(func).parameters, args, strict=False)) | kwargs
+        heads, weight, bias = given["num_heads"], given["in_proj_weight"], given["in_proj_bias"]
+        if weight is None or given["query"].ndim != 3:
+            return out
+        three = zip(("query", "key", "value"), weight.chunk(3), bias.chunk(3), strict=True)
+        q, k, v = (
+            torch.nn.functional.linear(given[name], w, b).unflatten(-1, (heads, -1))
+            .permute(1, 2, 0, 3) for name, w, b in three
+        )  # fmt: skip
+        scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+        mask, padded = given.get("attn_mask"), given.get("key_padding_mask")
+        if mask is not None:
+            if mask.dtype == torch.bool:
+                mask = torch.zeros(mask.shape).masked_fill(mask, -math.inf)
+            scores = scores + (mask if mask.ndim == 2 else mask.reshape(scores.shape))
+        if padded is not None:
+            scores = scores.masked_fill(padded[:, None, None, :].bool(), -math.inf)
+        ours = (scores.softmax(-1) @ v).permute(2, 0, 1, 3).flatten(-2)
+        ours = torch.nn.functional.linear(ours, given["out_proj_weight"], given["out_proj_bias"])
+        if torch.allclose(ours, out[0], atol=1e-4, rtol=1e-4):
+            self.heard.attentions.append(
+                Attention(
+                    q.detach(), k.detach(), scores.detach(), self.turns, [],
+                    [(given[name].transpose(0, 1), one.transpose(1, 2).flatten(-2))
+                     for name, one in (("query", q), ("key", k), ("value", v))],
+                )
+            )  # fmt: skip
+            self.products, self.turns, self.linears = [], [], []
         return out
 
     def _einsum(self, args: Any, out: Tensor) -> None:
@@ -141,9 +185,9 @@ class Listener(TorchFunctionMode):
                 if last is not None and again:  # two softmaxes of the same queries
                     self.turns, self.linears = last.turns, last.linears
                 self.heard.attentions.append(
-                    Attention(*detached, turns=self.turns, linears=self.linears)
+                    Attention(*detached, self.turns, self.linears, self.made)
                 )
-                self.products, self.turns, self.linears = [], [], []
+                self.products, self.turns, self.linears, self.made = [], [], [], []
                 return
 
 

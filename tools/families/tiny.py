@@ -16,13 +16,16 @@ import copy
 import importlib
 import inspect
 import math
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel, ResNetConfig
 
+from tools.families.given import more_inputs
+from tools.families.settings import default, settings
 from tools.families.sources import folder_of, takers
 
 LENGTH = 12
@@ -82,6 +85,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         cut["default_language"] = have["languages"][0]
     put(TOP, 1)
     put(SCALES, WINDOW)
+    if "zero_expert_num" in have:
+        cut["moe_topk"] = 2  # its experts take no single choice
     if "num_mel_bins" in have:
         put(("max_source_positions",), LENGTH)
     for name in ("out_features", "out_indices"):
@@ -90,6 +95,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
     if "attention_types" in have:  # GPT-Neo says its kinds in pairs
         cut["attention_types"] = [[["global", "local"], 1]]
         cut["num_layers"] = 2
+    if have.get("use_repmixer_blocks"):  # its table is stretched to texts of another length
+        cut["max_position_embeddings"] = LENGTH
     if have.get("num_kv_shared_layers"):  # the last layers share keys with ones that are cut off
         cut["num_kv_shared_layers"] = 0
     if have.get("layer_types", 0) is None and "conv_L_cache" in have:
@@ -101,6 +108,11 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
     if "patch_size" in have:  # windows of pixels or patches: theirs
         for name in WINDOWS:
             cut.pop(name, None)
+    backbone = have.get("backbone_config")
+    if isinstance(backbone, dict) and backbone.get("model_type") == "timm_backbone":
+        cut["backbone_config"] = small_backbone(have)  # of another package; it has no positions
+        if "apply_layernorm_after_vision_backbone" in have:  # of features that come last
+            cut["apply_layernorm_after_vision_backbone"] = False
     rope = have.get("rope_parameters")
     if isinstance(rope, dict) and rope.get("llama_4_scaling_beta"):
         cut["rope_parameters"] = rope | {"original_max_position_embeddings": WINDOW}
@@ -119,11 +131,7 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         if isinstance(have.get(name), list) and have[name] and "num_hidden_layers" in cut:
             cut[name] = have[name][: cut["num_hidden_layers"]]
     for place, part in parts_of(config).items():
-        shorter = {
-            name: 2 for name in LAYERS if isinstance(getattr(part, name, None), int)
-            and getattr(part, name) > 2 and name in part.to_dict()
-        }  # fmt: skip
-        if shorter and not isinstance(getattr(part, "layer_types", None), list):
+        if shorter := part_changes(part):
             cut[place] = part.to_dict() | shorter
     if strength == 0:
         width = next((have[name] for name in WIDTHS if isinstance(have.get(name), int)), None)
@@ -136,6 +144,8 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
             if "head_dim" in have and have["head_dim"] is None:
                 cut["head_dim"] = head
             put(RANKS, 32)
+    if "blocks_per_stage" in have and strength < 2:  # 32 by 32 patches, in windows
+        cut["image_size"] = [128, 128]
     patch, image = have.get("patch_size"), have.get("image_size")
     windows = {"window_size", "depths"} <= have.keys() or "pretrain_image_size" in have
     # a picture has to hold its windows, and have the size that its table is for
@@ -146,8 +156,54 @@ def changes(config: PreTrainedConfig, strength: int) -> dict[str, Any]:
         and isinstance(image, int)
         and image > 4 * patch
     ):
-        cut["image_size"] = 4 * patch
+        cut["image_size"] = (8 if "down_ops" in have else 4) * patch  # halved between stages
+    if strength < 2 and isinstance(patch, int):
+        for name in ("max_image_size", "max_img_size"):  # of the table, for which a picture is cut
+            if isinstance(have.get(name), int):
+                cut[name] = 4 * patch
+        if "tubelet_size" in have and {"crop_size", "frames_per_clip"} <= have.keys():
+            cut |= {"crop_size": 4 * patch, "frames_per_clip": 4}
+        if "num_windows" in have and isinstance(have.get("pretrain_image_size"), int):
+            cut |= {"pretrain_image_size": 8 * patch, "image_size": 8 * patch}
     return cut
+
+
+def part_changes(part: PreTrainedConfig) -> dict[str, Any]:
+    """What a config inside another has in place of its own: fewer layers, words and experts."""
+    have = part.to_dict()
+    cut: dict[str, Any] = {name: 2 for name in LAYERS if type(have.get(name)) is int}
+    cut = {name: count for name, count in cut.items() if have[name] > count}
+    if isinstance(have.get("layer_types"), list) and cut:
+        count = layers_needed(have)
+        cut = {name: min(have[name], count) for name in cut}
+        cut["layer_types"] = have["layer_types"][:count]
+    for names, most in ((VOCABULARIES, 128), (INNER, 32), (EXPERTS, 4), (TOP, 1)):
+        for name in names:
+            if type(have.get(name)) is int and have[name] > most:
+                cut[name] = most
+    for name, old in have.items():
+        if name.endswith("token_id") and type(old) is int and old >= 128:
+            cut[name] = 0
+    if have.get("attn_logit_softcapping"):
+        cut["attn_logit_softcapping"] = None
+    for place, inner in parts_of(part).items():
+        if smaller := part_changes(inner):
+            cut[place] = inner.to_dict() | smaller
+    return cut
+
+
+def small_backbone(have: dict[str, Any]) -> ResNetConfig:
+    """A small convolution in place of a backbone of another package."""
+    channels = have.get("encoder_in_channels") or [8, 8, 8]
+    several = have.get("num_feature_levels", 1) > 1 or "encoder_in_channels" in have
+    stages = ["stage2", "stage3", "stage4"] if several else ["stage4"]
+    return ResNetConfig(
+        embedding_size=8,
+        hidden_sizes=[8, *channels],
+        depths=[1, 1, 1, 1],
+        out_features=stages,
+        layer_type="basic",
+    )
 
 
 def layers_needed(have: dict[str, Any]) -> int:
@@ -161,6 +217,11 @@ def layers_needed(have: dict[str, Any]) -> int:
                 listed.index(kind) for kind in {*listed}
             ]
             needed = max(needed, max(firsts) + 2)
+            hybrid = [number for number, kind in enumerate(listed) if kind == "hybrid"]
+            if len(hybrid) > 2 and set(listed) != {"hybrid"}:  # layers that share their weights
+                needed = max(needed, hybrid[1] + 2)
+    if have.get("use_repmixer_blocks"):  # the first and the last convolve
+        needed = 4
     for name in ("sliding_window_pattern", "attn_layer_period", "global_attn_every_n_layers",
                  "full_attention_interval", "no_rope_layer_interval"):  # fmt: skip
         if isinstance(have.get(name), int):
@@ -168,18 +229,29 @@ def layers_needed(have: dict[str, Any]) -> int:
     return needed
 
 
+MODELS = {  # where the plainest class is not the one that the plan is about
+    "cohere_asr": "CohereAsrDecoder",
+    "omdet-turbo": "OmDetTurboForObjectDetection",
+    "t5_gemma_module": "T5GemmaEncoder",
+}
 ENDS = ("Model", "Transformer", "Backbone", "Encoder", "Decoder")  # the plainest first
 
 
 def has_model(config: PreTrainedConfig) -> bool:
     """Whether some model class takes a configuration."""
     cls = type(config)
-    return any(one[2] for one in takers(folder_of(cls)).get(cls.__name__, []))
+    takes = takers(folder_of(cls)).get(cls.__name__, [])
+    return cls.model_type in MODELS or any(one[2] for one in takes)
 
 
 def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
     """The plainest model class that takes a configuration."""
     cls = type(config)
+    if cls.model_type in MODELS:
+        folder = folder_of(cls)
+        file = importlib.import_module(f"transformers.models.{folder}.modeling_{folder}")
+        said: type[PreTrainedModel] = getattr(file, MODELS[cls.model_type])
+        return said
     found = [one for one in takers(folder_of(cls)).get(cls.__name__, []) if one[2]]
     if not found:
         raise LookupError("no model class takes it")
@@ -199,12 +271,12 @@ def model_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
 def tiny_models(whole: PreTrainedConfig) -> Iterator[tuple[PreTrainedConfig, PreTrainedModel]]:
     """Small configurations of the same kind, and a model of each, until one of them runs."""
     cls = type(whole)
-    plain = whole.to_dict() == cls().to_dict()
+    plain = whole.to_dict() == default(cls).to_dict()
     problem: Exception | None = None
     made = False
     for strength in range(2 * STRENGTHS):
         try:
-            given = {} if plain else whole.to_dict()
+            given = settings(cls) if plain else whole.to_dict()
             given.pop("model_type", None)
             config, model = built(cls(**given | changes(whole, strength)))
         except Exception as one:  # what a family refuses says the family
@@ -246,8 +318,9 @@ def draw(model: nn.Module) -> None:
         if not one.is_floating_point() or not one.requires_grad:  # waves kept as weights
             continue
         if one.ndim >= 2:
-            wide = one.shape[-1] if "embed" in name or "pos" in name else math.prod(one.shape[1:])
-            table = "embed" in name or "pos" in name or "bias" in name or "wpe" in name
+            named = [word in name for word in ("embed", "pos", "bias", "wpe")]
+            table = any(named) and "convolution" not in name  # LeViT's cells come of convolutions
+            wide = one.shape[-1] if table and any(named[:2]) else math.prod(one.shape[1:])
             one.normal_(0.0, 0.5 if table else 1.0 / math.sqrt(max(wide, 1)))
         elif "norm" in name.lower() or "ln" in name.lower():
             one.normal_(1.0 if name.endswith("weight") else 0.0, 0.1)
@@ -299,6 +372,8 @@ def inputs(
                 yield always | {name: cut, "grid_thw": thw}
                 yield always | {name: cut[None], "grid_thw": thw}
         return
+    if "pixel_values" in takes and hasattr(config, "num_queries"):  # rows and columns apart
+        yield {"pixel_values": torch.randn(1, 3, 96, 160)}
     if "input_features" in takes:
         bins = getattr(config, "num_mel_bins", None) or 80
         always["input_features"] = torch.randn(1, bins, 2 * LENGTH)
@@ -334,6 +409,7 @@ def inputs(
             if picture.ndim == 5:
                 yield always | {name: picture[0]}
             yield from patched(config, takes, picture, grid)
+    yield from more_inputs(config, takes, always, ids, sys.modules[type(model).__module__])
 
 
 def patched(
@@ -362,7 +438,8 @@ def patched(
 
 def pictures(config: PreTrainedConfig) -> torch.Tensor:
     """A random picture, or a random clip, of the size that a configuration states."""
-    size: Any = getattr(config, "image_size", None) or getattr(config, "crop_size", None) or 64
+    named = ("image_size", "crop_size", "max_img_size")
+    size: Any = next((getattr(config, one) for one in named if getattr(config, one, None)), 64)
     height, width = (size, size) if isinstance(size, int) else tuple(size)[:2]
     channels = getattr(config, "num_channels", getattr(config, "in_channels", 3))
     shape = (1, channels, height, width)

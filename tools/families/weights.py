@@ -20,6 +20,8 @@ import torch
 from torch import nn
 
 from posenc_lib import PositionEncoding
+from posenc_lib.embeddings.learned_grid import LearnedGridEncoding
+from posenc_lib.embeddings.resize_grid import resize_grid
 from posenc_lib.layers.plan import PositionPlan
 
 NAMED = re.compile(r"pos|wpe|temporal|embed", re.IGNORECASE)
@@ -31,6 +33,18 @@ def tables(
 ) -> Iterator[PositionEncoding]:
     """The encoding at the start, with each table of the model that has its shape."""
     (weight,) = start.parameters()
+    own = dict(model.named_parameters())
+    window = next((one for name, one in own.items() if name.endswith("pos_embed_window")), None)
+    if window is not None and isinstance(start, LearnedGridEncoding):  # Hiera's table is a sum
+        far = next(one for name, one in own.items() if name.endswith("pos_embed"))
+        rows, columns = start.shape
+        spread = resize_grid(far[0].flatten(1).T.detach(), far.shape[-2:], start.shape)
+        tiled = window[0].tile(1, rows // window.shape[-2], columns // window.shape[-1])
+        filled = copy.deepcopy(start)
+        with torch.no_grad():
+            next(iter(filled.parameters())).copy_(spread + tiled.flatten(1).T)
+        yield filled
+        return
     for before in (skipped, skipped + 1):  # a class token that a model without one still keeps
         if before > skipped and part in ("text", "encoder", "decoder"):
             return
@@ -70,6 +84,8 @@ def load_bias(part: str, plan: PositionPlan, model: nn.Module) -> list[torch.Ten
         (name, one) for name, one in model.named_parameters()
         if RELATIVE.search(name) and (part not in ("encoder", "decoder") or part in name)
     ]  # fmt: skip
+    if part in ("encoder", "decoder") and not named:  # a model of one stack names none
+        named = [(name, one) for name, one in model.named_parameters() if RELATIVE.search(name)]
     used: set[str] = set()
     for encoding in encodings:
         for _, own in encoding.named_parameters():
