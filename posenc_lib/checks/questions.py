@@ -19,7 +19,7 @@ from importlib.resources import files
 from posenc_lib.base import validation
 
 LETTERS = "abc"
-NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "11", "14", "15")
+NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "11", "13", "14", "15")
 OPEN = "???"
 
 

@@ -35,6 +35,7 @@ FULL = {  # the function, and its settings beside it
     "order_budget": "OrderBudgetSettings",
     "digits": "DigitsSettings",
     "series": "SeriesSettings",
+    "dates": "DatesSettings",
 }
 PACKAGES = ("torch", "numpy", "scikit-learn")
 CHECKSUMS = "checksums.json"
