@@ -4,7 +4,8 @@
 - `data`: without a download: prose and its windows, drawn sequences, digits, measured series
 - `lengths`: `extrapolation`, trained short and tested long
 - `text`: `text_order` and `order_budget`, whether and how soon a reader learns word order
-- `pictures`: `digits`, with one coordinate, with two, with none
+- `pictures`: `digits`, with one coordinate, with two, with none; `photo`, painted from places;
+  `pixels`, digits drawn one after the other
 - `time_series`: `series`, forecasts beside simple rules
 - `score_rows`: the rows of the scoreboard, measured; for your own encoding too
 - `choice_numbers`: what was measured of encodings, for a guide to them
