@@ -30,7 +30,7 @@ def test_no_run_is_missing(name):
     found, plan = full_results(name), getattr(experiments, FULL[name])()
     assert set(found.values("task")) == set(plan.tasks)
     for task in plan.tasks:
-        trained = plan.trained(task) if name == "series" else plan.trained
+        trained = plan.trained(task) if callable(plan.trained) else plan.trained
         for entry in trained:
             encoding, setting = (entry, {}) if isinstance(entry, str) else entry
             runs = found.where(task=task, encoding=encoding, setting=setting)
