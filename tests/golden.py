@@ -65,7 +65,12 @@ def _view(view) -> dict:
     """As it is sent to the page, with the numbers instead of their bytes."""
     sent = {k: v for k, v in encoded(view).items() if k not in ("alt", "codes", "low", "step")}
     if sent["kind"] == "heatmap":
-        return sent | {"values": view.values}
+        colours = sent.pop("colours")
+        if colours is None:
+            return sent | {"values": view.values}
+        words, which = np.unique(np.array(sent["texts"]), return_inverse=True)
+        texts = {"words": words.tolist(), "which": which}
+        return sent | {"values": view.values, "colours": view.colours, "texts": texts}
     if sent["kind"] == "clocks":
         return sent | {part: np.frombuffer(sent[part]) for part in ("angles", "rates")}
     x, ys = np.frombuffer(sent["x"]), np.frombuffer(sent["ys"], np.float32)

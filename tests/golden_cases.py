@@ -18,6 +18,8 @@ from posenc_lib.experiments.data.digit_images import split_digits
 from posenc_lib.experiments.lengths.train_short import trained_model as length_model
 from posenc_lib.experiments.parts.training_settings import History, Look
 from posenc_lib.experiments.pictures.digit_models import trained_model as image_model
+from posenc_lib.experiments.pictures.photograph import photograph, seen_pixels
+from posenc_lib.experiments.pictures.stored_pictures import stored_digits
 from posenc_lib.experiments.text import word_order
 from posenc_lib.experiments.text.order_readers import ORDERS
 from posenc_lib.experiments.time_series import baselines
@@ -163,6 +165,9 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
         {"rows": 2, "columns": 2, "row": 0, "column": 0}, {"base": 2.0},
         {"rows": 24, "columns": 24, "row": 23, "column": 23, "base": 1e5, "encoding": FORMULAS[1]},
     ]),
+    "picture": (explorers.picture_explorer, [
+        {"features": "raw", "step": 10.0}, {"scale": 0.5, "step": 320.0}, {"scale": 16.0},
+    ]),
     "shuffled": (lambda: explorers.shuffle_explorer(digit_models("patches")), [
         {"image": 5, "moved": 16}, {"image": 359, "moved": 4},
     ]),
@@ -197,6 +202,7 @@ PLAIN = (  # called without an argument
 RESULTS = {
     "extrapolation": "lengths.losses lengths.tasks lengths.readings", "text_order":
     "text.accuracies", "order_budget": "text.budget",
+    "photo": "pictures.scales", "pixels": "pictures.bits",
     "series": "time_series.stored_errors time_series.against_last_value",
 }  # fmt: skip
 FIGURES = {name: lambda name=name: attrgetter(name)(plots)() for name in PLAIN.split()} | {
@@ -241,6 +247,13 @@ FIGURES = {name: lambda name=name: attrgetter(name)(plots)() for name in PLAIN.s
     ),
     "time_series.hugging": lambda: plots.time_series.hugging(
         Forecast(baselines.last_value(rows("sp500")), rows("sp500"))
+    ),
+    "pictures.half_shown": lambda: plots.pictures.half_shown(photograph(), seen_pixels(0)),
+    "pictures.paintings": lambda: plots.pictures.paintings(
+        {"all": photograph(), "none": 0 * photograph()}, ["a tower", "black"]
+    ),
+    "pictures.digits": lambda: plots.pictures.digits(
+        {name: stored_digits(name)[:6] for name in ("none", "rope_2d")}
     ),
     "images.cut": lambda: plots.images.cut(split_digits("train")[0][7]),
     "images.maps": lambda: plots.images.maps(

@@ -76,6 +76,9 @@ RIGHT = [
     (checks.text.blindness, lambda m, x, o: max(float((m(x[:, a]) - m(x)).abs().max()) for a in o)),
     (checks.time_series.rows, float32_rows),
     (checks.time_series.seasonal, lambda t, v, x, s: [v[(q - t) % s == 0][-1] for q in x]),
+    (checks.pictures.features, lambda p, b: np.hstack([f(2 * np.pi * p.numpy() @ b.numpy().T)
+                                                       for f in (np.sin, np.cos)])),
+    (checks.pictures.bits, lambda s, g: F.nll_loss(s.log(), g) / math.log(2)),
     (checks.config.wavelengths, lambda b, d, s: 2 * np.pi * s * b ** (np.arange(d / 2) * 2 / d)),
     (checks.config.far_layers, lambda n, e, w, d: list(range(n) if d < w else range(e - 1, n, e))),
     (checks.serving.positions, counted),

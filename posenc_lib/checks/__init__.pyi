@@ -12,6 +12,7 @@ from . import (
     text as text,
     time_series as time_series,
     images as images,
+    pictures as pictures,
     museum as museum,
     config as config,
     serving as serving,

@@ -5,7 +5,8 @@
   series, dates in five languages
 - `lengths`: `extrapolation`, trained short and tested long
 - `text`: `text_order` and `order_budget`, whether and how soon a reader learns word order
-- `pictures`: `digits`, with one coordinate, with two, with none
+- `pictures`: `digits`, with one coordinate, with two, with none; `photo`, painted from places;
+  `pixels`, digits drawn one after the other
 - `time_series`: `series`, forecasts beside simple rules
 - `translation`: `dates`, from English into languages with another order, by encoder-decoders
 - `score_rows`: the rows of the scoreboard, measured; for your own encoding too

@@ -34,6 +34,8 @@ FULL = {  # the function, and its settings beside it
     "text_order": "TextOrderSettings",
     "order_budget": "OrderBudgetSettings",
     "digits": "DigitsSettings",
+    "photo": "PhotographSettings",
+    "pixels": "PixelsSettings",
     "series": "SeriesSettings",
     "dates": "DatesSettings",
 }

@@ -20,6 +20,7 @@ from .playground import playground_explorer as playground_explorer
 from .forecast import forecast_explorer as forecast_explorer
 from .grid import grid_explorer as grid_explorer
 from .shuffled import shuffle_explorer as shuffle_explorer
+from .picture import picture_explorer as picture_explorer
 from .museum import museum_explorer as museum_explorer
 from .config import config_explorer as config_explorer
 from .dates import dates_explorer as dates_explorer

@@ -8,6 +8,7 @@ class HeatmapView {
     Object.assign(this, sent);
     [this.rows, this.columns] = sent.shape;
     this.exact = sent.values; // where the page made them itself
+    if (sent.colours) this.colours = numbers(sent.colours, Uint32Array);
     this.codes = numbers(sent.codes, sent.bytes === 1 ? Uint8Array : Uint16Array);
     this.none = sent.bytes === 1 ? 255 : 65535;
     [this.rowStart, this.columnStart] = sent.starts;
@@ -56,6 +57,14 @@ class HeatmapView {
     const { pixels } = pane;
     const palette = pane.surface.palette(this.palette);
     const missing = pane.surface.missing;
+    if (this.colours) {
+      this.colours.forEach((rgb, i) => {
+        const turned = ((rgb & 255) << 16) | (rgb & 0xff00) | (rgb >>> 16); // the page's order
+        pixels[i] = codes[i] === none ? missing : turned | 0xff000000;
+      });
+      pane.brush.putImageData(pane.image, 0, 0);
+      return;
+    }
     const [low, high] = this.limits;
     const slope = (this.step / (high - low)) * 256;
     const start = ((this.low - low) / (high - low)) * 256;
@@ -126,7 +135,7 @@ class HeatmapView {
       left: size * 1.5 + 3 + widest(pen, rowTicks.map((tick) => tick.text)) + 8,
     };
     const bar = { width: size, label: size * 1.3, ticks: widest(pen, scale.map((t) => t.text)) + 8 };
-    box.right = width - bar.width - bar.label - bar.ticks - size * 1.1;
+    box.right = width - (this.colours ? size : bar.width + bar.label + bar.ticks + size * 1.1);
     const cell = Math.max(box.right - box.left, 1) / this.columns;
     const longest = this.columnTicks ? widest(pen, this.columnTicks) : 0;
     const slant = longest > cell - 4;
@@ -154,7 +163,7 @@ class HeatmapView {
       { ticks: rowTicks, place: (at) => box.top + (at - this.rowStart + 0.5) * this.cell[1] },
       [this.labels[1], this.labels[0]],
     );
-    this.drawScale(pen, pane, theme, scale, bar);
+    if (!this.colours) this.drawScale(pen, pane, theme, scale, bar);
     if (this.numbers) this.writeCells(pen, pane, theme);
     if (this.resting) this.markChanges(pen, pane, theme);
     for (const mark of this.marks ?? []) this.outline(pen, mark, theme);

@@ -85,17 +85,17 @@ const NO_PICKS = [null, null];
 // the names and the meaning of Heatmap's arguments (views.py).
 function heatmap(name, values, [rows, columns], labels, options = {}) {
   const { palette = "diverging", starts = [0, 0], square = false, numbers: written = true } = options;
-  const { ticks: named = [null, null], texts = null, marks = [], picks = NO_PICKS } = options;
+  const { ticks: named = [null, null], texts = null, colours = null, marks = [], picks = NO_PICKS } = options;
   const [extremes, none] = extremesOf(values);
   const [least, most] = extremes ?? [0, 1];
   const largest = Math.max(-least, most) || 1;
   const limits = options.limits ?? (palette === "diverging" ? [-largest, largest] : wide(least, most));
   const noise = 1e-6 * (limits[1] - limits[0]);
   const [under, over] = extremes ?? limits;
-  let alt = `Heat map of ${name}: ${rows} x ${columns} (${labels[0]} by ${labels[1]})`;
+  let alt = `${colours ? "Picture" : "Heat map"} of ${name}: ${rows} x ${columns} (${labels[0]} by ${labels[1]})`;
   const down = (column) => texts.map((row) => row[column]).join(" ");
   const heads = named[1] ?? range(starts[1], columns);
-  if (texts) alt += `. ${heads.map((head, i) => `${head}: ${down(i)}`).join("; ")}.`;
+  if (texts && !colours) alt += `. ${heads.map((head, i) => `${head}: ${down(i)}`).join("; ")}.`;
   else {
     alt += extremes ? `, ${labels[2]} ${span(...extremes)}` : ", every cell masked";
     if (extremes && none) alt += `, ${number(none)} cells masked`;
@@ -104,7 +104,8 @@ function heatmap(name, values, [rows, columns], labels, options = {}) {
   return {
     kind: "heatmap", name, alt, shape: [rows, columns], values, ...quantised(values, extremes),
     beyond: [under < limits[0] - noise, over > limits[1] + noise],
-    limits, palette, labels, starts, ticks: named, square, numbers: written, texts, marks, picks,
+    limits, palette, labels, starts, ticks: named, square, numbers: written, texts, colours,
+    marks, picks,
   };
 }
 

@@ -63,6 +63,7 @@ function difference(live, pinned) {
   const made = new HeatmapView({
     ...live.sent,
     values: undefined, // the live ones
+    colours: undefined,
     alt: `Heat map of ${live.name}, live minus pinned: ${rows} x ${columns}.`,
     codes,
     bytes: 2,

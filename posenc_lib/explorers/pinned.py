@@ -102,6 +102,7 @@ def difference(live: Heatmap, pinned: Heatmap) -> Heatmap:
         value_label=f"{live.value_label}, live minus pinned",
         limits=(-top, top),
         palette="diverging",
+        colours=None,
     )
 
 

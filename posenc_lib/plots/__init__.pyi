@@ -13,6 +13,7 @@ from . import (
     time_series as time_series,
     images as images,
     museum as museum,
+    pictures as pictures,
     serving as serving,
     translation as translation,
 )

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.colors import Colormap, ListedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.rcsetup import cycler
@@ -221,7 +221,7 @@ def draw_heatmap(axes: Axes, view: Heatmap) -> None:
     top, left = view.row_start - 0.5, view.column_start - 0.5
     low, high = view.limits
     image = axes.imshow(
-        view.values,
+        view.values if view.colours is None else _as_rgb(view.colours, view.values),
         cmap=colour_map(view.palette),
         vmin=low,
         vmax=high,
@@ -245,11 +245,19 @@ def draw_heatmap(axes: Axes, view: Heatmap) -> None:
         for label in axes.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[view.beyond]
-    axes.figure.colorbar(image, ax=axes, label=view.value_label, extend=extend)
+    if view.colours is None:
+        axes.figure.colorbar(image, ax=axes, label=view.value_label, extend=extend)
     if view.numbers:
         _write_cells(axes, view, image)
     for mark in view.marks:
         _outline(axes, view, *mark)
+
+
+def _as_rgb(colours: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(rows, columns, 3) from 0 to 255; a cell without a value is grey."""
+    parts = np.stack([colours >> shift & 255 for shift in (16, 8, 0)], -1).astype(np.uint8)
+    grey = np.round(255 * np.array(to_rgb(MISSING))).astype(np.uint8)
+    return np.where(np.isnan(values)[..., None], grey, parts)
 
 
 def draw_curves(axes: Axes, view: Curves, behind: Curves | None = None) -> None:

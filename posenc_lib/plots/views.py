@@ -58,6 +58,9 @@ class Heatmap:
         square: Draw square cells.
         numbers: Write the value into each cell wherever the cells are large enough.
         texts: A text for every cell, row by row, to be written instead of its value.
+        colours: The colour of every cell, (rows, columns) of whole numbers 0xRRGGBB, instead of one
+            from the palette: a photograph. Then no colour scale is drawn, and `values` and `texts`
+            are what is read of a cell.
         marks: Cells to outline, each as (row, column) by its numbers on the axes; None for one of
             them outlines the whole row or column.
         picks: The controls of a panel that a tap on a cell sets, for its row and its column; None
@@ -87,6 +90,7 @@ class Heatmap:
     square: bool = False
     numbers: bool = True
     texts: Sequence[Sequence[str]] | None = None
+    colours: Any = None
     marks: Sequence[tuple[int | None, int | None]] = ()
     picks: tuple[Pick, Pick] = (None, None)
     extremes: tuple[float, float] | None = field(init=False)  # None: every cell is masked
@@ -126,6 +130,8 @@ class Heatmap:
                     f"{values.shape[1]}, but it is {self.texts!r}."
                 )
             object.__setattr__(self, "texts", texts)
+        if self.colours is not None:
+            object.__setattr__(self, "colours", _colours(where, self.colours, values.shape))
         extremes = extremes_of(values)
         low, high = extremes or (0.0, 1.0)
         if self.limits is not None:
@@ -151,9 +157,10 @@ class Heatmap:
     def alt(self) -> str:
         """One sentence for readers who do not see the picture."""
         rows, columns = self.values.shape
-        text = f"Heat map of {self.name}: {rows} x {columns} "
+        kind = "Heat map" if self.colours is None else "Picture"
+        text = f"{kind} of {self.name}: {rows} x {columns} "
         text += f"({self.row_label} by {self.column_label})"
-        if self.texts is not None:
+        if self.texts is not None and self.colours is None:
             heads = self.column_ticks or range(self.column_start, self.column_start + columns)
             read = (" ".join(down) for down in zip(*self.texts, strict=True))
             said = (f"{head}: {down}" for head, down in zip(heads, read, strict=True))
@@ -301,6 +308,21 @@ def _span(low: float, high: float) -> str:
     noise = 1e-6 * max(abs(low), abs(high))
     low, high = (0.0 if abs(value) <= noise else value for value in (low, high))
     return f"from {number(low)} to {number(high)}"
+
+
+def _colours(where: str, colours: Any, shape: tuple[int, ...]) -> np.ndarray:
+    found = np.asarray(colours)
+    if found.shape != shape or found.dtype.kind not in "iu":
+        raise ValueError(
+            f"{where}: colours must hold a whole number 0xRRGGBB for every cell, {shape}, but they "
+            f"are {found.dtype} of shape {found.shape}. Use red * 65536 + green * 256 + blue."
+        )
+    if found.min() < 0 or found.max() > 0xFFFFFF:
+        raise ValueError(
+            f"{where}: colours must be from 0 to 0xFFFFFF, but they go from {found.min()} to "
+            f"{found.max()}. Each of red, green and blue is a whole number from 0 to 255."
+        )
+    return found.astype(np.uint32)
 
 
 def _limits(where: str, limits: Any) -> tuple[float, float]:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 # Running these takes half a minute or more of training each. nbval runs all their cells; here
 # notebook 9, which trains as well, stands for them.
-TRAIN = ("07_longer_than_trained.ipynb", "08_text.ipynb", "10_images.ipynb")
+TRAIN = ("07_longer_than_trained.ipynb", "08_text.ipynb", "10_images.ipynb", "12_pictures.ipynb")
 SAME = ("15_serving.ipynb",)  # its panel is that of notebook 6
 NAMES = [
     pytest.param(path.name, marks=pytest.mark.long if path.name in TRAIN + SAME else ())

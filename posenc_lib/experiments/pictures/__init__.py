@@ -1,1 +1,1 @@
-"""Handwritten digits, pixel by pixel: what two coordinates are worth."""
+"""Handwritten digits, read and drawn, and one photograph: what coordinates are worth."""
