@@ -104,7 +104,7 @@ test-graphs: $(TEST_TOOLS)  ## every encoding and layer compiled and exported, a
 
 test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again (nbval, strict)
 	$(TITLE) 'Notebooks against their stored outputs'
-	$(PY) -m pytest notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg -p no:cacheprovider -n $(JOBS) --dist loadfile
+	TQDM_DISABLE=1 $(PY) -m pytest notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg -p no:cacheprovider -n $(JOBS) --dist loadfile
 
 test-browser: $(TEST_TOOLS)  ## every notebook and panel in JupyterLab and Chromium
 	$(TITLE) 'Notebooks and panels in a real browser'

@@ -6,6 +6,7 @@
 - `text`: `text_order` and `order_budget`, whether and how soon a reader learns word order
 - `pictures`: `digits`, with one coordinate, with two, with none
 - `time_series`: `series`, forecasts beside simple rules
+- `own_encoding`: `compare`, your own encoding beside the stored results
 - `score_rows`: the rows of the scoreboard, measured; for your own encoding too
 - `choice_numbers`: what was measured of encodings, for a guide to them
 - `shipped_results`: reads the full results in `results/`; `python -m posenc_lib.experiments`

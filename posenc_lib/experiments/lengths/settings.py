@@ -5,7 +5,7 @@
 Source: Press et al. 2022, "Train Short, Test Long", section 2; Ruoss et al. 2023 (randomised).
 
 Each encoding gets the learning rate that suits it, and T5 the rate of its bias beside it: the
-lowest loss on validation data, at the trained length, with the first seed.
+lowest loss on validation data, at the trained length, with the first seed and a third of the steps.
 
 The traps: settings chosen on what is reported; one rate for all, which was right for one of them;
 and too small a head. With `head_dim` 8 RoPE has four pairs, with two heads ALiBi has two slopes:
@@ -14,7 +14,7 @@ either way the size of the model decides who wins. 128 features in 4 heads are f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from posenc_lib.base import validation
@@ -52,6 +52,7 @@ class ExtrapolationSettings:
     layers: int = 2
     rates: tuple[float, ...] = (4e-3, 8e-3, 1.6e-2)
     bias_rate_factors: tuple[float, ...] = (1.0, 10.0, 30.0)
+    tried_share: float = 1 / 3  # of the steps, with which a choice is tried
     text: Training = field(default_factory=lambda: Training(steps=600, batch=16, rate=4e-3))
     drawn: Training = field(default_factory=lambda: Training(steps=300, batch=16, rate=4e-3))
 
@@ -61,6 +62,7 @@ class ExtrapolationSettings:
             validation.choice(name, "tasks", task, TASKS)
         for size in ("length", "scored", "scored_drawn", "dim", "heads", "layers"):
             validation.size(name, size, getattr(self, size))
+        validation.probability(name, "tried_share", self.tried_share)
         for rate in (*self.rates, *self.bias_rate_factors):
             validation.real(name, "rates", rate, above=0.0)
         for size in ("scored", "scored_drawn"):
@@ -84,6 +86,14 @@ class ExtrapolationSettings:
             return [{"rate": rate} for rate in self.rates]
         pairs = product(self.rates, self.bias_rate_factors)
         return [{"rate": rate, "bias_rate_factor": factor} for rate, factor in pairs]
+
+    def briefly(self) -> ExtrapolationSettings:
+        """The same with fewer steps, as many as a choice is tried with."""
+        text, drawn = (
+            replace(plan, steps=max(1, round(self.tried_share * plan.steps)))
+            for plan in (self.text, self.drawn)
+        )
+        return replace(self, text=text, drawn=drawn)
 
     @property
     def longest(self) -> int:

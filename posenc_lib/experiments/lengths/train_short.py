@@ -75,34 +75,52 @@ def extrapolation(
     Source: Press et al. 2022, "Train Short, Test Long", section 4.
     """
     settings = ExtrapolationSettings() if settings is None else settings
-    tried = tune(settings, jobs=jobs)
-    calls = [
-        {**call, "choice": chosen(settings, tried, call["task"], call["encoding"])}
-        for call in every_run(_alone(settings))
-    ]
+    tried = _side_by_side(tuning_calls(settings), jobs)
     kept = (record for record in tried if record.task in settings.tasks)
-    return Results(kept) + side_by_side(one_run, calls, jobs=jobs)
+    return Results(kept) + _side_by_side(tested_calls(settings, tried), jobs)
 
 
-def tune(settings: ExtrapolationSettings, *, jobs: int | None = None) -> Results:
-    """The validation loss of every choice of a rate, at the trained length, first seed only.
+Calls = list[tuple[Callable[..., list[Record]], dict[str, Any]]]  # a function and how to call it
 
-    The drawn tasks share the choice that induction makes. Nothing is trained where there is nothing
-    to choose.
 
-    Raises like `side_by_side`.
+def tuning_calls(settings: ExtrapolationSettings) -> Calls:
+    """The runs that choose rates: every choice of every encoding, first seed only.
+
+    Each is trained with the share of the steps that the settings say. The drawn tasks share the
+    choice that induction makes. There are none where there is nothing to choose.
     """
-    calls = [
-        {
-            "settings": _alone(narrowed(settings, task, encoding, settings.seeds[0])),
-            "task": task, "encoding": encoding, "seed": settings.seeds[0], "choice": choice,
-        }
+    brief, seed = settings.briefly(), settings.seeds[0]
+    return [
+        (
+            validation_run,
+            {
+                "settings": _alone(narrowed(brief, task, encoding, seed)),
+                "task": task, "encoding": encoding, "seed": seed, "choice": choice,
+            },
+        )
         for task in dict.fromkeys(TUNED_ON[task] for task in settings.tasks)
         for encoding in settings.trained
         for choice in settings.choices(encoding)
         if len(settings.choices(encoding)) > 1
     ]  # fmt: skip
-    return side_by_side(validation_run, calls, jobs=jobs)
+
+
+def tested_calls(settings: ExtrapolationSettings, tried: Results) -> Calls:
+    """The runs that are reported: every task, encoding and seed with the rates that were chosen.
+
+    Raises like `chosen`.
+    """
+    return [
+        (one_run, {**call, "choice": chosen(settings, tried, call["task"], call["encoding"])})
+        for call in every_run(_alone(settings))
+    ]
+
+
+def _side_by_side(calls: Calls, jobs: int | None) -> Results:
+    found = Results()
+    for function in dict.fromkeys(function for function, _ in calls):
+        found += side_by_side(function, [call for f, call in calls if f is function], jobs=jobs)
+    return found
 
 
 def chosen(

@@ -11,6 +11,7 @@ The trap: a cache that forgets one of the settings. Here all of the call goes in
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -85,5 +86,21 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {"settings": type(value).__name__, **asdict(value)}
     if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
+        return f"{value.__module__}.{value.__qualname__}", _source(value)
     raise TypeError(f"keeping_runs: {type(value).__name__} in a call has no name to be kept under.")
+
+
+def _source(value: Any) -> str | None:
+    """The code of a class or function of the reader's own: edited, it is another run.
+
+    The library's own code is left out: its runs are told apart by their settings and versions.
+    """
+    if value.__module__.startswith("posenc_lib."):
+        return None
+    try:
+        return inspect.getsource(value)
+    except (OSError, TypeError):
+        raise TypeError(
+            f"keeping_runs: the code of {value.__qualname__} is not to be found, so a later version "
+            "of it could not be told apart. Write it in a cell or a file, or keep nothing."
+        ) from None
