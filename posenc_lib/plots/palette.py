@@ -70,6 +70,7 @@ LOOKS: dict[str, Look] = {
     "rope_2d": Look("RoPE 2-D", CYCLE[4], marker="v"),
     "sinusoidal_2d": Look("sinusoidal 2-D", CYCLE[0], marker="D"),
     "sinusoidal, base 10": Look("sinusoidal, base 10", CYCLE[5], (0, (5, 2)), "P"),
+    "t5, common rate": Look("T5, bias at the common rate", CYCLE[2], (0, (5, 2)), "P"),
     "sinusoidal, by time": Look("sinusoidal, by time", CYCLE[5], (0, (5, 2)), "P"),
     "rope, by time": Look("RoPE, by time", CYCLE[4], (0, (5, 2)), "P"),
 }

@@ -50,11 +50,12 @@ class ExtrapolationSettings:
     dim: int = 128
     heads: int = 4
     layers: int = 2
-    rates: tuple[float, ...] = (4e-3, 8e-3, 1.6e-2)
+    rates: tuple[float, ...] = (2e-3, 4e-3, 8e-3, 1.6e-2)
     bias_rate_factors: tuple[float, ...] = (1.0, 10.0, 30.0)
     tried_share: float = 1 / 3  # of the steps, with which a choice is tried
     text: Training = field(default_factory=lambda: Training(steps=600, batch=16, rate=4e-3))
     drawn: Training = field(default_factory=lambda: Training(steps=300, batch=16, rate=4e-3))
+    noise: Training = field(default_factory=lambda: Training(steps=100, batch=16, rate=4e-3))
 
     def __post_init__(self) -> None:
         name = "ExtrapolationSettings"
@@ -70,7 +71,7 @@ class ExtrapolationSettings:
 
     def recipe(self, task: str) -> Training:
         """How a task is trained before anything is chosen."""
-        return self.text if task == "text" else self.drawn
+        return {"text": self.text, "noise": self.noise}.get(task, self.drawn)
 
     def choices(self, encoding: str) -> list[dict[str, float]]:
         """What there is to choose from for this encoding: a rate, for T5 that of its bias too.
