@@ -306,7 +306,8 @@ def test_the_panel_of_forecasts_shows_rows_baselines_and_one_model(series):
     data, parts = forecast_windows.rows_of(series, None)
     shown, season = parts["validation"], data.season if data.season > 1 else 5
     for baseline, guess in {
-        "last value": baselines.last_value(shown), "ridge": baselines.ridge(parts["train"], shown, shown),
+        "last value": baselines.last_value(shown),
+        "ridge": baselines.ridge(parts["train"], shown, shown),
         "seasonal naive": baselines.seasonal_naive(shown, season),
     }.items():  # fmt: skip
         settings = {"series": series, "encoding": "none", "baseline": baseline}
@@ -384,7 +385,9 @@ def test_the_shuffled_digit_and_what_the_models_say():
     tokens = partly_shuffled(image_tokens(images, 1), 40, 0)
     close(panel.views[0].values.ravel(), tokens[5, :, 0])
     with torch.no_grad():
-        close(panel.views[2].values, [m(tokens[5:6])[0].softmax(-1).numpy() for m in models.values()])
+        close(
+            panel.views[2].values, [m(tokens[5:6])[0].softmax(-1).numpy() for m in models.values()]
+        )
     right = [accuracy(model, tokens, labels) for model in models.values()]
     curve = panel.views[3]
     close(curve.ys[:, curve.x == 40].ravel(), right)

@@ -1,6 +1,6 @@
 """Your own encoding in an experiment of this library, beside the results that ship.
 
-    compare(MyEncoding)    one task of the length experiment: rates chosen on validation, three seeds
+    compare(MyEncoding)    a task of the length experiment: rates chosen on validation, three seeds
 
 The same data, model, recipe and seeds as the stored runs have, so that the two can stand in one
 figure. A class of twenty lines will do: see "Add an encoding" in CONTRIBUTING.
@@ -89,14 +89,17 @@ def compare(
     """
     if not (inspect.isclass(encoding) and issubclass(encoding, PositionEncoding)):
         raise validation.refuse(
-            TypeError, "compare", "encoding", getattr(encoding, "__name__", type(encoding).__name__),
+            TypeError, "compare", "encoding",
+            getattr(encoding, "__name__", type(encoding).__name__),
             "a subclass of PositionEncoding", "Pass the class itself, not an object of it.",
         )  # fmt: skip
     validation.choice("compare", "task", task, TASKS)
     plan = replace(ExtrapolationSettings() if settings is None else settings, tasks=(task,))
     name = encoding.__name__
     with keeping_runs(_kept_folder() if keep == "" else keep):
-        register_encoding(name, encoding)  # refuses a name that is taken, before anything is trained
+        register_encoding(
+            name, encoding
+        )  # refuses a name that is taken, before anything is trained
         unregister_encoding(name)
         if settings is None:
             others = Results(full_results("extrapolation").where(task=task))

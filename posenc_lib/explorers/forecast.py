@@ -41,7 +41,9 @@ from posenc_lib.explorers.transformer import exported, precise
 from posenc_lib.plots.time_series import PANEL_BASELINES, TITLES, UNITS, forecast_curves
 from posenc_lib.plots.views import Curves, Heatmap, View
 
-PAST, FUTURE, MODEL, *GUESSES = range(3 + len(PANEL_BASELINES))  # the colours, the same in all views
+PAST, FUTURE, MODEL, *GUESSES = range(
+    3 + len(PANEL_BASELINES)
+)  # the colours, the same in all views
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
@@ -72,8 +74,8 @@ def forecast_explorer(
     Controls: `series` ("el_nino", "co2", "sp500"), `gaps` (half of the months of El Niño
     missing), `encoding` ("none", "sinusoidal", "sinusoidal, by time", "calendar"), `baseline`
     ("last value", "seasonal naive", "ridge"), `origin` (counts those of the validation part
-    from 0: 100 of El Niño, 57 of carbon dioxide, 970 of the S&P 500). `question` and `front` (the controls in
-    sight) stand in the head of the panel instead of its own.
+    from 0: 100 of El Niño, 57 of carbon dioxide, 970 of the S&P 500). `question` and `front` (the
+    controls in sight) stand in the head of the panel instead of its own.
 
     Raises ValueError for a setting out of its range.
 
@@ -192,7 +194,8 @@ def _views(series: str, encoding: str, origin: int, baseline: str, gaps: bool) -
         forecast_curves(
             rows, origin, {encoding: model, baseline: shown.guesses[baseline]},
             f"{TITLES[series]}: origin {shown.dates[origin]}", unit, step,
-            styles=(PAST, FUTURE, MODEL, GUESSES[PANEL_BASELINES.index(baseline)]), marks=[(0, ORIGIN)],
+            styles=(PAST, FUTURE, MODEL, GUESSES[PANEL_BASELINES.index(baseline)]),
+            marks=[(0, ORIGIN)],
         ),
         Curves(
             "error by month of the origin", np.arange(1, 13),

@@ -91,9 +91,9 @@ def shuffle_explorer(
                 (0, 1), "sequential", row_ticks=titles, marks=[(None, digit)],
             ),
             Curves(
-                f"all test images, {moved} moved", torch.tensor(counts),
-                right, told[counts.index(moved)], "moved (tokens)", "share of the test images right", (0, 1.02),
-                marks=[(moved, f"{moved} moved")], picks=("moved", None),
+                f"all test images, {moved} moved", torch.tensor(counts), right,
+                told[counts.index(moved)], "moved (tokens)", "share of the test images right",
+                (0, 1.02), marks=[(moved, f"{moved} moved")], picks=("moved", None),
             ),
         ]  # fmt: skip
 

@@ -94,9 +94,7 @@ def maps(
     with teaching_style():
         faces = figure.subplots(1, len(alike), squeeze=False)[0]
         for face, (name, values) in zip(faces, alike.items(), strict=True):
-            view = Heatmap(
-                name, values, *labels, limits, "sequential", square=True, numbers=False
-            )
+            view = Heatmap(name, values, *labels, limits, "sequential", square=True, numbers=False)
             draw_heatmap(face, view)
             face.plot(column, row, "x", color="black", markersize=9, markeredgewidth=2)
             if face is not faces[-1]:

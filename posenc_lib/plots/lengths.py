@@ -68,8 +68,8 @@ def losses(results: Results, *, task: str = "text", metric: str = LOSS) -> Teach
     told = ", ".join(f"{look_of(n).title} {m[0]:.2f} to {m[-1]:.2f}" for n, (m, _) in found.items())
     figure = TeachingFigure(
         f"{task}: {metric} against length, {lengths[0]} to {lengths[-1]} tokens, trained on "
-        f"{lengths[0]}, which a line marks; mean and spread over the seeds. From {lengths[0]} to {lengths[-1]}: "
-        f"{told}.",
+        f"{lengths[0]}, which a line marks; mean and spread over the seeds. From {lengths[0]} to "
+        f"{lengths[-1]}: {told}.",
         (11.0, 5.6),
     )
     with teaching_style():

@@ -19,7 +19,6 @@ from posenc_lib.plots.teaching_figure import (
 from posenc_lib.plots.views import Heatmap
 
 
-
 def signed_distances(order: Sequence[int]) -> NDArray[np.int64]:
     """[a, b] = place of word b minus place of word a, when place p holds word order[p].
 

@@ -25,7 +25,10 @@ SHORT = ExtrapolationSettings(
     tasks=("sum",), seeds=(0,), layers=1, rates=(), scored_drawn=8_192,
     drawn=Training(steps=300, batch=16, rate=4e-3),
 )  # fmt: skip
-USUAL_T5 = {"buckets": 32, "max_distance": 128}  # as published; within 32 tokens it meets 22 of them
+USUAL_T5 = {
+    "buckets": 32,
+    "max_distance": 128,
+}  # as published; within 32 tokens it meets 22 of them
 
 
 @lru_cache

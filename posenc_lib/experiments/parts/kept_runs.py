@@ -101,6 +101,6 @@ def _source(value: Any) -> str | None:
         return inspect.getsource(value)
     except (OSError, TypeError):
         raise TypeError(
-            f"keeping_runs: the code of {value.__qualname__} is not to be found, so a later version "
-            "of it could not be told apart. Write it in a cell or a file, or keep nothing."
+            f"keeping_runs: the code of {value.__qualname__} is not to be found, so an edited "
+            "version could not be told apart. Write it in a cell or a file, or keep nothing."
         ) from None

@@ -62,8 +62,8 @@ def side_by_side(
 def every_run(settings: Any) -> list[dict[str, Any]]:
     """The calls of an experiment: one for each task, encoding and seed of its settings.
 
-    `settings` has `tasks`, `trained` (the encodings) and `seeds`; each call gets it too, narrowed to
-    its own task, encoding and seed, so that a run is the same one whatever else is planned.
+    `settings` has `tasks`, `trained` (the encodings) and `seeds`; each call gets it too, narrowed
+    to its own task, encoding and seed, so that a run is the same one whatever else is planned.
 
     >>> from types import SimpleNamespace
     >>> every_run(SimpleNamespace(tasks=["text"], trained=["t5"], seeds=[0, 1]))[1]["seed"]

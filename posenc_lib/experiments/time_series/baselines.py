@@ -13,7 +13,7 @@ naive methods); Hoerl and Kennard 1970, "Ridge Regression", equation 2.1; van de
 "Empirical Methods in Short-Term Climate Prediction" (climatology and damped persistence).
 
 The trap: no baseline, or the mean as the only one. On prices the last value is hard to beat. On a
-sea that comes round every year, the mean of each month is: two lines that no Transformer here beats.
+sea that comes round every year the mean of each month is, and no Transformer here beats it.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 
 Learning rate and width are chosen for each series and encoding on the validation part, and so is
 the best forecast of all; the test part is touched once. Who knows the calendar is compared with who
-knows it too: `CALENDAR` names them. Neighbouring rows share most of their values and are no independent evidence,
-so a block of rows counts as one.
+knows it too: `CALENDAR` names them. Neighbouring rows share most of their values and are no
+independent evidence, so a block of rows counts as one.
 
 Source: Diebold and Mariano 1995, "Comparing Predictive Accuracy", section 1 (the difference of two
 losses and its long-run variance; blocks are the simplest estimate of it).

@@ -49,7 +49,7 @@ WAYS = {  # what the reader chooses: encoding, and whether its positions are by 
 }  # fmt: skip
 QUICK = Training(steps=120, batch=32, rate=1e-2, every=20, patience=3)
 PART = "validation"  # what the panel shows
-MOVED = "moved"  # what the model said of the rows of this part: forecast minus last value, over the scale
+MOVED = "moved"  # what the model said of those rows: forecast minus last value, over the scale
 MOST = "most"  # the largest weight that its last token gives on them
 
 
