@@ -97,9 +97,7 @@ def compare(
     plan = replace(ExtrapolationSettings() if settings is None else settings, tasks=(task,))
     name = encoding.__name__
     with keeping_runs(_kept_folder() if keep == "" else keep):
-        register_encoding(
-            name, encoding
-        )  # refuses a name that is taken, before anything is trained
+        register_encoding(name, encoding)  # refuses a taken name before anything is trained
         unregister_encoding(name)
         if settings is None:
             others = Results(full_results("extrapolation").where(task=task))
@@ -107,8 +105,7 @@ def compare(
             others = train_short.extrapolation(plan, jobs=jobs)
         mine = replace(plan, trained=(name,))
         tried = _side_by_side(encoding, train_short.tuning_calls(mine), jobs)
-        calls = train_short.tested_calls(mine, tried)
-        own = _side_by_side(encoding, calls, jobs)
+        own = _side_by_side(encoding, train_short.tested_calls(mine, tried), jobs)
     return Comparison((*others, *tried.where(task=task), *own))
 
 

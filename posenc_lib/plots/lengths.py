@@ -64,7 +64,9 @@ def losses(results: Results, *, task: str = "text", metric: str = LOSS) -> Teach
     """
     found = means(results, task, metric)
     lengths = results.where(task=task, metric=metric).values("at")
-    sides = [list(_without_scaled(found)), [n for n in found if n == "rope" or n in SCALED]]
+    sides = {"one model for each": list(_without_scaled(found))}
+    if scaled := [name for name in found if name in SCALED]:
+        sides["one RoPE model, angles scaled"] = ["rope", *scaled]
     told = ", ".join(f"{look_of(n).title} {m[0]:.2f} to {m[-1]:.2f}" for n, (m, _) in found.items())
     figure = TeachingFigure(
         f"{task}: {metric} against length, {lengths[0]} to {lengths[-1]} tokens, trained on "
@@ -73,10 +75,8 @@ def losses(results: Results, *, task: str = "text", metric: str = LOSS) -> Teach
         (11.0, 5.6),
     )
     with teaching_style():
-        faces = figure.subplots(1, 2, sharey=True)
-        for axes, names, title in zip(
-            faces, sides, ("one model for each", "one RoPE model, angles scaled"), strict=True
-        ):
+        faces = figure.subplots(1, len(sides), sharey=True, squeeze=False)[0]
+        for axes, (title, names) in zip(faces, sides.items(), strict=True):
             _with_bars(axes, lengths, {name: found[name] for name in names})
             axes.set(title=title, xlabel="length read (tokens)")
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)

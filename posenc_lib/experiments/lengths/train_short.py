@@ -86,19 +86,18 @@ Calls = list[tuple[Callable[..., list[Record]], dict[str, Any]]]  # a function a
 def tuning_calls(settings: ExtrapolationSettings) -> Calls:
     """The runs that choose rates: every choice of every encoding, first seed only.
 
-    Each is trained with the share of the steps that the settings say. The drawn tasks share the
-    choice that induction makes. There are none where there is nothing to choose.
+    Each is trained on text, whatever the tasks are, with the share of the steps that the settings
+    say. There are none where there is nothing to choose.
     """
     brief, seed = settings.briefly(), settings.seeds[0]
     return [
         (
             validation_run,
             {
-                "settings": _alone(narrowed(brief, task, encoding, seed)),
-                "task": task, "encoding": encoding, "seed": seed, "choice": choice,
+                "settings": _alone(narrowed(brief, TUNED_ON, encoding, seed)),
+                "task": TUNED_ON, "encoding": encoding, "seed": seed, "choice": choice,
             },
         )
-        for task in dict.fromkeys(TUNED_ON[task] for task in settings.tasks)
         for encoding in settings.trained
         for choice in settings.choices(encoding)
         if len(settings.choices(encoding)) > 1
@@ -111,7 +110,7 @@ def tested_calls(settings: ExtrapolationSettings, tried: Results) -> Calls:
     Raises like `chosen`.
     """
     return [
-        (one_run, {**call, "choice": chosen(settings, tried, call["task"], call["encoding"])})
+        (one_run, {**call, "choice": chosen(settings, tried, call["encoding"])})
         for call in every_run(_alone(settings))
     ]
 
@@ -123,9 +122,7 @@ def _side_by_side(calls: Calls, jobs: int | None) -> Results:
     return found
 
 
-def chosen(
-    settings: ExtrapolationSettings, tried: Results, task: str, encoding: str
-) -> dict[str, float]:
+def chosen(settings: ExtrapolationSettings, tried: Results, encoding: str) -> dict[str, float]:
     """The choice with the lowest validation loss, or the only one there is.
 
     Raises ValueError where there are several and one was not tried.
@@ -133,7 +130,7 @@ def chosen(
     choices = settings.choices(encoding)
     if len(choices) == 1:
         return choices[0]
-    here = tried.where(task=TUNED_ON[task], encoding=encoding, metric=VALIDATION)
+    here = tried.where(task=TUNED_ON, encoding=encoding, metric=VALIDATION)
     return min(choices, key=lambda choice: here.mean(setting=choice))
 
 
