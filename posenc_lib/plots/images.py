@@ -158,7 +158,7 @@ def results(found: Results, counted: Mapping[str, float]) -> TeachingFigure:
     'Share of test images right, mea'
     """
     tasks, names = found.values("task"), found.values("encoding")
-    titles = [look_of(name).title for name in names]
+    titles = ["sinusoidal 1-D" if n == "sinusoidal" else look_of(n).title for n in names]
     told = []
     for task in tasks:
         numbers = [found.mean(task=task, encoding=n, metric=ACCURACY) for n in names]
