@@ -85,41 +85,34 @@ def losses(results: Results, *, task: str = "text", metric: str = LOSS) -> Teach
 
 
 def tasks(results: Results) -> TeachingFigure:
-    """The two synthetic tasks, and the noise that nothing can learn, on one scale each.
+    """Induction, which can be learned, and noise, which cannot, each on a scale of its own.
 
     >>> from posenc_lib.experiments import full_results
     >>> tasks(full_results("extrapolation")).alt[:20]
-    'Left, sum: accuracy '
+    'Left, induction: acc'
     """
-    solved = {task: means(results, task, ACCURACY) for task in ("sum", "induction")}
-    flat = means(results, "noise", LOSS)
-    solved = {task: _without_scaled(found) for task, found in solved.items()}
-    flat = _without_scaled(flat)
-    lengths = results.where(task="sum", metric=ACCURACY).values("at")
-    told = [
-        ", ".join(f"{look_of(n).title} {m[0]:.2f} to {m[-1]:.2f}" for n, (m, _) in found.items())
-        for found in solved.values()
-    ]
+    right = _without_scaled(means(results, "induction", ACCURACY))
+    flat = _without_scaled(means(results, "noise", LOSS))
+    lengths = results.where(task="noise", metric=LOSS).values("at")
+    told = ", ".join(f"{look_of(n).title} {m[0]:.2f} to {m[-1]:.2f}" for n, (m, _) in right.items())
     worst = max(float(np.abs(m / NOISE_FLOOR - 1).max()) for m, _ in flat.values())
     figure = TeachingFigure(
-        f"Left, sum: accuracy against length, {lengths[0]} to {lengths[-1]} tokens: {told[0]}. "
-        f"Middle, induction: {told[1]}. Right, noise: the loss of every encoding within "
-        f"{worst:.2%} of log 10. A line marks the trained length, {lengths[0]} tokens.",
-        (12.5, 5.2),
+        f"Left, induction: accuracy against length, {lengths[0]} to {lengths[-1]} tokens: {told}. "
+        f"Right, noise: the loss of every encoding within {worst:.2%} of log 10. A line marks the "
+        f"trained length, {lengths[0]} tokens.",
+        (11.0, 5.4),
     )
     with teaching_style():
-        *left, right = figure.subplots(1, 3)
-        titles = {"sum": "sum of the last two", "induction": "induction"}
-        for axes, (task, found) in zip(left, solved.items(), strict=True):
-            _with_bars(axes, lengths, found)
-            axes.set(title=titles[task], ylabel="accuracy", ylim=(0, 1.05))
-        _with_bars(right, lengths, flat)
-        right.axhline(NOISE_FLOOR, color="black", linewidth=1, linestyle="--")
-        right.text(lengths[-1], NOISE_FLOOR + 0.1, "log 10", va="bottom", ha="right")
-        right.set(title="noise", ylabel="loss in nats", ylim=(0, 4))
-        for axes in (*left, right):
+        faces = figure.subplots(1, 2)
+        _with_bars(faces[0], lengths, right)
+        faces[0].set(title="induction", ylabel="accuracy", ylim=(0, 1.05))
+        _with_bars(faces[1], lengths, flat)
+        faces[1].axhline(NOISE_FLOOR, color="black", linewidth=1, linestyle="--")
+        faces[1].text(lengths[-1], NOISE_FLOOR + 0.1, "log 10", va="bottom", ha="right")
+        faces[1].set(title="noise", ylabel="loss in nats", ylim=(0, 4))
+        for axes in faces:
             axes.set_xlabel("length read (tokens)")
-        figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        figure.legend(*faces[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return settled(figure)
 
 

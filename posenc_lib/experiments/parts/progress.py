@@ -34,7 +34,7 @@ def progress(
     if _SILENT.get():
         return items
     with extra("experiments"):
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
 
     return tqdm(items, desc=what, unit=unit, total=total, leave=False, delay=DELAY)
 
