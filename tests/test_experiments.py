@@ -1,6 +1,5 @@
 """The experiments: no look ahead, the same tokens at every length, the same answer for any jobs."""
 
-import importlib.util
 import linecache
 import math
 import threading
@@ -244,19 +243,22 @@ def test_a_run_that_was_interrupted_goes_on_and_changes_nothing(tmp_path, monkey
 
 
 def test_edited_code_of_ones_own_is_another_run(tmp_path):
-    def path(source):
-        file = tmp_path / "mine.py"
-        file.write_text(source)
-        spec = importlib.util.spec_from_file_location("mine", file)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        linecache.checkcache()
-        return kept_runs._path(print, {"own": module.mine})
+    """As in a notebook, whose cells are no files: the code of a class is that of its methods."""
 
+    def path(source):
+        cell = f"<cell {len(linecache.cache)}>"
+        linecache.cache[cell] = len(source), None, source.splitlines(keepends=True), cell
+        made = {"__name__": "__main__"}
+        exec(compile(source, cell, "exec"), made)
+        return kept_runs._path(print, {"own": made["Mine"]})
+
+    mine = "class Mine:\n    slope = {}\n    def turn(self):\n        return {}\n"
     with keeping_runs(tmp_path):
-        first, again = path("def mine():\n    return 1\n"), path("def mine():\n    return 1\n")
-        other = path("def mine():\n    return 23\n")
-    assert first == again != other
+        first, again, *others = (
+            path(mine.format(*given)) for given in ((1, 1), (1, 1), (2, 1), (1, 2))
+        )
+    assert first == again
+    assert len({first, *others}) == 3
 
 
 # Order of words, and digits

@@ -90,17 +90,30 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"keeping_runs: {type(value).__name__} in a call has no name to be kept under.")
 
 
-def _source(value: Any) -> str | None:
+def _source(value: Any) -> Any:
     """The code of a class or function of the reader's own: edited, it is another run.
 
-    The library's own code is left out: its runs are told apart by their settings and versions.
+    The library's own code is left out: its runs are told apart by their settings and versions. A
+    class is read method by method, because a class in a notebook has no file that could be read.
     """
     if value.__module__.startswith("posenc_lib."):
         return None
     try:
-        return inspect.getsource(value)
+        if not isinstance(value, type):
+            return inspect.getsource(value)
+        own = {name: part for name, part in vars(value).items() if not _by_python(name)}
+        bases = [base for base in value.__bases__ if base.__module__ == value.__module__]
+        return [
+            [name, inspect.getsource(part) if inspect.isroutine(part) else repr(part)]
+            for name, part in own.items()
+        ] + [_source(base) for base in bases]
     except (OSError, TypeError):
         raise TypeError(
             f"keeping_runs: the code of {value.__qualname__} is not to be found, so an edited "
             "version could not be told apart. Write it in a cell or a file, or keep nothing."
         ) from None
+
+
+def _by_python(name: str) -> bool:
+    """Attributes that every class has, whatever its author wrote; `__init__` is not one of them."""
+    return name.startswith("__") and name not in ("__init__", "__call__")
