@@ -82,7 +82,7 @@ const meanOf = (rows) =>
   Array.from(rows[0], (_, i) => rows.reduce((sum, row) => sum + row[i], 0) / rows.length);
 
 IN_PAGE.length = ({ encoding, reading, length, head }, data) => {
-  const { mark, guessing } = data;
+  const { trained, mark, guessing } = data;
   const rows = LongRows.of(data);
   const n = rows.row.length;
   const weights = rows.weights(encoding, reading);
