@@ -145,7 +145,7 @@ def budget(results: Results, *, usual: int = 800) -> TeachingFigure:
             axes.grid(alpha=0.3)
             axes.axhline(0.5, color="grey", linestyle="--", linewidth=1)
         handles = left.get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=len(names))
+        figure.legend(*handles, loc="outside lower center", ncols=3)
     return settled(figure)
 
 

@@ -205,7 +205,8 @@ def trained_model(
         at = randomised_positions(settings.length, ROOM * settings.longest, generator=generator)
         return batch._replace(positions=at)
 
-    recipe: Training = replace(settings.recipe(task), **(choice or {}))
+    chosen_rates: dict[str, Any] = dict(choice or {})
+    recipe: Training = replace(settings.recipe(task), **chosen_rates)
     train(model, draw, recipe, seed=seed, progress=progress)
     return model
 
@@ -272,7 +273,7 @@ def scaled_model(
     Raises ValueError for another name or a factor below 1.
     """
     validation.choice("scaled_model", "name", name, tuple(SCALED))
-    options = {"beta": SHORT_RAMP} if name == YARN_SHORT else {}
+    options: dict[str, Any] = {"beta": SHORT_RAMP} if name == YARN_SHORT else {}
     scaled = make_encoding(
         "rope_yarn" if name == YARN_SHORT else name, dim=settings.dim, heads=settings.heads,
         length=settings.length, factor=factor, **options,
