@@ -146,6 +146,7 @@ experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write thei
 	$(PY) -m posenc_lib.experiments --jobs $(JOBS) $(EXPERIMENTS)
 	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.lengths.stored_models)
 	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.time_series.stored_forecasts)
+	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.translation.stored_translators)
 	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.score_rows)
 
 parity: $(TEST_TOOLS)  ## compare every encoding with its references, write the table

@@ -22,6 +22,7 @@ from posenc_lib.experiments.text import word_order
 from posenc_lib.experiments.text.order_readers import ORDERS
 from posenc_lib.experiments.time_series import baselines
 from posenc_lib.experiments.time_series.forecast_steps import Forecast
+from posenc_lib.experiments.translation.stored_translators import NAMES
 from posenc_lib.explorers import lengths
 from posenc_lib.explorers.grid import FORMULAS, LEARNED
 from posenc_lib.explorers.museum_servers import FIXED
@@ -128,6 +129,12 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
          "repeated": False},
         {"first": "none", "second": "none", **WIDE, "distance": 127},
         {"length": 2, "dim": 32, "heads": 1, "distance": 1, "one_scale": True}, {"heads": 4},
+    ]),
+    "dates": (explorers.dates_explorer, [
+        *({"encoding": name, "language": ("German", "French", "Hungarian")[n % 3],
+           "place": (0, 5, 12, 23, 2)[n], "head": ("mean", "0", "1")[n % 3]}
+          for n, name in enumerate(NAMES)),
+        {"sentence": "the 3rd of May, 1999", "place": 0}, {"sentence": "2 7"},
     ]),
     "who": (explorers.who_explorer, [
         {"sentence": "the old dog bites the man", "head": 1}, {"sentence": "man bites"},
@@ -241,6 +248,13 @@ FIGURES = {name: lambda name=name: attrgetter(name)(plots)() for name in PLAIN.s
     ),
     "images.learned_map": lambda: plots.images.learned_map(
         NOISE[:64], split_digits("train")[0].mean(0).numpy(), (3, 7)
+    ),
+    "translation.exact_matches": lambda: plots.translation.exact_matches(
+        full_results("dates").where(task="digits"), (0.286, 0.051)
+    ),
+    "translation.cross_maps": lambda: plots.translation.cross_maps(
+        {"German": (torch.rand(3, 4), ["1", ".", "Mai"], ["May", "1", ",", "2"]),
+         "French": (torch.rand(2, 2), ["1", "mai"], ["May", "1"])}
     ),
     "images.results": lambda: plots.images.results(
         full_results("digits"), {"pixels": 0.28, "patches": 0.59}

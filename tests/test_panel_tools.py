@@ -180,6 +180,7 @@ MOVED = {
     "relative_explorer": {"form": "Shaw", "same_query": False, "queries": 4},
     "attention_explorer": {"sentence": 'it\'s "so" \\ ein Fluß', "heads": 4, "encoding": "rope"},
     "word_order_explorer": {"sentence": "the name is an object", "second": 3, "shown": "shuffled"},
+    "dates_explorer": {"sentence": "2021, 6 May", "language": "French", "head": "1"},
 }
 
 

@@ -43,6 +43,7 @@ def test_the_readme_names_every_file_with_its_checksum_and_licence():
     named = re.findall(r"^\| `([^`]+)` .*\| ([0-9a-f]{64}) \|$", readme, re.MULTILINE)
     kept = {entry.name for entry in DATA.iterdir() if entry.is_file()}
     licences = {"LICENSE-Apache-2.0.txt", "LICENSE-NCSA-arch.txt", "LICENSE-PSF-2.0.txt"}
+    licences |= {"LICENSE-Unicode-3.0.txt"}
     assert {name for name, _ in named} == kept - {"README.md", *licences}
     for name, checksum in named:
         content = DATA.joinpath(name).read_bytes()
@@ -52,7 +53,8 @@ def test_the_readme_names_every_file_with_its_checksum_and_licence():
     licence = DATA.joinpath("LICENSE-Apache-2.0.txt").read_text(encoding="utf-8")
     assert "Apache License" in licence
     assert "Version 2.0, January 2004" in licence
-    for name, words in {"PSF-2.0": "Python Software Foundation", "NCSA-arch": "Kevin"}.items():
+    holders = {"PSF-2.0": "Python Software Foundation", "NCSA-arch": "Kevin"}
+    for name, words in {**holders, "Unicode-3.0": "Unicode, Inc."}.items():
         assert words in DATA.joinpath(f"LICENSE-{name}.txt").read_text(encoding="utf-8")
         assert name.removesuffix("-arch") in readme
 

@@ -19,6 +19,7 @@ EXERCISES = {  # notebook: the checks it uses, and each solution with its own
     "08_text": ("text", "my_pairs pairs my_largest_change blindness"),
     "09_time_series": ("time_series", "my_rows rows my_seasonal seasonal"),
     "10_images": ("images", "my_patches patches my_grid grid"),
+    "13_dates": ("translation", "my_right exact my_ceiling ceiling"),
     "14_reading_a_config": ("config", "my_wavelengths wavelengths my_far_layers far_layers"),
     "15_serving": ("serving", "my_positions positions my_packing packing my_beams beams"),
 }

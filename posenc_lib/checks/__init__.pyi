@@ -15,6 +15,7 @@ from . import (
     museum as museum,
     config as config,
     serving as serving,
+    translation as translation,
 )
 from .exercise import Exercise as Exercise, Mistake as Mistake, Verdict as Verdict
 from .questions import (

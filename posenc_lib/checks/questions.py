@@ -19,7 +19,9 @@ from importlib.resources import files
 from posenc_lib.base import validation
 
 LETTERS = "abc"
-NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "14", "15")
+NOTEBOOKS = (
+    "00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "13", "14", "15",
+)  # fmt: skip
 OPEN = "???"
 
 

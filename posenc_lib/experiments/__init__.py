@@ -1,11 +1,13 @@
 """What position does in real work: one tiny Transformer, every encoding, several seeds, controls.
 
 - `parts`: the Transformer, its training, the records of what was measured
-- `data`: without a download: prose and its windows, drawn sequences, digits, measured series
+- `data`: without a download: prose and its windows, drawn sequences, digits, measured
+  series, dates in five languages
 - `lengths`: `extrapolation`, trained short and tested long
 - `text`: `text_order` and `order_budget`, whether and how soon a reader learns word order
 - `pictures`: `digits`, with one coordinate, with two, with none
 - `time_series`: `series`, forecasts beside simple rules
+- `translation`: `dates`, from English into languages with another order, by encoder-decoders
 - `own_encoding`: `compare`, your own encoding beside the stored results
 - `score_rows`: the rows of the scoreboard, measured; for your own encoding too
 - `choice_numbers`: what was measured of encodings, for a guide to them

@@ -29,6 +29,10 @@ from .pictures.digit_models import DigitsSettings as DigitsSettings, digits as d
 from .time_series.forecasting import SeriesSettings as SeriesSettings, forecast as forecast
 from .time_series.comparison import series as series
 
+from .translation.date_models import DatesSettings as DatesSettings, dates as dates
+from .translation.date_tokens import Sides as Sides
+from .translation.encoder_decoder import EncoderDecoder as EncoderDecoder
+
 from .own_encoding import compare as compare
 
 from .score_rows import score_row as score_row

@@ -37,6 +37,7 @@ FULL = {  # the function, and its settings beside it
     "order_budget": "OrderBudgetSettings",
     "digits": "DigitsSettings",
     "series": "SeriesSettings",
+    "dates": "DatesSettings",
 }
 PACKAGES = ("torch", "numpy", "scikit-learn")
 CHECKSUMS = "checksums.json"

@@ -22,3 +22,4 @@ from .grid import grid_explorer as grid_explorer
 from .shuffled import shuffle_explorer as shuffle_explorer
 from .museum import museum_explorer as museum_explorer
 from .config import config_explorer as config_explorer
+from .dates import dates_explorer as dates_explorer

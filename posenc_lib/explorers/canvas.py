@@ -21,7 +21,7 @@ SCRIPTS = (
     "page_sinusoidal.js", "page_rotary.js", "page_relative.js", "page_drawn.js", "page_layer.js",
     "page_attention.js", "page_playground.js", "page_museum.js", "page_grid.js", "page_learned.js",
     "transformer.js", "page_word_order.js", "page_length.js", "page_shuffle.js",
-    "page_forecast.js", "page_who.js", "page_config.js",
+    "page_forecast.js", "page_who.js", "page_config.js", "page_dates.js",
     "controls.js", "machine.js", "toolbar.js", "pane.js", "arrange.js", "surface.js",
 )  # fmt: skip
 SHEETS = ("panel.css", "controls.css")

@@ -14,7 +14,7 @@ from posenc_lib.explorers.controls import Control
 
 IN_PAGE = (
     "sinusoidal", "rotary", "relative", "attention", "playground", "museum", "grid", "learned",
-    "word_order", "length", "shuffle", "forecast", "who", "config",
+    "word_order", "length", "shuffle", "forecast", "who", "config", "dates",
 )  # fmt: skip
 """The functions that the page has."""
 

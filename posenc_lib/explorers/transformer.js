@@ -196,18 +196,33 @@ class Transformer {
     return this.weights(this.normed(this.embedded(tokens, start), layer.norms[0]), layer, before);
   }
 
+  // x after the attention of a layer, and after its feed-forward part: both added, in place.
+  addAttention(x, layer) {
+    this.attended(this.normed(x, layer.norms[0]), layer).forEach((more, i) => (x[i] += more));
+  }
+
+  addNetwork(x, layer) {
+    const { dim } = this;
+    const inside = layer.wide.b.length;
+    const wide = this.linear(this.normed(x, layer.norms[1]), layer.wide, dim, inside);
+    for (let i = 0; i < wide.length; i++) wide[i] *= 0.5 * (1 + errorFunction(wide[i] / Math.SQRT2));
+    this.linear(wide, layer.narrow, inside, dim).forEach((more, i) => (x[i] += more));
+  }
+
+  // Tokens behind the last layer, (length, dim), before the last norm.
+  hidden(tokens) {
+    const x = this.embedded(tokens, this.start);
+    for (const layer of this.layers) {
+      this.addAttention(x, layer);
+      this.addNetwork(x, layer);
+    }
+    return x;
+  }
+
   // The logits: of every token, or of the mean over tokens or the last one.
   logits(tokens) {
     const { dim } = this;
-    const x = this.embedded(tokens, this.start);
-    const add = (more) => more.forEach((value, i) => (x[i] += value));
-    for (const layer of this.layers) {
-      add(this.attended(this.normed(x, layer.norms[0]), layer));
-      const inside = layer.wide.b.length;
-      const wide = this.linear(this.normed(x, layer.norms[1]), layer.wide, dim, inside);
-      for (let i = 0; i < wide.length; i++) wide[i] *= 0.5 * (1 + errorFunction(wide[i] / Math.SQRT2));
-      add(this.linear(wide, layer.narrow, inside, dim));
-    }
+    const x = this.hidden(tokens);
     let read = x;
     if (this.readOut === "last") read = x.subarray(x.length - dim);
     if (this.readOut === "mean") {

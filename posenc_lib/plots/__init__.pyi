@@ -14,6 +14,7 @@ from . import (
     images as images,
     museum as museum,
     serving as serving,
+    translation as translation,
 )
 from .basic import heatmap as heatmap, curves as curves
 from .views import Clocks as Clocks, Curves as Curves, Heatmap as Heatmap

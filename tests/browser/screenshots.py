@@ -29,6 +29,7 @@ PANELS = {
     "grid": "grid_explorer(np.eye(64).cumsum(0) / 64, shape=(8, 8), column=7)",
     "shuffled": "shuffle_explorer(moved=6)",
     "config": "config_explorer()",
+    "dates": "dates_explorer(encoding='rope', language='Hungarian')",
     "pinned": "sinusoidal_explorer()\npanel.pin()\npanel.set(length=80, base=300.0)\n"
     "panel.heatmaps = 'difference'",
 }

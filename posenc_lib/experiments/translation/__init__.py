@@ -1,0 +1,1 @@
+"""Translating dates: the same facts in another order, by small encoder-decoders."""
