@@ -47,7 +47,7 @@ def recap_questions(notebook: str) -> tuple[RecapQuestion, ...]:
     """The questions at the end of a notebook, as data.
 
     Args:
-        notebook: Its number, "00" to "11", "14" or "15".
+        notebook: Its number, "00" to "11" or "13" to "15".
 
     Raises:
         ValueError: Another number.
@@ -67,7 +67,7 @@ class recap:
     """Asks the questions of a notebook, and says of each answer what it believes.
 
     Args:
-        notebook: Its number, "00" to "11", "14" or "15".
+        notebook: Its number, "00" to "11" or "13" to "15".
         answers: A letter for each question, such as "bac"; a question mark leaves one open.
 
     Raises:
