@@ -104,7 +104,7 @@ test-graphs: $(TEST_TOOLS)  ## every encoding and layer compiled and exported, a
 
 test-notebooks: $(TEST_TOOLS)  ## every notebook gives its stored outputs again (nbval, strict)
 	$(TITLE) 'Notebooks against their stored outputs'
-	$(PY) -m pytest notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg -p no:cacheprovider -n $(JOBS) --dist loadfile
+	TQDM_DISABLE=1 $(PY) -m pytest notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg -p no:cacheprovider -n $(JOBS) --dist loadfile
 
 test-browser: $(TEST_TOOLS)  ## every notebook and panel in JupyterLab and Chromium
 	$(TITLE) 'Notebooks and panels in a real browser'
@@ -142,7 +142,7 @@ readme-picture: $(TEST_TOOLS)  ## the moving picture of a panel for the README: 
 	$(PY) -m tools.readme_picture
 
 # EXPERIMENTS="digits series:co2" trains those alone, EXPERIMENTS=--missing what is not stored yet.
-experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about 25 min)
+experiments: $(RUN_TIME)  ## train the full experiments with 3 seeds, write their results (about an hour; goes on where it was cut short)
 	$(PY) -m posenc_lib.experiments --jobs $(JOBS) $(EXPERIMENTS)
 	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.lengths.stored_models)
 	$(if $(EXPERIMENTS),,$(PY) -m posenc_lib.experiments.time_series.stored_forecasts)

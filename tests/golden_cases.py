@@ -108,7 +108,7 @@ PANELS = {  # how each is made, and the settings to look at besides the first on
          "scaling": "yarn", "factor": 32, "trained": 8192, "position": 511, "distance": 511},
     ]),
     "lengths": (partial(explorers.length_explorer, length=64), [
-        *({"encoding": name, "reading": ("window", "plain", "sliding")[n % 3], "head": n % 8}
+        *({"encoding": name, "reading": ("window", "plain", "sliding")[n % 3], "head": n % 4}
           for n, name in enumerate(lengths.titles())),
         {"length": 256, "encoding": "t5", "reading": "sliding"},
     ]),

@@ -1,5 +1,6 @@
 """The experiments: no look ahead, the same tokens at every length, the same answer for any jobs."""
 
+import linecache
 import math
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from posenc_lib import RotaryEncoding
+from posenc_lib import DistanceBias, RotaryEncoding, encodings
 from posenc_lib.experiments import (
     ExtrapolationSettings,
     Record,
@@ -18,9 +19,11 @@ from posenc_lib.experiments import (
     SeriesSettings,
     TextOrderSettings,
     Training,
+    compare,
     digits,
     extrapolation,
     forecast,
+    keeping_runs,
     measured,
     series,
     side_by_side,
@@ -29,7 +32,7 @@ from posenc_lib.experiments import (
 )
 from posenc_lib.experiments.data import digit_images, forecast_windows, sequences
 from posenc_lib.experiments.lengths import evaluation, settings, train_short
-from posenc_lib.experiments.parts import parallel
+from posenc_lib.experiments.parts import kept_runs, parallel
 from posenc_lib.experiments.parts.training_settings import IGNORED
 from posenc_lib.experiments.pictures import digit_models
 from posenc_lib.experiments.text import word_budget, word_order
@@ -38,7 +41,7 @@ from posenc_lib.experiments.time_series import baselines, comparison, forecast_s
 BRIEF = Training(steps=4, batch=8, rate=1e-2, every=2)
 LENGTHS = ExtrapolationSettings(
     tasks=("sum",), trained=("alibi", "rope"), seeds=(0, 1), text=BRIEF, drawn=BRIEF,
-    scored=1024, scored_drawn=512, dim=16, heads=4,
+    scored=1024, scored_drawn=512, dim=16, heads=4, rates=(),
 )  # fmt: skip
 SERIES = SeriesSettings(
     tasks=("el_nino",), seeds=(0,), training=replace(BRIEF, patience=2), rates=(1e-2,), dims=(16,)
@@ -139,13 +142,123 @@ def test_scaled_rope_is_the_trained_rope_at_its_own_length():
         assert encoding.factor == 8.0, name
 
 
+def test_a_short_ramp_leaves_fast_pairs_alone_where_the_published_one_leaves_none():
+    plan = ExtrapolationSettings()
+    model = train_short.untrained_model(plan, "sum", "rope", 0)
+    plain = model.layers[0].attention.encoding.frequencies()
+    kept = {}
+    for name in ("rope_yarn", train_short.YARN_SHORT):
+        scaled = train_short.scaled_model(model, plan, name, 8.0)
+        found = scaled.layers[0].attention.encoding.frequencies()
+        kept[name] = int((found == plain).sum())
+    assert kept == {"rope_yarn": 0, train_short.YARN_SHORT: 2}
+
+
+def test_rates_are_chosen_at_the_trained_length_on_validation(monkeypatch):
+    """The lowest validation loss on text wins, for the drawn tasks too."""
+    plan = replace(
+        LENGTHS, trained=("rope", "t5"), rates=(1e-3, 1e-2), bias_rate_factors=(1.0, 9.0)
+    )
+    read = []
+    scored = train_short.scored_batch
+
+    def noted(settings, task, split, length):
+        read.append((task, split, length))
+        return scored(settings, task, split, length)
+
+    monkeypatch.setattr(train_short, "scored_batch", noted)
+    tried = Results(
+        record for run, call in train_short.tuning_calls(plan) for record in run(**call)
+    )
+    assert set(read) == {("text", "validation", 32)}
+    assert [r.setting for r in tried.where(encoding="t5")] == [
+        {"rate": rate, "bias_rate_factor": factor} for rate in (1e-3, 1e-2) for factor in (1.0, 9.0)
+    ]
+    best = min(tried.where(encoding="t5"), key=lambda record: record.value)
+    calls = train_short.tested_calls(plan, tried)
+    assert {c["choice"]["rate"] for _, c in calls if c["encoding"] == "t5"} == {
+        best.setting["rate"]
+    }
+    assert {c["task"] for _, c in calls} == {"sum"}
+
+
+def test_a_choice_reaches_the_training():
+    first, second = (
+        train_short.one_run(LENGTHS, "sum", "t5", 0, choice=choice)[0].value
+        for choice in ({}, {"bias_rate_factor": 1.0})
+    )
+    assert first != second
+
+
 def test_extrapolation_is_tidy():
     found = extrapolation(LENGTHS)
     assert set(found.values("encoding")) == {"alibi", "rope", *train_short.SCALED}
     assert found.values("at") == [32, 64, 128, 256]
     assert all(math.isfinite(record.value) for record in found)
     keys = [(r.task, r.encoding, r.seed, r.at, r.metric) for r in found]
-    assert len(set(keys)) == len(keys) == 2 * 5 * 4 * 2
+    assert len(set(keys)) == len(keys) == 2 * 6 * 4 * 2
+
+
+# Your own encoding, and runs that are kept
+
+
+class Nearest(DistanceBias):
+    def by_distance(self, distance):
+        return -distance.abs().double().unsqueeze(0)
+
+
+def test_your_own_encoding_stands_beside_the_stored_ones_and_in_their_figure():
+    plan = replace(
+        LENGTHS, tasks=("induction",), trained=("alibi",), seeds=(0,), rates=(1e-3, 1e-2)
+    )
+    found = compare(Nearest, task="induction", settings=plan, keep=None)
+    assert found.values("encoding") == ["alibi", "Nearest"]
+    mine = found.where(encoding="Nearest", metric="accuracy")
+    assert mine.values("at") == [32, 64, 128, 256] and "Nearest" not in encodings()
+    assert "Nearest" in found._repr_mimebundle_()[0]["text/plain"]
+
+
+def test_a_run_that_was_interrupted_goes_on_and_changes_nothing(tmp_path, monkeypatch):
+    plan = replace(LENGTHS, trained=("alibi",))
+    whole = extrapolation(plan)
+    ran, stop = [], 1
+
+    def counted(*given):
+        if len(ran) == stop:
+            raise KeyboardInterrupt
+        ran.append(given)
+        return alone(*given)
+
+    alone = parallel._alone
+    monkeypatch.setattr(parallel, "_alone", counted)
+    with keeping_runs(tmp_path):
+        with pytest.raises(KeyboardInterrupt):
+            extrapolation(plan)
+        stop = None
+        assert extrapolation(plan) == whole
+        assert len(ran) == 2, "one before, one after"
+        assert extrapolation(plan) == whole and len(ran) == 2
+        extrapolation(replace(plan, dim=32))
+        assert len(ran) == 4, "other settings are other runs"
+
+
+def test_edited_code_of_ones_own_is_another_run(tmp_path):
+    """As in a notebook, whose cells are no files: the code of a class is that of its methods."""
+
+    def path(source):
+        cell = f"<cell {len(linecache.cache)}>"
+        linecache.cache[cell] = len(source), None, source.splitlines(keepends=True), cell
+        made = {"__name__": "__main__"}
+        exec(compile(source, cell, "exec"), made)
+        return kept_runs._path(print, {"own": made["Mine"]})
+
+    mine = "class Mine:\n    slope = {}\n    def turn(self):\n        return {}\n"
+    with keeping_runs(tmp_path):
+        first, again, *others = (
+            path(mine.format(*given)) for given in ((1, 1), (1, 1), (2, 1), (1, 2))
+        )
+    assert first == again
+    assert len({first, *others}) == 3
 
 
 # Order of words, and digits
@@ -232,6 +345,26 @@ def test_the_baselines_are_those_of_a_plain_loop():
         baselines.seasonal_naive(rows, 37)
 
 
+def test_climatology_and_damped_anomaly_are_those_of_a_plain_loop_and_of_training_years_alone():
+    sea = measured("el_nino")
+    train, test = (windows(sea, part, history=36, horizon=12) for part in ("train", "test"))
+    end = round(0.6 * len(sea))
+    values = dict(zip(sea.times[:end].tolist(), sea.values[:end].tolist(), strict=True))
+    means = [np.mean([v for t, v in values.items() if t % 12 == month]) for month in range(12)]
+    later, now = 0.0, 0.0
+    for times, future, last in zip(train.past_times, train.future, train.last, strict=True):
+        away = last[0] - means[times[-1] % 12]
+        later += away * (future[4] - means[(times[-1] + 5) % 12])
+        now += away**2
+    row, origin = 7, test.past_times[7, -1]
+    wanted = means[(origin + 5) % 12]
+    assert baselines.climatology(sea, test)[row, 4] == pytest.approx(wanted)
+    wanted += later / now * (test.last[row, 0] - means[origin % 12])
+    assert baselines.damped_anomaly(sea, train, test)[row, 4] == pytest.approx(wanted)
+    burnt = replace(sea, values=np.where(np.arange(len(sea)) < end, sea.values, 99.0))
+    assert (baselines.monthly_means(burnt) == baselines.monthly_means(sea)).all()
+
+
 def test_ridge_finds_a_wave_and_no_more_than_a_wave():
     wave = replace(measured("el_nino"), values=np.sin(np.arange(732) * 2 * np.pi / 12))
     parts = [windows(wave, p, history=24, horizon=6) for p in ("train", "validation", "test")]
@@ -268,11 +401,9 @@ def test_settings_are_chosen_on_validation():
 def test_series_are_tidy_and_tuned_where_there_is_a_choice():
     found = series(SERIES)
     assert found.values("metric") == [
-        comparison.RMSE, comparison.BEYOND, comparison.ERROR
+        comparison.RMSE, comparison.BEYOND, comparison.ERROR, comparison.VALIDATION
     ]  # fmt: skip
-    assert set(found.values("encoding")) == {
-        "last value", "seasonal naive", "ridge", *dict(forecasting.TRAINED)
-    }  # fmt: skip
+    assert set(found.values("encoding")) == {*comparison.BASELINES, *dict(forecasting.TRAINED)}
     assert found.where(metric=comparison.RMSE).values("at") == [1, 12, 0]
     assert found.where(encoding="last value").values("seed") == [None]
     tuned = comparison.tune(replace(SERIES, rates=(1e-3, 1e-2)))
@@ -374,6 +505,10 @@ def test_text_order_and_digits_are_tidy():
     [
         (lambda: ExtrapolationSettings(tasks=("poems",)), "poems"),
         (lambda: ExtrapolationSettings(scored=1000), "longest row"),
+        (lambda: ExtrapolationSettings(rates=(0.0,)), "rates"),
+        (lambda: compare(Nearest, task="poems"), "poems"),
+        (lambda: compare(type("alibi", (Nearest,), {})), "alibi"),
+        (lambda: comparison.simple_forecasts("stocks"), "stocks"),
         (lambda: TextOrderSettings(words=0), "words"),
         (lambda: digit_models.DigitsSettings(tasks=("voxels",)), "voxels"),
         (lambda: SeriesSettings(tasks=("stocks",)), "stocks"),

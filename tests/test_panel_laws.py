@@ -11,7 +11,7 @@ from sklearn.naive_bayes import MultinomialNB
 
 import posenc_lib as lib
 from posenc_lib import encodings, explorers, plots
-from posenc_lib.experiments import TinyTransformer
+from posenc_lib.experiments import TinyTransformer, measured, windows
 from posenc_lib.experiments.data import forecast_windows
 from posenc_lib.experiments.data.digit_images import image_tokens, partly_shuffled, split_digits
 from posenc_lib.experiments.data.word_windows import numbers_of
@@ -30,11 +30,12 @@ from posenc_lib.explorers.attention_layer import (
     projections,
 )
 from posenc_lib.explorers.drawn import normal
+from posenc_lib.explorers.forecast import MONTHS
 from posenc_lib.explorers.grid import AHEAD, FORMULAS, LEARNED, ONE_AXIS, ONES, TWO_AXES
 from posenc_lib.explorers.lengths import SHORT, attention_weights
 from posenc_lib.explorers.rotary import SCALINGS
 from posenc_lib.explorers.shuffled import picture
-from tests.golden_cases import digit_models, moved, readers, rows, short
+from tests.golden_cases import digit_models, moved, readers, short
 
 NAMES = [name for name, entry in encodings().items() if entry.on_panels]
 CAUSAL = {name for name, entry in encodings().items() if entry.causal_only}
@@ -303,32 +304,33 @@ def test_the_panel_asks_every_reader_about_every_order(shown):
 @pytest.mark.parametrize("series", ["el_nino", "co2", "sp500"])
 def test_the_panel_of_forecasts_shows_rows_baselines_and_one_model(series):
     data, parts = forecast_windows.rows_of(series, None)
-    test, season = parts["test"], data.season if data.season > 1 else 5
+    shown, season = parts["validation"], data.season if data.season > 1 else 5
     for baseline, guess in {
-        "last value": baselines.last_value(test), "ridge": baselines.ridge(*parts.values()),
-        "seasonal naive": baselines.seasonal_naive(test, season),
+        "last value": baselines.last_value(shown),
+        "ridge": baselines.ridge(parts["train"], shown, shown),
+        "seasonal naive": baselines.seasonal_naive(shown, season),
     }.items():  # fmt: skip
         settings = {"series": series, "encoding": "none", "baseline": baseline}
-        settings["origin"] = len(test) - 1
+        settings["origin"] = len(shown) - 1
         views = moved(explorers.forecast_explorer, settings).views
         one, by_month, missed, distance, looks, errors = views
-        history = test.past.shape[1]
+        history = shown.past.shape[1]
         close(curve(one, baseline)[history:], guess[-1])
-        close(curve(one, "what came")[history:], test.future[-1])
-        close(curve(one, "past")[:history], test.past[-1])
-        close(curve(one, "none")[history:] - test.future[-1], missed.values[-1])
-        close(curve(errors, baseline), np.sqrt(((guess - test.future) ** 2).mean(0)))
+        close(curve(one, "what came")[history:], shown.future[-1])
+        close(curve(one, "past")[:history], shown.past[-1])
+        close(curve(one, "none")[history:] - shown.future[-1], missed.values[-1])
+        close(curve(errors, baseline), np.sqrt(((guess - shown.future) ** 2).mean(0)))
         close(curve(errors, "none"), np.sqrt((missed.values**2).mean(0)))
         close(looks.values.sum(1), 1, 1e-5)
         close(
             curve(distance, "none"),
-            np.sqrt(((missed.values + test.future - test.last) ** 2).mean(0)),
+            np.sqrt(((missed.values + shown.future - shown.last) ** 2).mean(0)),
         )
         month = int(by_month.marks[0][0])
         there = [by_month.marks[0][1][:3] in date for date in missed.row_ticks]
-        assert there[-1] and sum(there) < len(test)
+        assert there[-1] and sum(there) < len(shown)
         close(curve(by_month, "none")[month - 1], np.sqrt((missed.values[there] ** 2).mean()))
-        assert by_month.picks[0][1][month - 1] == len(test) - 1
+        assert by_month.picks[0][1][month - 1] == len(shown) - 1
         here, there = (dict(zip(v.labels, v.styles, strict=True)) for v in (one, errors))
         assert all(here[name] == there[name] for name in ("none", baseline))  # one colour each
         assert not {here["past"], here["what came"]} & set(there.values())
@@ -339,13 +341,14 @@ def test_missing_months_are_grey_and_origins_are_dated():
     panel = moved(explorers.forecast_explorer, settings)
     known = ~np.isnan(panel.views[4].values[0])
     assert known.sum() == forecast_windows.KEPT and known[-1]
-    past, test = curve(panel.views[0], "past")[:36], rows("el_nino")
-    close(past[known], test.past[0][known])
-    assert (past[~known] != test.past[0][~known]).any()
-    last = test.past_times[0, -1]
-    month = ("October", "November", "December")[last % 12 - 9]
+    shown = windows(measured("el_nino"), "validation", history=36, horizon=12)
+    past = curve(panel.views[0], "past")[:36]
+    close(past[known], shown.past[0][known])
+    assert (past[~known] != shown.past[0][~known]).any()
+    last = shown.past_times[0, -1]
+    month = MONTHS[last % 12]
     assert panel.views[0].name == f"El Niño: origin {month} {1950 + last // 12}"
-    assert panel.canvas.declared["controls"][2]["upto"][3]["el_nino"] == len(test) - 1
+    assert panel.canvas.declared["controls"][2]["upto"][3]["el_nino"] == len(shown) - 1
 
 
 @pytest.mark.parametrize("encoding, up, left", [(TWO_AXES, 0, 0), (ONES, 0, 0), (AHEAD, 2, 3)])
@@ -377,18 +380,19 @@ def test_the_shuffled_digit_and_what_the_models_say():
     models, (images, labels) = digit_models("pixels"), split_digits("test")
     panel = explorers.shuffle_explorer(models, image=5, moved=0)
     close(panel.views[0].values, images[5])
-    still = panel.views[2].ys
+    still = panel.views[2].values
     panel.moved = 40
     tokens = partly_shuffled(image_tokens(images, 1), 40, 0)
     close(panel.views[0].values.ravel(), tokens[5, :, 0])
     with torch.no_grad():
-        close(panel.views[2].ys, [m(tokens[5:6])[0].softmax(-1).numpy() for m in models.values()])
+        close(
+            panel.views[2].values, [m(tokens[5:6])[0].softmax(-1).numpy() for m in models.values()]
+        )
     right = [accuracy(model, tokens, labels) for model in models.values()]
     curve = panel.views[3]
     close(curve.ys[:, curve.x == 40].ravel(), right)
-    told = [f"{name} {share:.0%}" for name, share in zip(curve.labels, right, strict=True)]
-    assert curve.name == f"right with 40 moved: {', '.join(told)}"
-    change = abs(panel.views[2].ys - still).max(1)
+    assert [label.split()[-1] for label in curve.labels] == [f"{share:.0%}" for share in right]
+    change = abs(panel.views[2].values - still).max(1)
     assert change[0] < 1e-5 < change[1]  # only a model without positions does not see the moves
     assert torch.equal(picture(image_tokens(images[:1], 2), 2), images[0])
 

@@ -1,4 +1,4 @@
-"""The scoreboard and the recap of notebooks 00 to 06."""
+"""The scoreboard and the recap of the notebooks."""
 
 import json
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from posenc_lib.experiments import Batch, TinyTransformer, Training, seeded, train
 from posenc_lib.experiments.data import sequences
+from posenc_lib.experiments.parts import progress
 from posenc_lib.experiments.parts.training import _groups
 
 SHORT = Training(steps=12, batch=4, rate=1e-2, every=5)
@@ -94,13 +95,19 @@ def test_an_early_stop_brings_the_best_weights_back():
     assert all((p == q).all() for p, q in zip(model.parameters(), seen[1], strict=True))
 
 
-def test_it_is_silent_unless_asked(capfd):
-    run()
+def test_a_bar_counts_the_steps_of_a_run_that_takes_its_time_and_only_of_that(capfd, monkeypatch):
+    run()  # quicker than two seconds
     assert capfd.readouterr() == ("", "")
-    run(progress=True)
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    run(progress=False)
+    assert capfd.readouterr() == ("", "")
+    run()
     out, err = capfd.readouterr()
     assert out == ""
     assert "12" in err
+    with progress.silent():
+        run()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_trained_biases_inside_attention_learn_faster():

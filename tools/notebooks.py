@@ -6,6 +6,7 @@ difference in git is a difference in what a learner sees.
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -116,6 +117,7 @@ def execute(path: Path, *, widgets: bool = False) -> NotebookNode:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
+    os.environ["TQDM_DISABLE"] = "1"  # bars show how long a machine took, which is no output
     notebook = read(path)
     if widgets:
         notebook.cells.append(nbformat.v4.new_code_cell(RESET))

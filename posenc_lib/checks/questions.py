@@ -19,7 +19,7 @@ from importlib.resources import files
 from posenc_lib.base import validation
 
 LETTERS = "abc"
-NOTEBOOKS = ("00", "01", "02", "03", "04", "05", "06", "11", "12", "13", "14", "15")
+NOTEBOOKS = tuple(f"{number:02d}" for number in range(16))
 OPEN = "???"
 
 
@@ -45,7 +45,7 @@ def recap_questions(notebook: str) -> tuple[RecapQuestion, ...]:
     """The questions at the end of a notebook, as data.
 
     Args:
-        notebook: Its number, "00" to "06", "11", "12", "14" or "15".
+        notebook: Its number, "00" to "15".
 
     Raises:
         ValueError: Another number.
@@ -65,7 +65,7 @@ class recap:
     """Asks the questions of a notebook, and says of each answer what it believes.
 
     Args:
-        notebook: Its number, "00" to "06", "11", "12", "14" or "15".
+        notebook: Its number, "00" to "15".
         answers: A letter for each question, such as "bac"; a question mark leaves one open.
 
     Raises:

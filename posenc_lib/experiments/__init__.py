@@ -9,6 +9,7 @@
   `pixels`, digits drawn one after the other
 - `time_series`: `series`, forecasts beside simple rules
 - `translation`: `dates`, from English into languages with another order, by encoder-decoders
+- `own_encoding`: `compare`, your own encoding beside the stored results
 - `score_rows`: the rows of the scoreboard, measured; for your own encoding too
 - `choice_numbers`: what was measured of encodings, for a guide to them
 - `shipped_results`: reads the full results in `results/`; `python -m posenc_lib.experiments`

@@ -4,6 +4,7 @@ from .parts.transformer import TinyTransformer as TinyTransformer
 from .parts.training_settings import Batch as Batch, History as History, Training as Training
 from .parts.training import cross_entropy as cross_entropy, seeded as seeded, train as train
 from .parts.records import Record as Record, Results as Results
+from .parts.kept_runs import keeping_runs as keeping_runs
 from .parts.parallel import side_by_side as side_by_side
 
 from .data.measured_series import measured as measured
@@ -34,6 +35,8 @@ from .time_series.comparison import series as series
 from .translation.date_models import DatesSettings as DatesSettings, dates as dates
 from .translation.date_tokens import Sides as Sides
 from .translation.encoder_decoder import EncoderDecoder as EncoderDecoder
+
+from .own_encoding import compare as compare
 
 from .score_rows import score_row as score_row
 

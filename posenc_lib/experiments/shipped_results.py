@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from importlib import import_module
@@ -27,6 +28,7 @@ from typing import Any
 from posenc_lib.base import validation
 from posenc_lib.base.extras import extra
 from posenc_lib.base.shipped import whole
+from posenc_lib.experiments.parts.kept_runs import keeping_runs
 from posenc_lib.experiments.parts.records import Record, Results
 
 FULL = {  # the function, and its settings beside it
@@ -91,7 +93,8 @@ def run_full(
 
     `tasks` are those of the settings, all of them unless given. What other tasks have stored stays
     if it was made by the same settings and versions, so a run that is cut short can go on later:
-    `missing=True` leaves out what is there.
+    `missing=True` leaves out what is there. Within a task each finished training is kept in the
+    folder `unfinished`, until all of them are.
 
     Raises ValueError for another name or task, and like the experiment; PermissionError, before it
     trains, for a folder that cannot be written.
@@ -103,15 +106,17 @@ def run_full(
             f"run_full: {where} cannot be written, so the results would be lost. Pass another "
             "folder, or run it from a copy of the repository that is yours."
         )
-    plan = settings()
+    plan, unfinished = settings(), where / "unfinished" / name
     for task in plan.tasks if tasks is None else tasks:
         validation.choice("run_full", "tasks", task, plan.tasks)
         if missing and _still_valid(name, plan, folder).where(task=task):
             continue
-        found = function(replace(plan, tasks=(task,)), jobs=jobs)
+        with keeping_runs(unfinished):
+            found = function(replace(plan, tasks=(task,)), jobs=jobs)
         others = [r for r in _still_valid(name, plan, folder) if r.task != task]
         order = sorted((*others, *found), key=lambda record: plan.tasks.index(record.task))
         write(name, plan, Results(order), folder)
+    shutil.rmtree(unfinished, ignore_errors=True)
     return (folder or _folder()) / f"{name}.json"
 
 

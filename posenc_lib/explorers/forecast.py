@@ -1,7 +1,7 @@
 """The panel of notebook 09: forecasts from any origin, and where the model looks.
 
 The models are those of `stored_forecasts`, trained once. The page gets the series, what the models
-said of the test rows, and what their attention needs: weights, and the periods of their waves.
+said of the validation rows, and what their attention needs: weights, the periods of their waves.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from posenc_lib.experiments.time_series.forecast_steps import (
     last_token_attention,
 )
 from posenc_lib.experiments.time_series.stored_forecasts import (
+    PART,
     WAYS,
     prepared_for,
     stored_forecast,
@@ -37,10 +38,12 @@ from posenc_lib.experiments.time_series.stored_forecasts import (
 )
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Toggle, UpTo
 from posenc_lib.explorers.transformer import exported, precise
-from posenc_lib.plots.time_series import BASELINES, TITLES, UNITS, forecast_curves
+from posenc_lib.plots.time_series import PANEL_BASELINES, TITLES, UNITS, forecast_curves
 from posenc_lib.plots.views import Curves, Heatmap, View
 
-PAST, FUTURE, MODEL, *GUESSES = range(3 + len(BASELINES))  # the colours, the same in all views
+PAST, FUTURE, MODEL, *GUESSES = range(
+    3 + len(PANEL_BASELINES)
+)  # the colours, the same in all views
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
     "October", "November", "December",
@@ -57,7 +60,7 @@ QUESTION = (
 def forecast_explorer(
     *, question: str | None = None, front: Sequence[str] | None = None, **settings: object
 ) -> Panel:
-    """Forecasts of a small model and a baseline from any origin of the test part.
+    """Forecasts of a small model and a baseline from any origin of the validation part.
 
     - The past, what came, the model and the baseline. With gaps, the past is drawn as straight
       lines between the months that are known.
@@ -66,13 +69,13 @@ def forecast_explorer(
     - How far the model, the baselines and what came go away from the last value.
     - How the last token of each head spreads its attention over the past; grey where a month is
       missing.
-    - The error at each step ahead, over the whole test part.
+    - The error at each step ahead, over the whole validation part.
 
     Controls: `series` ("el_nino", "co2", "sp500"), `gaps` (half of the months of El Niño
     missing), `encoding` ("none", "sinusoidal", "sinusoidal, by time", "calendar"), `baseline`
-    ("last value", "seasonal naive", "ridge"), `origin` (counts those of the test part from 0: 99
-    of El Niño, 57 of carbon dioxide, 970 of the S&P 500). `question` and `front` (the controls in
-    sight) stand in the head of the panel instead of its own.
+    ("last value", "seasonal naive", "ridge"), `origin` (counts those of the validation part
+    from 0: 100 of El Niño, 57 of carbon dioxide, 970 of the S&P 500). `question` and `front` (the
+    controls in sight) stand in the head of the panel instead of its own.
 
     Raises ValueError for a setting out of its range.
 
@@ -81,17 +84,17 @@ def forecast_explorer(
     ('S&P 500: origin 18 February 2015', ('past', 'what came', 'none', 'last value'))
     """
     names = [name for name in SHAPES if name != GAPS]
-    ends = {name: len(_test(name).rows) - 1 for name in names}
+    ends = {name: len(_shown(name).rows) - 1 for name in names}
     return Panel(
         title="Forecasts",
         controls=[
             Choice("series", "el_nino", {TITLES[name]: name for name in names}),
             Choice("encoding", "none", tuple(WAYS)),
             Slider(
-                ORIGIN, 49, 0, max(ends.values()), label="origin (number in the test part)",
+                ORIGIN, 49, 0, max(ends.values()), label="origin (number in the validation part)",
                 upto=UpTo("series", ends=ends),
             ),
-            Choice("baseline", "last value", BASELINES),
+            Choice("baseline", "last value", PANEL_BASELINES),
             Toggle(
                 "gaps", False, label="half of the months missing", needs=("series", ("el_nino",))
             ),
@@ -107,9 +110,9 @@ def forecast_explorer(
 
 
 @dataclass(frozen=True)
-class _Test:
-    """The test rows of a task, gaps filled by straight lines, what the baselines say of them, and
-    the dates of their origins."""
+class _Shown:
+    """The validation rows of a task, gaps filled by straight lines, what the baselines say of them,
+    and the dates of their origins."""
 
     rows: Windows
     guesses: dict[str, NDArray[np.float64]]
@@ -132,15 +135,15 @@ class _Test:
 
 
 @cache
-def _test(task: str) -> _Test:
+def _shown(task: str) -> _Shown:
     data, rows = rows_of(task, None)
-    test, season = rows["test"], data.season if data.season > 1 else WEEK
+    shown, season = rows[PART], data.season if data.season > 1 else WEEK
     guesses = (
-        baselines.last_value(test),
-        baselines.seasonal_naive(test, season),
-        baselines.ridge(rows["train"], rows["validation"], test),
+        baselines.last_value(shown),
+        baselines.seasonal_naive(shown, season),
+        baselines.ridge(rows["train"], rows["validation"], shown),
     )
-    at, days = test.past_times[:, -1], data.time_unit == "days"
+    at, days = shown.past_times[:, -1], data.time_unit == "days"
     dated = np.array(at, dtype="datetime64[D]") if days else at + np.datetime64("1950-01", "M")
     months = dated.astype("datetime64[M]").astype(int)
     day = [f"{day.day} " if days else "" for day in dated.tolist()]
@@ -151,15 +154,15 @@ def _test(task: str) -> _Test:
         )
         for letters in (None, 3)
     )
-    named = dict(zip(BASELINES, guesses, strict=True))
-    return _Test(test, named, season, dates, ticks, months % 12 + 1)
+    named = dict(zip(PANEL_BASELINES, guesses, strict=True))
+    return _Shown(shown, named, season, dates, ticks, months % 12 + 1)
 
 
 @cache
 def _known(task: str) -> NDArray[np.int64]:
-    """(rows, tokens): which steps of its history each test row is given."""
+    """(rows, tokens): which steps of its history each validation row is given."""
     prepared = prepared_for(task, TIMING)  # its positions are the times themselves
-    rows, times = prepared.rows["test"], prepared.batches["test"].positions
+    rows, times = prepared.rows[PART], prepared.batches[PART].positions
     assert times is not None
     pairs = zip(rows.past_times, times.numpy(), strict=True)
     return np.array([np.searchsorted(a, b) for a, b in pairs])
@@ -168,7 +171,7 @@ def _known(task: str) -> NDArray[np.int64]:
 def _attention(task: str, encoding: str, row: int) -> Float[np.ndarray, "heads history"]:
     """How the last token of each head spreads its attention from this origin, NaN for a missing
     month."""
-    x, y, positions = prepared_for(task, encoding).batches["test"]
+    x, y, positions = prepared_for(task, encoding).batches[PART]
     if positions is not None and positions.ndim == 2:
         positions = positions[row : row + 1]
     one = Batch(x[row : row + 1].double(), y[row : row + 1], positions)
@@ -180,28 +183,29 @@ def _attention(task: str, encoding: str, row: int) -> Float[np.ndarray, "heads h
 
 def _views(series: str, encoding: str, origin: int, baseline: str, gaps: bool) -> list[View]:
     task = GAPS if gaps and series == "el_nino" else series
-    test, unit = _test(task), UNITS[task]
-    rows, model = test.rows, stored_forecast(task, encoding).predicted
+    shown, unit = _shown(task), UNITS[task]
+    rows, model = shown.rows, stored_forecast(task, encoding).predicted
     step = _step(task)
-    errors = {encoding: model, **test.guesses}
+    errors = {encoding: model, **shown.guesses}
     moves = {"what came": rows.future, **errors}
     del moves["last value"]  # which never moves
-    ahead, month = np.arange(1, rows.future.shape[1] + 1), int(test.months[origin])
+    ahead, month = np.arange(1, rows.future.shape[1] + 1), int(shown.months[origin])
     return [
         forecast_curves(
-            rows, origin, {encoding: model, baseline: test.guesses[baseline]},
-            f"{TITLES[series]}: origin {test.dates[origin]}", unit, step,
-            styles=(PAST, FUTURE, MODEL, GUESSES[BASELINES.index(baseline)]), marks=[(0, ORIGIN)],
+            rows, origin, {encoding: model, baseline: shown.guesses[baseline]},
+            f"{TITLES[series]}: origin {shown.dates[origin]}", unit, step,
+            styles=(PAST, FUTURE, MODEL, GUESSES[PANEL_BASELINES.index(baseline)]),
+            marks=[(0, ORIGIN)],
         ),
         Curves(
             "error by month of the origin", np.arange(1, 13),
-            [test.by_month(guess) for guess in errors.values()], list(errors),
+            [shown.by_month(guess) for guess in errors.values()], list(errors),
             "month of the origin (1 is January)", f"RMSE ({unit})", styles=(MODEL, *GUESSES),
-            marks=[(month, MONTHS[month - 1])], picks=((ORIGIN, test.nearest(origin)), None),
+            marks=[(month, MONTHS[month - 1])], picks=((ORIGIN, shown.nearest(origin)), None),
         ),
         Heatmap(
-            f"forecast minus truth; marked: {test.dates[origin]}", model - rows.future, ORIGIN,
-            f"{step} ahead", unit, column_start=1, row_ticks=test.ticks, marks=[(origin, None)],
+            f"forecast minus truth; marked: {shown.dates[origin]}", model - rows.future, ORIGIN,
+            f"{step} ahead", unit, column_start=1, row_ticks=shown.ticks, marks=[(origin, None)],
             picks=(ORIGIN, None),
         ),
         Curves(
@@ -216,7 +220,7 @@ def _views(series: str, encoding: str, origin: int, baseline: str, gaps: bool) -
             column_start=1 - SHAPES[task][1],
         ),
         Curves(
-            "error on the whole test part", ahead,
+            "error on the whole validation part", ahead,
             [np.sqrt(((guess - rows.future) ** 2).mean(0)) for guess in errors.values()],
             list(errors), f"{step} ahead", f"RMSE ({unit})", styles=(MODEL, *GUESSES),
         ),
@@ -232,15 +236,15 @@ def _data() -> dict[str, Any]:
     return {
         "tasks": {task: _task_data(task) for task in SHAPES},
         "gaps": {"el_nino": GAPS},
-        "baselines": list(BASELINES),
+        "baselines": list(PANEL_BASELINES),
         "months": list(MONTHS),
     }
 
 
 def _task_data(task: str) -> dict[str, Any]:
-    """The series of the test part once, and where each row begins in it."""
-    test, prepared = _test(task), prepared_for(task, TIMING)
-    bare = prepared.rows["test"]  # without lines over the gaps
+    """The series of the validation part once, and where each row begins in it."""
+    shown, prepared = _shown(task), prepared_for(task, TIMING)
+    bare = prepared.rows[PART]  # without lines over the gaps
     times, first = np.unique(
         np.concatenate([bare.past_times, bare.future_times], axis=1), return_index=True
     )
@@ -254,17 +258,17 @@ def _task_data(task: str) -> dict[str, Any]:
         "step": _step(task),
         "history": history,
         "horizon": horizon,
-        "season": test.season,
+        "season": shown.season,
         "scale": prepared.scale,
         "values": values.tobytes(),
         "times": times.astype(np.int32).tobytes(),
         "begins": begins.astype(np.uint16).tobytes(),
         "known": _known(task).astype(np.uint8).tobytes() if gaps else None,
-        "filled": test.rows.past.tobytes() if gaps else None,
-        "ridge": test.guesses["ridge"].tobytes(),
-        "dates": list(test.dates),
-        "ticks": list(test.ticks),
-        "months": test.months.astype(np.uint8).tobytes(),
+        "filled": shown.rows.past.tobytes() if gaps else None,
+        "ridge": shown.guesses["ridge"].tobytes(),
+        "dates": list(shown.dates),
+        "ticks": list(shown.ticks),
+        "months": shown.months.astype(np.uint8).tobytes(),
         "models": {encoding: _model_data(task, encoding) for encoding in WAYS},
     }
 

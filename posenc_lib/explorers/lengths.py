@@ -34,8 +34,8 @@ TRAINED, HALF = SHORT.length, SHORT.length // 2
 WAYS = {"plain": "plain", f"window of {TRAINED} keys": "window", "sliding": "sliding"}
 TRAINED_ENDS = (TRAINED, "trained length")
 QUESTION = (
-    "RoPE, plain, length 256: where does the weight go, and how far apart are the bands? "
-    "Then PI and NTK, sliding: which one is lost even where nothing is far?"
+    "RoPE, plain, length 256: where does the weight go, and what do the favoured distances have in "
+    "common? Then PI and NTK, sliding: which one is lost even where nothing is far?"
 )
 
 
@@ -62,8 +62,9 @@ def length_explorer(
       heads, over four rows.
 
     Controls: `encoding` ("none", "sinusoidal", "learned", "t5", "alibi", "rope", "randomised",
-    "rope_pi", "rope_ntk", "rope_yarn"), `reading` ("plain", "window", "sliding"), `length`, `head`.
-    The three scalings are the RoPE model with its angles made for 256 tokens. A decoder sees no
+    "rope_pi", "rope_ntk", "rope_yarn", "rope_yarn_short"), `reading` ("plain", "window",
+    "sliding"), `length`, `head`.
+    The scalings are the RoPE model with its angles made for 256 tokens. A decoder sees no
     future, so a shorter row is the beginning of a longer one. `question` and `front` (the controls
     in sight) stand in the head of the panel instead of its own.
 
@@ -120,8 +121,7 @@ def _losses(loss: Tensor, past: Tensor, place: Tensor) -> Curves:
     curves = {
         "guessing": torch.full(place.shape, NOISE_FLOOR),
         "mean up to here": past,
-        f"places 0 to {TRAINED - 1}": loss.masked_fill(place >= TRAINED, math.nan),
-        f"places {TRAINED} and on": loss.masked_fill(place < TRAINED, math.nan),
+        "at this place": loss,
     }
     ys = torch.stack(list(curves.values()))
     top = max(3.0, float(ys.nan_to_num().max()))

@@ -1,5 +1,5 @@
 // The panel of forecasts, computed in the page. forecast.py does the same in the kernel. `data` has
-// of each task the series of the test part once, where each row begins in it, what ridge and the
+// of each task the series of the validation part once, where each row begins in it, what ridge and the
 // models said, and of each model what its attention needs.
 
 const [PAST_STYLE, FUTURE_STYLE, MODEL_STYLE, FIRST_GUESS_STYLE] = [0, 1, 2, 3];
@@ -179,7 +179,7 @@ IN_PAGE.forecast = ({ series, encoding, origin, baseline, gaps }, data) => {
       { limits: [0, models[encoding].most], palette: "sequential", starts: [0, 1 - history] },
     ),
     curves(
-      "error on the whole test part", ahead,
+      "error on the whole validation part", ahead,
       errors.map((guess) => task.byStep(guess, (row, k) => future[row][k])), legend,
       [`${step} ahead`, `RMSE (${unit})`], { styles },
     ),

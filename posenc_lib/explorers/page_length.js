@@ -103,9 +103,7 @@ IN_PAGE.length = ({ encoding, reading, length, head }, data) => {
   const byHead = range(0, heads).map((each) => needed.subarray(each * n, each * n + length));
   const [loss, past] = [read.loss, read.past].map((bytes) => numbers(bytes, Float32Array).subarray(0, length));
   const losses = [
-    place.map(() => Math.fround(guessing)), past,
-    loss.map((value, i) => (i < trained ? value : NaN)),
-    loss.map((value, i) => (i < trained ? NaN : value)),
+    place.map(() => Math.fround(guessing)), past, loss,
   ];
   const high = losses.flatMap((y) => Array.from(y)).reduce((most, y) => (y > most ? y : most), 3);
   return [
@@ -115,7 +113,7 @@ IN_PAGE.length = ({ encoding, reading, length, head }, data) => {
     ),
     curves(
       "loss at each place of the row", place, losses,
-      ["guessing", "mean up to here", `places 0 to ${trained - 1}`, `places ${trained} and on`],
+      ["guessing", "mean up to here", "at this place"],
       ["place in the row (tokens)", "loss (nats)"], { limits: [-0.05 * high, 1.05 * high], marks },
     ),
     heatmap(

@@ -41,6 +41,9 @@ IN_PAGE.shuffle = ({ image, moved }, data) => {
     seen.set(tokens.subarray(old * features, (old + 1) * features), at * features);
   });
   const right = numbers(data.right, Float32Array);
+  const said = Float64Array.from(
+    data.models.flatMap((model) => Array.from(softmaxOf(Transformer.of(model).logits(seen)))),
+  );
   const drawn = (name, shown) =>
     heatmap(
       name, pictureOf(shown, side, across), [rows, rows],
@@ -50,14 +53,14 @@ IN_PAGE.shuffle = ({ image, moved }, data) => {
   return [
     drawn(`image ${image}, a ${labels[image]}: ${moved} of ${number} tokens moved`, seen),
     drawn(`image ${image} as it was`, tokens),
-    curves(
-      "what each model says", range(0, 10),
-      data.models.map((model) => softmaxOf(Transformer.of(model).logits(seen))), titles,
-      ["digit", "probability"], { limits: [-0.02, 1.02], marks: [[labels[image], "right"]] },
+    heatmap(
+      `what each model says of this ${labels[image]}`, said, [titles.length, 10],
+      ["model", "digit", "probability"],
+      { limits: [0, 1], palette: "sequential", ticks: [titles, null], marks: [[null, labels[image]]] },
     ),
     curves(
-      `right with ${moved} moved: ${told[place]}`, counts,
-      titles.map((_, m) => right.subarray(m * counts.length, (m + 1) * counts.length)), titles,
+      `all test images, ${moved} moved`, counts,
+      titles.map((_, m) => right.subarray(m * counts.length, (m + 1) * counts.length)), told[place],
       ["moved (tokens)", "share of the test images right"],
       { limits: [0, 1.02], marks: [[moved, `${moved} moved`]], picks: ["moved", null] },
     ),

@@ -36,8 +36,8 @@ def shuffle_explorer(
 ) -> Panel:
     """A test digit, some of its tokens moved, and what each model makes of it.
 
-    The shuffled digit, the digit as it was, what each model says, and the share of all test images
-    that it gets right.
+    The shuffled digit, the digit as it was, the probability that each model gives to each of the
+    ten digits, and the share of all test images that it gets right.
 
     `models` are trained ones by name (`experiments.images.trained_model`), all for pixels or all
     for patches; two small ones for patches are trained unless given. Controls: `image` (of the
@@ -48,8 +48,8 @@ def shuffle_explorer(
     models; both for a setting out of range.
 
     >>> panel = shuffle_explorer(moved=0)
-    >>> panel.views[0].values.shape, panel.views[2].x.tolist()[-1]
-    ((8, 8), 9.0)
+    >>> panel.views[0].values.shape, panel.views[2].values.shape
+    ((8, 8), (2, 10))
     """
     given = _small() if models is None else dict(models)
     side = _side(given)
@@ -64,8 +64,9 @@ def shuffle_explorer(
     readers = [precise(model) for model in given.values()]
     known = {name: entry.title for name, entry in on_panels().items()} | {"none": "none"}
     titles = [known.get(name, name) for name in given]
+
     told = [
-        ", ".join(f"{name} {share:.0%}" for name, share in zip(titles, shares, strict=True))
+        [f"{name} {share:.0%}" for name, share in zip(titles, shares, strict=True)]
         for shares in right.T
     ]
 
@@ -85,14 +86,14 @@ def shuffle_explorer(
                 )
                 for name, shown in pictures.items()
             ),
-            Curves(
-                "what each model says", torch.arange(10), shares, titles, "digit",
-                "probability", (-0.02, 1.02), marks=[(digit, "right")],
+            Heatmap(
+                f"what each model says of this {digit}", shares, "model", "digit", "probability",
+                (0, 1), "sequential", row_ticks=titles, marks=[(None, digit)],
             ),
             Curves(
-                f"right with {moved} moved: {told[counts.index(moved)]}", torch.tensor(counts),
-                right, titles, "moved (tokens)", "share of the test images right", (0, 1.02),
-                marks=[(moved, f"{moved} moved")], picks=("moved", None),
+                f"all test images, {moved} moved", torch.tensor(counts), right,
+                told[counts.index(moved)], "moved (tokens)", "share of the test images right",
+                (0, 1.02), marks=[(moved, f"{moved} moved")], picks=("moved", None),
             ),
         ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from posenc_lib.experiments.data.digit_images import image_tokens
 from posenc_lib.experiments.parts.records import Results
 from posenc_lib.experiments.pictures.digit_models import ACCURACY, SHUFFLED
 from posenc_lib.lessons.similarity import cosine_matrix
+from posenc_lib.plots.palette import look_of
 from posenc_lib.plots.teaching_figure import (
     CYCLE,
     TeachingFigure,
@@ -23,7 +25,6 @@ from posenc_lib.plots.teaching_figure import (
     teaching_style,
 )
 from posenc_lib.plots.views import Heatmap
-from posenc_lib.registry import encodings
 
 CHANCE = 0.1
 
@@ -88,10 +89,13 @@ def maps(
         (3.6 * len(alike) + 0.6, 4.0),
     )
     labels = ("row (patches)", "column (patches)", "similarity")
+    least = min(float(values.min()) for values in alike.values())
+    limits = (math.floor(10 * min(least, 0.9)) / 10, 1.0)  # one scale for all, as wide as they need
     with teaching_style():
         faces = figure.subplots(1, len(alike), squeeze=False)[0]
         for face, (name, values) in zip(faces, alike.items(), strict=True):
-            draw_heatmap(face, Heatmap(name, values, *labels, (-1, 1), square=True, numbers=False))
+            view = Heatmap(name, values, *labels, limits, "sequential", square=True, numbers=False)
+            draw_heatmap(face, view)
             face.plot(column, row, "x", color="black", markersize=9, markeredgewidth=2)
             if face is not faces[-1]:
                 face.images[0].colorbar.remove()
@@ -154,7 +158,7 @@ def results(found: Results, counted: Mapping[str, float]) -> TeachingFigure:
     'Share of test images right, mea'
     """
     tasks, names = found.values("task"), found.values("encoding")
-    titles = [encodings()[name].title for name in names]
+    titles = ["sinusoidal 1-D" if n == "sinusoidal" else look_of(n).title for n in names]
     told = []
     for task in tasks:
         numbers = [found.mean(task=task, encoding=n, metric=ACCURACY) for n in names]

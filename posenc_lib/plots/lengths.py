@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from posenc_lib.experiments.data.sequences import NOISE_FLOOR
-from posenc_lib.experiments.lengths.train_short import LOSS, SCALED, SLIDING, WINDOW
+from posenc_lib.experiments.lengths.train_short import (
+    ACCURACY,
+    LOSS,
+    SCALED,
+    SLIDING,
+    WINDOW,
+)
 from posenc_lib.experiments.parts.records import Results
+from posenc_lib.plots.palette import look_of
 from posenc_lib.plots.teaching_figure import (
     CYCLE,
     TeachingFigure,
@@ -24,18 +31,13 @@ from posenc_lib.plots.teaching_figure import (
 from posenc_lib.plots.views import Curves
 from posenc_lib.scores.t5 import T5Bias
 
-TITLES = {
-    "none": "none", "sinusoidal": "sinusoidal", "learned": "learned", "t5": "T5", "alibi": "ALiBi",
-    "rope": "RoPE", "randomised": "randomised", **SCALED,
-}  # fmt: skip
-MARKERS = "os^DvPX"
+MARKERS = "os^"
 READINGS = {"plain": LOSS, "window of 32 keys": WINDOW, "sliding": SLIDING}
+Means = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # encoding to mean and spread
 BARS: dict[str, Any] = {"linewidth": 1.8, "markersize": 6, "capsize": 4}
 
 
-def means(
-    results: Results, task: str, metric: str
-) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+def means(results: Results, task: str, metric: str) -> Means:
     """Encoding to its means and its spreads over the seeds, one for each length.
 
     >>> from posenc_lib.experiments import Record
@@ -62,53 +64,55 @@ def losses(results: Results, *, task: str = "text", metric: str = LOSS) -> Teach
     """
     found = means(results, task, metric)
     lengths = results.where(task=task, metric=metric).values("at")
-    scaled = [name for name in found if name in SCALED]
-    sides = [[name for name in found if name not in SCALED], ["rope", *scaled]]
-    told = ", ".join(f"{TITLES[n]} {m[0]:.2f} to {m[-1]:.2f}" for n, (m, _) in found.items())
+    sides = {"one model for each": list(_without_scaled(found))}
+    if scaled := [name for name in found if name in SCALED]:
+        sides["one RoPE model, angles scaled"] = ["rope", *scaled]
+    told = ", ".join(f"{look_of(n).title} {m[0]:.2f} to {m[-1]:.2f}" for n, (m, _) in found.items())
     figure = TeachingFigure(
         f"{task}: {metric} against length, {lengths[0]} to {lengths[-1]} tokens, trained on "
-        f"{lengths[0]}; mean and spread over the seeds. From {lengths[0]} to {lengths[-1]}: "
-        f"{told}.",
+        f"{lengths[0]}, which a line marks; mean and spread over the seeds. From {lengths[0]} to "
+        f"{lengths[-1]}: {told}.",
         (11.0, 5.6),
     )
     with teaching_style():
-        faces = figure.subplots(1, 2, sharey=True)
-        for axes, names, title in zip(
-            faces, sides, ("one model for each", "one RoPE model, angles scaled"), strict=True
-        ):
+        faces = figure.subplots(1, len(sides), sharey=True, squeeze=False)[0]
+        for axes, (title, names) in zip(faces, sides.items(), strict=True):
             _with_bars(axes, lengths, {name: found[name] for name in names})
             axes.set(title=title, xlabel="length read (tokens)")
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
         faces[0].set_ylabel(metric)
     return settled(figure)
 
 
 def tasks(results: Results) -> TeachingFigure:
-    """The synthetic task, and the noise that nothing can learn, on one scale each.
+    """Induction, which can be learned, and noise, which cannot, each on a scale of its own.
 
     >>> from posenc_lib.experiments import full_results
     >>> tasks(full_results("extrapolation")).alt[:20]
-    'Left, sum: accuracy '
+    'Left, induction: acc'
     """
-    right, flat = means(results, "sum", "accuracy"), means(results, "noise", LOSS)
-    right, flat = ({n: v for n, v in f.items() if n not in SCALED} for f in (right, flat))
-    lengths = results.where(task="sum").values("at")
-    told = ", ".join(f"{TITLES[n]} {m[0]:.2f} to {m[-1]:.2f}" for n, (m, _) in right.items())
+    right = _without_scaled(means(results, "induction", ACCURACY))
+    flat = _without_scaled(means(results, "noise", LOSS))
+    lengths = results.where(task="noise", metric=LOSS).values("at")
+    told = ", ".join(f"{look_of(n).title} {m[0]:.2f} to {m[-1]:.2f}" for n, (m, _) in right.items())
     worst = max(float(np.abs(m / NOISE_FLOOR - 1).max()) for m, _ in flat.values())
     figure = TeachingFigure(
-        f"Left, sum: accuracy against length, {lengths[0]} to {lengths[-1]} tokens: {told}. Right, "
-        f"noise: the loss of every encoding within {worst:.2%} of log 10.",
-        (11.0, 5.6),
+        f"Left, induction: accuracy against length, {lengths[0]} to {lengths[-1]} tokens: {told}. "
+        f"Right, noise: the loss of every encoding within {worst:.2%} of log 10. A line marks the "
+        f"trained length, {lengths[0]} tokens.",
+        (11.0, 5.4),
     )
     with teaching_style():
         faces = figure.subplots(1, 2)
         _with_bars(faces[0], lengths, right)
-        faces[0].set(title="sum of the last two", ylabel="accuracy", ylim=(0, 1.05))
+        faces[0].set(title="induction", ylabel="accuracy", ylim=(0, 1.05))
         _with_bars(faces[1], lengths, flat)
         faces[1].axhline(NOISE_FLOOR, color="black", linewidth=1, linestyle="--")
-        faces[1].text(lengths[0], NOISE_FLOOR + 0.1, "log 10", va="bottom")
+        faces[1].text(lengths[-1], NOISE_FLOOR + 0.1, "log 10", va="bottom", ha="right")
         faces[1].set(title="noise", ylabel="loss in nats", ylim=(0, 4))
         for axes in faces:
             axes.set_xlabel("length read (tokens)")
+        figure.legend(*faces[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return settled(figure)
 
 
@@ -123,7 +127,7 @@ def readings(results: Results, at: int = 256) -> TeachingFigure:
     lengths = results.where(task="text", metric=LOSS).values("at")
     place, names = lengths.index(at), list(found["sliding"])
     told = "; ".join(
-        f"{TITLES[name]} " + ", ".join(f"{found[way][name][0][place]:.2f}" for way in found)
+        f"{look_of(name).title} " + ", ".join(f"{found[way][name][0][place]:.2f}" for way in found)
         for name in names
     )
     figure = TeachingFigure(
@@ -144,7 +148,7 @@ def readings(results: Results, at: int = 256) -> TeachingFigure:
                 fmt=MARKERS[index], color=CYCLE[index], label=way, **BARS,
             )  # fmt: skip
         axes.plot([], [], color="grey", linewidth=3, label=f"at {lengths[0]} tokens")
-        axes.set_yticks(range(len(names)), [TITLES[name] for name in names])
+        axes.set_yticks(range(len(names)), [look_of(name).title for name in names])
         axes.invert_yaxis()
         axes.set_xlabel("loss in nats")
         axes.grid(alpha=0.3, axis="x")
@@ -161,7 +165,7 @@ def by_place(each: Mapping[str, Tensor], trained: int = 32) -> TeachingFigure:
     told = []
     for name, found in each.items():
         times = float(found[:, trained:].nanmean()) / NOISE_FLOOR
-        told.append(f"{TITLES[name]} {_beside_guessing(times)}")
+        told.append(f"{look_of(name).title} {_beside_guessing(times)}")
     figure = TeachingFigure(
         f"Loss at each place of the row, as long as in training up to place {trained - 1}. From "
         f"place {trained} on: {', '.join(told)}.",
@@ -170,14 +174,14 @@ def by_place(each: Mapping[str, Tensor], trained: int = 32) -> TeachingFigure:
     with teaching_style():
         faces = figure.subplots(-(-len(each) // 3), 3, sharex=True, sharey=True, squeeze=False)
         for axes, (name, found) in zip(faces.flat, each.items(), strict=False):
-            axes.plot(found.nanmean(0), color=CYCLE[0], linewidth=1.2)
-            axes.axvspan(0, trained - 1, color=CYCLE[2], alpha=0.2, linewidth=0)
+            axes.plot(found.nanmean(0), color=look_of(name).colour, linewidth=1.2)
+            axes.axvline(trained - 0.5, color="grey", linewidth=1.2)
             axes.axhline(NOISE_FLOOR, color="black", linewidth=1, linestyle="--")
-            axes.set_title(TITLES[name])
+            axes.set_title(look_of(name).title)
             axes.grid(alpha=0.3)
         for axes in list(faces.flat)[len(each) :]:
             axes.set_visible(False)
-        figure.supxlabel("place in the row (tokens); green: trained length; dashed: guessing")
+        figure.supxlabel("place in the row (tokens); grey line: trained length; dashed: guessing")
         figure.supylabel("loss (nats)")
     return settled(figure)
 
@@ -213,16 +217,26 @@ def _beside_guessing(times: float) -> str:
     return "loses more than a guesser" if times > 1.5 else "guesses"
 
 
-def _with_bars(
-    axes: Axes, lengths: Sequence[int], found: Mapping[str, tuple[NDArray, NDArray]]
-) -> None:
-    """One line a name over lengths on a logarithmic axis, with its spread, legend below."""
-    for index, (name, (mean, spread)) in enumerate(found.items()):
+def _without_scaled(found: Means) -> Means:
+    return {name: values for name, values in found.items() if name not in SCALED}
+
+
+def _with_bars(axes: Axes, lengths: Sequence[int], found: Means) -> None:
+    """One line a name over lengths on a logarithmic axis, with its spread, each in its own look.
+
+    A line marks the shortest length, which is the trained one.
+    """
+    axes.axvline(lengths[0], color="grey", linewidth=1.2)
+    axes.annotate(
+        "trained length", (lengths[0], 1), xycoords=("data", "axes fraction"), xytext=(4, -2),
+        textcoords="offset points", va="top", fontsize=11, color="#444444",
+    )  # fmt: skip
+    for name, (mean, spread) in found.items():
+        look = look_of(name)
         axes.errorbar(
-            lengths, mean, yerr=spread, fmt=f"-{MARKERS[index % len(MARKERS)]}",
-            color=[*CYCLE, "#000000"][index % 7], label=TITLES[name], **BARS,
+            lengths, mean, yerr=spread, marker=look.marker, linestyle=look.dashes,
+            color=look.colour, label=look.title, **BARS,
         )  # fmt: skip
     axes.set_xscale("log", base=2)
     axes.set_xticks(list(lengths), [str(length) for length in lengths])
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, columnspacing=1.2)

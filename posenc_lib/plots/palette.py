@@ -5,6 +5,8 @@ The live canvas and the still pictures read the same arrays, so they show the sa
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,3 +39,48 @@ PALETTES: dict[str, NDArray[np.uint8]] = {
     "sequential": _scale(_SEQUENTIAL),
 }
 """Name to a (256, 3) table of red, green, blue."""
+
+
+class Look(NamedTuple):
+    """The title, colour, dashes and marker of an encoding: the same in every figure of trained
+    results, so that nobody reads one encoding for another. Lines differ by more than their colour.
+
+    >>> LOOKS["none"].colour != LOOKS["rope"].colour
+    True
+    """
+
+    title: str
+    colour: str
+    dashes: Any = "-"
+    marker: str = "o"
+
+
+LOOKS: dict[str, Look] = {
+    "none": Look("no position", "#555555", (0, (1.5, 1.5)), "X"),
+    "sinusoidal": Look("sinusoidal", CYCLE[0]),
+    "learned": Look("learned table", CYCLE[1], marker="s"),
+    "t5": Look("T5", CYCLE[2], marker="^"),
+    "alibi": Look("ALiBi", CYCLE[3], marker="D"),
+    "rope": Look("RoPE", CYCLE[4], marker="v"),
+    "randomised": Look("randomised positions", CYCLE[5], (0, (5, 2)), "P"),
+    "rope_pi": Look("RoPE + PI", "#7A3E00", (0, (5, 2)), "s"),
+    "rope_ntk": Look("RoPE + NTK", "#000000", (0, (6, 1.5, 1.5, 1.5)), "^"),
+    "rope_yarn": Look("RoPE + YaRN", "#8E8E8E", (0, (1.5, 1.5)), "D"),
+    "rope_yarn_short": Look("RoPE + YaRN, short ramp", "#6A3D9A", (0, (3, 1.5)), "P"),
+    "rope_2d": Look("RoPE 2-D", CYCLE[4], marker="v"),
+    "sinusoidal_2d": Look("sinusoidal 2-D", CYCLE[0], marker="D"),
+    "sinusoidal, base 10": Look("sinusoidal, base 10", CYCLE[5], (0, (5, 2)), "P"),
+    "t5, common rate": Look("T5, bias at the common rate", CYCLE[2], (0, (5, 2)), "P"),
+    "sinusoidal, by time": Look("sinusoidal, by time", CYCLE[5], (0, (5, 2)), "P"),
+    "rope, by time": Look("RoPE, by time", CYCLE[4], (0, (5, 2)), "P"),
+}
+"""Encoding, or encoding and setting as in `Record.label`, to how it looks."""
+
+
+def look_of(name: str) -> Look:
+    """How an encoding looks; one that is not known by its own name, in black.
+
+    >>> look_of("rope").title, look_of("MyEncoding").title
+    ('RoPE', 'MyEncoding')
+    """
+    return LOOKS.get(name, Look(name, "#000000", (0, (4, 1, 1, 1)), "*"))

@@ -9,16 +9,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from posenc_lib.experiments.parts.records import Results
+from posenc_lib.plots.palette import look_of
 from posenc_lib.plots.teaching_figure import (
-    CYCLE,
     TeachingFigure,
     draw_heatmap,
     settled,
     teaching_style,
 )
 from posenc_lib.plots.views import Heatmap
-
-TITLES = {"t5": "T5", "alibi": "ALiBi", "rope": "RoPE"}
 
 
 def signed_distances(order: Sequence[int]) -> NDArray[np.int64]:
@@ -82,7 +80,7 @@ def accuracies(results: Results) -> TeachingFigure:
     """
     tasks, names = results.values("task"), results.values("encoding")
     told = "; ".join(
-        f"{task}: " + ", ".join(f"{TITLES.get(n, n)} {_of(results, task, n)}" for n in names)
+        f"{task}: " + ", ".join(f"{look_of(n).title} {_of(results, task, n)}" for n in names)
         for task in tasks
     )
     figure = TeachingFigure(f"Test accuracy in {told}.", (3.4 * len(tasks) + 1.2, 4.4))
@@ -92,10 +90,10 @@ def accuracies(results: Results) -> TeachingFigure:
             found = results.where(task=task)
             axes.axvline(found.mean(encoding=names[0]), color="grey", linestyle="--", linewidth=1)
             for row, name in enumerate(names):
-                _dots(axes, found.where(encoding=name), row, CYCLE[0 if row else 1])
+                _dots(axes, found.where(encoding=name), row, look_of(name).colour)
             axes.set(title=task, xlabel="accuracy (share right)", xlim=(0.45, 0.95))
             axes.grid(alpha=0.3)
-        all_axes[0].set_yticks(range(len(names)), [TITLES.get(name, name) for name in names])
+        all_axes[0].set_yticks(range(len(names)), [look_of(name).title for name in names])
         all_axes[0].invert_yaxis()
     return settled(figure)
 
@@ -113,7 +111,7 @@ def budget(results: Results, *, usual: int = 800) -> TeachingFigure:
     longest = max(places.values("at"))
     steps = results.where(task="steps")
     told = "; ".join(
-        f"{TITLES.get(name, name)} "
+        f"{look_of(name).title} "
         + ", ".join(f"{places.mean(label=name, at=n):.2f}" for n in places.values("at"))
         + ", then "
         + ", ".join(f"{steps.mean(label=name, at=n):.2f}" for n in steps.values("at"))
@@ -126,8 +124,8 @@ def budget(results: Results, *, usual: int = 800) -> TeachingFigure:
     )
     with teaching_style():
         left, right = figure.subplots(1, 2, sharey=True)
-        for number, name in enumerate(names):
-            here = places.where(label=name)
+        for name in names:
+            here, look = places.where(label=name), look_of(name)
             more = [(usual, here.where(at=longest))]
             more += [(at, steps.where(label=name, at=at)) for at in steps.values("at")]
             for axes, line in (
@@ -136,8 +134,8 @@ def budget(results: Results, *, usual: int = 800) -> TeachingFigure:
             ):
                 axes.errorbar(
                     [at for at, _ in line], [found.mean() for _, found in line],
-                    [found.spread() for _, found in line], label=TITLES.get(name, name),
-                    color=CYCLE[number], marker="o", capsize=4,
+                    [found.spread() for _, found in line], label=look.title,
+                    color=look.colour, linestyle=look.dashes, marker=look.marker, capsize=4,
                 )  # fmt: skip
         left.set(title=f"after {usual} steps", xlabel="words in a window", ylabel="accuracy")
         left.set_xticks(places.values("at"))
@@ -147,7 +145,7 @@ def budget(results: Results, *, usual: int = 800) -> TeachingFigure:
             axes.grid(alpha=0.3)
             axes.axhline(0.5, color="grey", linestyle="--", linewidth=1)
         handles = left.get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=len(names))
+        figure.legend(*handles, loc="outside lower center", ncols=3)
     return settled(figure)
 
 

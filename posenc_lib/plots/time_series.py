@@ -12,8 +12,15 @@ from posenc_lib.experiments.data.measured_series import NAMES, Measured, measure
 from posenc_lib.experiments.data.series_windows import PARTS, Windows
 from posenc_lib.experiments.parts.records import Results
 from posenc_lib.experiments.parts.training_settings import History
-from posenc_lib.experiments.time_series.comparison import BEYOND, ERROR, RMSE
+from posenc_lib.experiments.time_series.comparison import (
+    BASELINES,
+    BEYOND,
+    CALENDAR,
+    ERROR,
+    RMSE,
+)
 from posenc_lib.experiments.time_series.forecast_steps import Forecast
+from posenc_lib.plots.palette import look_of
 from posenc_lib.plots.teaching_figure import (
     CYCLE,
     TeachingFigure,
@@ -28,7 +35,7 @@ TITLES = {
     "el_nino_gaps": "El Niño, half of the months missing",
 }  # fmt: skip
 UNITS = {"el_nino": "°C", "co2": "ppm", "sp500": "100 log points", "el_nino_gaps": "°C"}
-BASELINES = ("last value", "seasonal naive", "ridge")
+PANEL_BASELINES = ("last value", "seasonal naive", "ridge")
 
 
 def years(series: Measured) -> NDArray[np.float64]:
@@ -146,7 +153,10 @@ def forecasts(
 
 
 def stored_errors(results: Results) -> TeachingFigure:
-    """RMSE over all horizons for each task: baselines, and encodings with their spread.
+    """RMSE over all horizons for each task: simple rules, and encodings with their spread.
+
+    Squares are rules, circles Transformers; the colour says who knows which month it is. What is
+    far worse than the last value is named at the edge and not drawn.
 
     >>> from posenc_lib.experiments import full_results
     >>> stored_errors(full_results("series")).alt[:29]
@@ -156,31 +166,54 @@ def stored_errors(results: Results) -> TeachingFigure:
     told = []
     for task in found.values("task"):
         values = ", ".join(
-            f"{name} {found.mean(task=task, label=name):.2f}"
+            f"{_title(name)} {found.mean(task=task, label=name):.2f}"
             for name in found.where(task=task).values("label")
         )
         told.append(f"{TITLES[task]} ({UNITS[task]}): {values}")
     figure = TeachingFigure(
         "Root mean squared error on the test part, mean over three seeds, bars of one spread. "
         f"{'. '.join(told)}.",
-        (10.0, 8.4),
+        (11.0, 10.0),
     )
     with teaching_style():
-        for axes, task in zip(figure.subplots(2, 2).flat, found.values("task"), strict=True):
-            names = found.where(task=task).values("label")
+        faces = figure.subplots(2, 2)
+        for axes, task in zip(faces.flat, found.values("task"), strict=True):
+            here = found.where(task=task)
+            names, most = here.values("label"), 1.5 * here.mean(label="last value")
             for place, name in enumerate(names):
-                one = found.where(task=task, label=name)
-                baseline = name in BASELINES
+                one = here.where(label=name)
+                if one.mean() > most:
+                    axes.text(
+                        0.98, place, f"{one.mean():.1f} \u2192", va="center", ha="right",
+                        transform=axes.get_yaxis_transform(), color=_colour(name),
+                    )  # fmt: skip
+                    continue
                 axes.errorbar(
-                    one.mean(), place, xerr=None if baseline else one.spread(), capsize=4,
-                    fmt="s" if baseline else "o", color=CYCLE[1] if baseline else CYCLE[0],
+                    one.mean(), place, xerr=None if name in BASELINES else one.spread(),
+                    fmt="s" if name in BASELINES else "o", color=_colour(name), capsize=4,
                     markersize=7,
                 )  # fmt: skip
-            axes.set_yticks(range(len(names)), names)
-            axes.invert_yaxis()
+            axes.set_yticks(range(len(names)), [_title(name) for name in names])
+            axes.set_ylim(len(names) - 0.5, -0.5)
             axes.set(title=TITLES[task], xlabel=f"RMSE ({UNITS[task]})")
             axes.grid(alpha=0.3)
+        kinds = (
+            ("s", CYCLE[0], "a rule"), ("s", CYCLE[1], "a rule that knows the month"),
+            ("o", CYCLE[0], "a Transformer"), ("o", CYCLE[1], "a Transformer that knows the month"),
+        )  # fmt: skip
+        for marker, colour, label in kinds:
+            faces[0, 0].plot([], [], marker, color=colour, markersize=7, label=label)
+        handles = faces[0, 0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=2)
     return settled(figure)
+
+
+def _title(name: str) -> str:
+    return name if name in BASELINES else look_of(name).title
+
+
+def _colour(name: str) -> str:
+    return CYCLE[1] if name in CALENDAR else CYCLE[0]
 
 
 def against_last_value(results: Results, task: str = "sp500") -> TeachingFigure:
@@ -202,7 +235,7 @@ def against_last_value(results: Results, task: str = "sp500") -> TeachingFigure:
         name: [found.mean(label=name, metric=metric) for metric in (BEYOND, ERROR)]
         for name in names
     }
-    told = ", ".join(f"{name} {d:.3f} ± {e:.3f}" for name, (d, e) in size.items())
+    told = ", ".join(f"{_title(name)} {d:.3f} ± {e:.3f}" for name, (d, e) in size.items())
     figure = TeachingFigure(
         f"Mean squared error minus that of the last value, {TITLES[task]}, with one standard "
         f"error: {told}. Below 0 would be better than the last value.",
@@ -211,12 +244,12 @@ def against_last_value(results: Results, task: str = "sp500") -> TeachingFigure:
     with teaching_style():
         axes = figure.subplots()
         for place, (name, (difference, error)) in enumerate(size.items()):
-            colour = CYCLE[1] if name in BASELINES else CYCLE[0]
             axes.errorbar(
-                difference, place, xerr=error, fmt="o", color=colour, capsize=5, markersize=8
-            )
+                difference, place, xerr=error, fmt="s" if name in BASELINES else "o",
+                color=_colour(name), capsize=5, markersize=8,
+            )  # fmt: skip
         axes.axvline(0, color="black", linewidth=1.2)
-        axes.set_yticks(range(len(names)), names)
+        axes.set_yticks(range(len(names)), [_title(name) for name in names])
         axes.invert_yaxis()
         axes.margins(y=0.15)
         axes.set(

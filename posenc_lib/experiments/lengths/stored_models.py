@@ -3,7 +3,7 @@
     python -m posenc_lib.experiments.lengths.stored_models    trains them and writes the files
 
 The panel of notebook 07 shows these, so that it is there at once and says the same everywhere. The
-notebook trains the same models itself, to show that they train.
+notebook trains one of them itself, to show that it trains.
 
 The trap: trained numbers that differ in the last digits from one processor to the next, and a text
 that quotes them.
@@ -26,29 +26,31 @@ from posenc_lib.base import validation
 from posenc_lib.base.shipped import whole
 from posenc_lib.experiments.lengths.by_position import READINGS
 from posenc_lib.experiments.lengths.looks import Numbers, numbers_of
-from posenc_lib.experiments.lengths.short_models import SHORT, short_model
+from posenc_lib.experiments.lengths.short_models import SHORT, USUAL_T5, short_model
 from posenc_lib.experiments.lengths.train_short import SCALED, scaled_model, untrained_model
 from posenc_lib.experiments.parts.transformer import TinyTransformer
 from posenc_lib.experiments.shipped_results import current_versions
 
 FILE, ABOUT = "short_models.safetensors", "short_models.json"
+FAR_BUCKETS = "t5_usual"  # T5 with its published buckets, for the pitfall of the notebook
 ENCODINGS = (*SHORT.trained, *SCALED)
 
 
 @cache
 def stored_model(encoding: str) -> TinyTransformer:
     """The stored model with this encoding; for a scaling that of RoPE, with its angles made for the
-    longest row.
+    longest row; "t5_usual" for T5 with its published buckets.
 
     Raises ValueError for another encoding, OSError where the file is missing or damaged.
 
     >>> stored_model("rope").layers[0].attention.heads
-    8
+    4
     """
-    validation.choice("stored_model", "encoding", encoding, ENCODINGS)
+    validation.choice("stored_model", "encoding", encoding, (*ENCODINGS, FAR_BUCKETS))
     if encoding in SCALED:
         return _scaled(stored_model("rope"), encoding)
-    model = untrained_model(SHORT, "sum", encoding, seed=0)
+    name, options = (encoding, None) if encoding != FAR_BUCKETS else ("t5", USUAL_T5)
+    model = untrained_model(SHORT, "sum", name, seed=0, options=options)
     kept = {name: _stored()[f"{encoding} {name}"] for name in model.state_dict()}
     model.load_state_dict(kept)
     return model.eval()
@@ -86,6 +88,8 @@ def write_models(folder: Path | None = None) -> Path:
     from safetensors.torch import save
 
     kept: dict[str, Tensor] = {}
+    usual = short_model("t5", **USUAL_T5).state_dict()
+    kept |= {f"{FAR_BUCKETS} {name}": t.clone() for name, t in usual.items()}
     for encoding in ENCODINGS:
         if encoding in SCALED:
             model = _scaled(short_model("rope"), encoding)

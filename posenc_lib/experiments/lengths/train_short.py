@@ -12,17 +12,20 @@ Two more ways to read the long text with the same weights are the controls:
 Source: Press et al. 2022, "Train Short, Test Long", sections 2 and 4 (the protocol and the sliding
 window); Ruoss et al. 2023 (randomised positions); Chen et al. 2023, Peng et al. 2023 (scaled RoPE).
 
-YaRN is run with its published ramp, which was made for texts of thousands of tokens: within 32 no
-pair turns often enough to be left alone, so here it is close to PI.
+YaRN leaves alone what turns 32 times within the trained length. That ramp was made for thousands of
+tokens: within 32 no pair turns so often. So it is run as published, and once with a ramp that ends
+at 2.4 turns, which stands where 32 stands for 4,096 tokens: 5.09 ** (log 32 / log 652), the fastest
+pair turning 5.09 times here and 652 times there.
 
-The trap: longer rows give more context, so a loss that falls with n is no miracle, and settings
-chosen for the loss at 8 times the length are chosen on the answer. These were chosen at the trained
-length, on the validation topics.
+The trap: settings chosen for the loss at 8 times the length are chosen on the answer. Here each
+encoding has a learning rate chosen at the trained length, on the validation topics; the choices are
+in the results.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -32,15 +35,27 @@ from posenc_lib.base import validation
 from posenc_lib.base.randomised import randomised_positions
 from posenc_lib.experiments.data import prose, sequences
 from posenc_lib.experiments.lengths.evaluation import plain, scored_batch, scores, sliding, windowed
-from posenc_lib.experiments.lengths.settings import RANDOMISED, ROOM, TASKS, ExtrapolationSettings
-from posenc_lib.experiments.parts.parallel import every_run, side_by_side
+from posenc_lib.experiments.lengths.settings import (
+    RANDOMISED,
+    ROOM,
+    TASKS,
+    TUNED_ON,
+    ExtrapolationSettings,
+)
+from posenc_lib.experiments.parts.parallel import every_run, narrowed, side_by_side
 from posenc_lib.experiments.parts.records import Record, Results
 from posenc_lib.experiments.parts.training import seeded, train
-from posenc_lib.experiments.parts.training_settings import Batch
+from posenc_lib.experiments.parts.training_settings import Batch, Training
 from posenc_lib.experiments.parts.transformer import TinyTransformer
 from posenc_lib.registry import make_encoding
 
-SCALED = {"rope_pi": "RoPE + PI", "rope_ntk": "RoPE + NTK", "rope_yarn": "RoPE + YaRN"}
+YARN_SHORT = "rope_yarn_short"
+SCALED = {
+    "rope_pi": "RoPE + PI", "rope_ntk": "RoPE + NTK", "rope_yarn": "RoPE + YaRN",
+    YARN_SHORT: "RoPE + YaRN, short ramp",
+}  # fmt: skip
+SHORT_RAMP = 2.4  # turns within the trained length from which on a pair is left alone
+VALIDATION = "validation loss"
 LOSS, ACCURACY = "loss in nats", "accuracy"
 SLIDING, WINDOW = "loss in nats, sliding", "loss in nats, window"
 
@@ -52,22 +67,95 @@ def extrapolation(
 
     RoPE with PI, NTK and YaRN is the trained RoPE model, run with other angles and never trained
     with them; their factor is that of the length. Metrics: "loss in nats" and "accuracy" a token,
-    and for text the two controls, "loss in nats, sliding" and "loss in nats, window".
+    and for text the two controls, "loss in nats, sliding" and "loss in nats, window"; and
+    "validation loss" of each choice of a learning rate, which stands in its setting.
 
     Raises ValueError for settings that do not fit, and like `side_by_side`.
 
     Source: Press et al. 2022, "Train Short, Test Long", section 4.
     """
     settings = ExtrapolationSettings() if settings is None else settings
-    return side_by_side(one_run, every_run(settings), jobs=jobs)
+    tried = _side_by_side(tuning_calls(settings), jobs)
+    kept = (record for record in tried if record.task in settings.tasks)
+    return Results(kept) + _side_by_side(tested_calls(settings, tried), jobs)
+
+
+Calls = list[tuple[Callable[..., list[Record]], dict[str, Any]]]  # a function and how to call it
+
+
+def tuning_calls(settings: ExtrapolationSettings) -> Calls:
+    """The runs that choose rates: every choice of every encoding, first seed only.
+
+    Each is trained on text, whatever the tasks are, with the share of the steps that the settings
+    say. There are none where there is nothing to choose.
+    """
+    brief, seed = settings.briefly(), settings.seeds[0]
+    return [
+        (
+            validation_run,
+            {
+                "settings": _alone(narrowed(brief, TUNED_ON, encoding, seed)),
+                "task": TUNED_ON, "encoding": encoding, "seed": seed, "choice": choice,
+            },
+        )
+        for encoding in settings.trained
+        for choice in settings.choices(encoding)
+        if len(settings.choices(encoding)) > 1
+    ]  # fmt: skip
+
+
+def tested_calls(settings: ExtrapolationSettings, tried: Results) -> Calls:
+    """The runs that are reported: every task, encoding and seed with the rates that were chosen.
+
+    Raises like `chosen`.
+    """
+    return [
+        (one_run, {**call, "choice": chosen(settings, tried, call["encoding"])})
+        for call in every_run(_alone(settings))
+    ]
+
+
+def _side_by_side(calls: Calls, jobs: int | None) -> Results:
+    found = Results()
+    for function in dict.fromkeys(function for function, _ in calls):
+        found += side_by_side(function, [call for f, call in calls if f is function], jobs=jobs)
+    return found
+
+
+def chosen(settings: ExtrapolationSettings, tried: Results, encoding: str) -> dict[str, float]:
+    """The choice with the lowest validation loss, or the only one there is.
+
+    Raises ValueError where there are several and one was not tried.
+    """
+    choices = settings.choices(encoding)
+    if len(choices) == 1:
+        return choices[0]
+    here = tried.where(task=TUNED_ON, encoding=encoding, metric=VALIDATION)
+    return min(choices, key=lambda choice: here.mean(setting=choice))
+
+
+def _alone(settings: ExtrapolationSettings) -> ExtrapolationSettings:
+    """The settings of a run, which does not depend on what else was tried."""
+    return replace(settings, rates=(), bias_rate_factors=())
+
+
+def validation_run(
+    settings: ExtrapolationSettings, task: str, encoding: str, seed: int, choice: dict[str, float]
+) -> list[Record]:
+    """Train one model with a choice and measure it on validation data, at the trained length."""
+    model = trained_model(settings, task, encoding, seed, choice=choice)
+    batch = scored_batch(settings, task, "validation", settings.length)
+    loss, _ = scores(*plain(model, batch, encoding, settings))
+    return [Record(task, encoding, seed, settings.length, VALIDATION, loss, choice)]
 
 
 def one_run(
-    settings: ExtrapolationSettings, task: str, encoding: str, seed: int, split: str = "test"
-) -> list[Record]:
-    """Train one model and measure it at every length, on "test" or, to choose settings,
+    settings: ExtrapolationSettings, task: str, encoding: str, seed: int,
+    choice: dict[str, float] | None = None, split: str = "test",
+) -> list[Record]:  # fmt: skip
+    """Train one model with a choice of rates and measure it at every length, on "test" or
     "validation". Raises like `extrapolation`."""
-    model = trained_model(settings, task, encoding, seed)
+    model = trained_model(settings, task, encoding, seed, choice=choice)
     records = []
     for multiple in settings.length_multiples:
         length = settings.length * multiple
@@ -89,12 +177,15 @@ def trained_model(
     task: str,
     encoding: str,
     seed: int,
-    progress: bool = False,
+    *,
+    choice: dict[str, float] | None = None,
+    progress: bool = True,
     options: dict[str, Any] | None = None,
 ) -> TinyTransformer:
     """A decoder trained on rows of `settings.length` tokens of a task.
 
-    `options` of the encoding replace those of `encoding_options`.
+    `choice` replaces numbers of the recipe, such as its rate; `options` of the encoding replace
+    those of `encoding_options`.
 
     Raises ValueError for another task or encoding.
     """
@@ -114,10 +205,9 @@ def trained_model(
         at = randomised_positions(settings.length, ROOM * settings.longest, generator=generator)
         return batch._replace(positions=at)
 
-    train(
-        model, draw, settings.text if task == "text" else settings.drawn, seed=seed,
-        progress=progress,
-    )  # fmt: skip
+    chosen_rates: dict[str, Any] = dict(choice or {})
+    recipe: Training = replace(settings.recipe(task), **chosen_rates)
+    train(model, draw, recipe, seed=seed, progress=progress)
     return model
 
 
@@ -178,12 +268,14 @@ def _variants(
 def scaled_model(
     model: TinyTransformer, settings: ExtrapolationSettings, name: str, factor: float
 ) -> TinyTransformer:
-    """The same weights with the angles of "rope_pi", "rope_ntk" or "rope_yarn", not trained on.
+    """The same weights with the angles of a name in `SCALED`, not trained on.
 
     Raises ValueError for another name or a factor below 1.
     """
     validation.choice("scaled_model", "name", name, tuple(SCALED))
+    options: dict[str, Any] = {"beta": SHORT_RAMP} if name == YARN_SHORT else {}
     scaled = make_encoding(
-        name, dim=settings.dim, heads=settings.heads, length=settings.length, factor=factor
-    )
+        "rope_yarn" if name == YARN_SHORT else name, dim=settings.dim, heads=settings.heads,
+        length=settings.length, factor=factor, **options,
+    )  # fmt: skip
     return model.replace_encoding(scaled).eval()

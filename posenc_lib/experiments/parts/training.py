@@ -6,9 +6,8 @@ Source: Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization" (Ada
 2013, "On the Difficulty of Training Recurrent Neural Networks" (clipping); Prechelt 1998, "Early
 Stopping - But When?".
 
-The traps: weights drawn from the global generator, which another thread uses too; and a progress
-bar, whose text is part of a cell's output. Weights are made by `seeded`, batches come from a
-generator of their own, and the bar is off unless asked for.
+The trap: weights drawn from the global generator, which another thread uses too. Weights are made
+by `seeded`, and batches come from a generator of their own.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib.base import validation
-from posenc_lib.base.extras import extra
 from posenc_lib.experiments.parts.parallel import one_thread
+from posenc_lib.experiments.parts.progress import progress as bar
 from posenc_lib.experiments.parts.training_settings import IGNORED, Batch, History, Look, Training
 from posenc_lib.layers.multihead import MultiHeadAttention
 
@@ -70,13 +69,13 @@ def train(
     seed: int,
     loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
     validate: Callable[[nn.Module], float] | None = None,
-    progress: bool = False,
+    progress: bool = True,
 ) -> History:
     """Train `model` in place on batches from `draw(generator, rows)`; return its history.
 
     `validate` maps the model to a number, the lower the better, at each look and at the end. The
-    same seed gives the same history to the last bit on one machine. `progress=True` shows a bar
-    (tqdm) on the error stream.
+    same seed gives the same history to the last bit on one machine. A run of more than two seconds
+    shows a bar on the error stream, unless `progress=False`.
 
     Raises TypeError for a seed that is no integer, ValueError for a negative one, for patience
     without `validate`, and for a loss that is not finite.
@@ -156,14 +155,11 @@ def _groups(model: nn.Module, settings: Training) -> list[dict[str, Any]]:
 
 
 def _steps(steps: int, progress: bool) -> Any:
-    """1 .. steps, behind a bar if asked for."""
+    """1 .. steps, behind a bar where that takes its time."""
     counted = range(1, steps + 1)
     if not validation.flag("train", "progress", progress):
         return counted
-    with extra("experiments"):
-        from tqdm.auto import tqdm
-
-    return tqdm(counted, desc="training", unit="step", leave=False)
+    return bar(counted, "training", "step")
 
 
 def _look(model: nn.Module, step: int, recent: list[Tensor], validate: Callable | None) -> Look:

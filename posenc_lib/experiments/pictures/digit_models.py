@@ -30,8 +30,10 @@ from posenc_lib.experiments.parts.transformer import TinyTransformer
 
 TASKS = {"pixels": 1, "patches": 2}  # the side of a token
 TRAINED = ("none", "sinusoidal", "sinusoidal_2d", "learned", "rope_2d")
-# A grid of 8 needs short waves only; a learned table starts half as wide as the embeddings.
+# A grid of 8 needs short waves only, on a line or on two axes: every wave here has base 100, those
+# of 2-D RoPE too. A learned table starts half as wide as the embeddings.
 OPTIONS: dict[str, dict[str, Any]] = {
+    "sinusoidal": {"base": 100.0},
     "sinusoidal_2d": {"base": 100.0},
     "learned": {"std": 0.5},
 }

@@ -6,6 +6,7 @@
 With two words there is one pair of places, and an encoding of single places has no more to learn
 than one of distances. With eight words there are seven pairs of neighbours: a distance is one fact,
 places are seven. A sinusoid of base 10 has waves as short as the text: rows of neighbours differ.
+T5's bias at the rate of all other weights asks whether its lead is that of its tenfold rate.
 
 Source: the comparison is our own; the table is that of Vaswani et al. 2017, section 3.5.
 
@@ -25,9 +26,12 @@ from posenc_lib.experiments.parts.training_settings import Training
 from posenc_lib.experiments.text import word_order
 
 TASKS = ("places", "steps")
-# The settings are options of the encoding, instead of those of `text_order`.
+# The settings are options of the encoding, instead of those of `text_order`. "common_rate" is none:
+# the numbers of T5's bias then learn at the rate of all others, and not at ten times that.
+COMMON_RATE = "common_rate"
 TRAINED: tuple[Variant, ...] = (
-    ("sinusoidal", {}), ("sinusoidal", {"base": 10.0}), ("learned", {}), ("t5", {}), ("rope", {}),
+    ("sinusoidal", {}), ("sinusoidal", {"base": 10.0}), ("learned", {}), ("t5", {}),
+    ("t5", {COMMON_RATE: True}), ("rope", {}),
 )  # fmt: skip
 
 
@@ -107,11 +111,15 @@ def one_run(
     plans = [(words, words, usual) for words in settings.words]
     if validation.choice("one_run", "task", task, TASKS) == "steps":
         plans = [(steps, longest, steps) for steps in settings.steps]
+    options = {name: value for name, value in setting.items() if name != COMMON_RATE}
+    recipe = settings.training
+    if setting.get(COMMON_RATE):
+        recipe = replace(recipe, bias_rate_factor=1.0)
     for at, words, steps in plans:
         plan = word_order.TextOrderSettings(
             words=words, dim=settings.dim, heads=settings.heads, layers=settings.layers,
-            training=replace(settings.training, steps=steps, batch=settings.tokens // words),
+            training=replace(recipe, steps=steps, batch=settings.tokens // words),
         )  # fmt: skip
-        (found,) = word_order.one_run(plan, "reversed", encoding, seed, options=setting or None)
-        made.append(replace(found, task=task, at=at))
+        (found,) = word_order.one_run(plan, "reversed", encoding, seed, options=options or None)
+        made.append(replace(found, task=task, at=at, setting=dict(setting)))
     return made

@@ -1,15 +1,19 @@
-"""What a forecast has to beat: the last value, the last season, and a linear model.
+"""What a forecast has to beat: simple rules, some of which know the calendar.
 
     last value       v[t + k] = v[t]
     seasonal naive   v[t + k] = v[t + k - m j],  m the season, j the smallest that is known;
                      `seasonal_at` does the same by time, where there are gaps
-    ridge            y = x W,  W = (X^T X + a I)^(-1) X^T Y,   x, y relative to the last value
+    ridge            y = x W,  W = (X^T X + a I)^(-1) X^T Y,   x, y relative to the last value;
+                     with `season` x also says which month the origin is
+    climatology      v[t + k] = c(t + k),  c the mean of each month over the training years
+    damped anomaly   v[t + k] = c(t + k) + b_k (v[t] - c(t)),  b_k fitted on the training rows
 
 Source: Hyndman and Athanasopoulos 2021, "Forecasting: Principles and Practice", section 5.2 (the
-naive methods); Hoerl and Kennard 1970, "Ridge Regression", equation 2.1.
+naive methods); Hoerl and Kennard 1970, "Ridge Regression", equation 2.1; van den Dool 2007,
+"Empirical Methods in Short-Term Climate Prediction" (climatology and damped persistence).
 
-The trap: no baseline, or the mean as the only one. On prices the last value is hard to beat, and
-on a seasonal series a linear model with a year of history is.
+The trap: no baseline, or the mean as the only one. On prices the last value is hard to beat. On a
+sea that comes round every year the mean of each month is, and no Transformer here beats it.
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ import numpy as np
 from jaxtyping import Float64, Num
 
 from posenc_lib.base import validation
-from posenc_lib.experiments.data.series_windows import Windows
+from posenc_lib.experiments.data.measured_series import Measured
+from posenc_lib.experiments.data.series_windows import PARTS, Windows
 
 PENALTIES = tuple(10.0**power for power in range(-4, 5))
 
@@ -88,10 +93,64 @@ def seasonal_at(
     return np.where(latest >= 0, values[latest], np.nan)
 
 
+def monthly_means(series: Measured) -> Float64[np.ndarray, " season"]:
+    """The mean of each step of the season over the training part: January's at 0, for months.
+
+    Source: van den Dool 2007 (climatology).
+
+    >>> from posenc_lib.experiments import measured
+    >>> means = monthly_means(measured("el_nino"))
+    >>> int(means.argmax()), int(means.argmin())  # warmest in March, coldest in September
+    (2, 8)
+    """
+    end = round(PARTS["train"][1] * len(series))
+    step, values = series.times[:end] % series.season, series.values[:end]
+    return np.array([values[step == each].mean() for each in range(series.season)])
+
+
+def climatology(series: Measured, rows: Windows) -> Float64[np.ndarray, "rows horizon"]:
+    """The monthly mean of the training years, whatever the last value is.
+
+    Source: van den Dool 2007.
+
+    >>> from posenc_lib.experiments import measured, windows
+    >>> sea = measured("el_nino")
+    >>> climatology(sea, windows(sea, "test", history=36, horizon=12)).shape
+    (99, 12)
+    """
+    return monthly_means(series)[rows.future_times % series.season]
+
+
+def damped_anomaly(
+    series: Measured, train: Windows, rows: Windows
+) -> Float64[np.ndarray, "rows horizon"]:
+    """The monthly mean, and what is left after k steps of how far the origin is from its own.
+
+    b_k = sum a_t a_(t+k) / sum a_t^2 over the training rows, a the distance from the monthly mean:
+    nothing is chosen.
+
+    Source: van den Dool 2007 (damped persistence).
+
+    >>> from posenc_lib.experiments import measured, windows
+    >>> sea = measured("el_nino")
+    >>> train, test = (windows(sea, p, history=36, horizon=12) for p in ("train", "test"))
+    >>> rmse(damped_anomaly(sea, train, test), test.future) < 0.9
+    True
+    """
+    means, season = monthly_means(series), series.season
+    away = train.last - means[train.past_times[:, -1:] % season]
+    later = train.future - means[train.future_times % season]
+    kept = (away * later).sum(axis=0) / (away**2).sum()  # (horizon,)
+    now = rows.last - means[rows.past_times[:, -1:] % season]
+    return climatology(series, rows) + kept * now
+
+
 def ridge(
-    train: Windows, validation: Windows, rows: Windows
+    train: Windows, validation: Windows, rows: Windows, *, season: int | None = None
 ) -> Float64[np.ndarray, "rows horizon"]:
     """A linear map from the history to the horizon, its penalty chosen on the validation rows.
+
+    With `season` the map also has one number for each step of the season, that of the origin.
 
     Source: Hoerl and Kennard 1970, equation 2.1.
 
@@ -103,7 +162,10 @@ def ridge(
     """
 
     def centred(some: Windows) -> np.ndarray:
-        return (some.past - some.last)[:, :-1]
+        past = (some.past - some.last)[:, :-1]
+        if season is None:
+            return past
+        return np.concatenate([past, np.eye(season)[some.past_times[:, -1] % season]], axis=1)
 
     x, y = centred(train), train.future - train.last
     best, weights = np.inf, None

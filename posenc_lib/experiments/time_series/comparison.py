@@ -3,14 +3,16 @@
     d_r = mean over the horizon of (y - model)^2 - (y - last value)^2        one number a row r
     gain = -mean(d),    error = standard deviation of block means / sqrt(blocks)
 
-Learning rate and width are chosen for each series and encoding on the validation part; the test
-part is touched once. Neighbouring rows share most of their values and are no independent evidence,
-so a block of rows counts as one.
+Learning rate and width are chosen for each series and encoding on the validation part, and so is
+the best forecast of all; the test part is touched once. Who knows the calendar is compared with who
+knows it too: `CALENDAR` names them. Neighbouring rows share most of their values and are no
+independent evidence, so a block of rows counts as one.
 
 Source: Diebold and Mariano 1995, "Comparing Predictive Accuracy", section 1 (the difference of two
 losses and its long-run variance; blocks are the simplest estimate of it).
 
-The trap: a single lucky seed that beats the last value on prices by less than its error bar.
+The traps: a single lucky seed that beats the last value on prices by less than its error bar; and
+a model that is given the month beside a rule that is not.
 """
 
 from __future__ import annotations
@@ -21,15 +23,23 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from posenc_lib.experiments.data.forecast_windows import rows_of
+from posenc_lib.base import validation
+from posenc_lib.experiments.data.forecast_windows import SHAPES, rows_of
+from posenc_lib.experiments.data.series_windows import PARTS
 from posenc_lib.experiments.parts.parallel import side_by_side
 from posenc_lib.experiments.parts.records import Record, Results
 from posenc_lib.experiments.time_series import baselines
-from posenc_lib.experiments.time_series.forecast_steps import Forecast
+from posenc_lib.experiments.time_series.forecast_steps import TIMING, Forecast
 from posenc_lib.experiments.time_series.forecasting import SeriesSettings, forecast
 
+WEEK = 5  # trading days: stands in where prices have no season
 RMSE, BEYOND, ERROR = "rmse", "mse minus last value", "standard error of the difference"
 VALIDATION = "validation rmse"
+RIDGE_MONTHS = "ridge, with the month"
+BASELINES = (
+    "last value", "seasonal naive", "ridge", "climatology", "damped anomaly", RIDGE_MONTHS
+)  # fmt: skip
+CALENDAR = ("climatology", "damped anomaly", RIDGE_MONTHS, TIMING)  # these know which month it is
 
 
 def series(settings: SeriesSettings | None = None, *, jobs: int | None = None) -> Results:
@@ -37,7 +47,8 @@ def series(settings: SeriesSettings | None = None, *, jobs: int | None = None) -
 
     Metrics: "rmse" at horizon 1, the last horizon and 0 for all of them together; "mse minus last
     value" with "standard error of the difference" for all together (negative: better than the
-    last value); "validation rmse" of each choice, with `rate` and `dim` in its setting.
+    last value); "validation rmse" of each choice, with `rate` and `dim` in its setting, and of each
+    baseline.
 
     Raises like `side_by_side`.
 
@@ -110,20 +121,42 @@ def validation_run(
 
 
 def baseline_records(task: str) -> list[Record]:
-    """Last value, seasonal naive and ridge on the test part; gaps are filled by straight lines."""
+    """Every baseline on the test part, and its error on validation; gaps are filled by lines."""
+    test, held_out = (simple_forecasts(task, part) for part in ("test", "validation"))
+    found = []
+    for name, guess in test.items():
+        said = held_out[name]
+        error = baselines.rmse(said.predicted, said.rows.future)
+        found += _records(task, name, None, guess)
+        found += [Record(task, name, None, 0, VALIDATION, error)]
+    return found
+
+
+def simple_forecasts(task: str, part: str = "test") -> dict[str, Forecast]:
+    """What each baseline says of a part; those that know the month only where there are months.
+
+    Raises ValueError for another task or part.
+
+    >>> list(simple_forecasts("sp500"))
+    ['last value', 'seasonal naive', 'ridge']
+    """
+    validation.choice("simple_forecasts", "task", task, tuple(SHAPES))
+    validation.choice("simple_forecasts", "part", part, tuple(PARTS))
     data, rows = rows_of(task, None)
-    test = rows["test"]
-    season = data.season if data.season > 1 else 5  # a trading week
+    here, train = rows[part], rows["train"]
+    season = data.season if data.season > 1 else WEEK
     guesses = {
-        "last value": baselines.last_value(test),
-        "seasonal naive": baselines.seasonal_naive(test, season),
-        "ridge": baselines.ridge(rows["train"], rows["validation"], test),
+        "last value": baselines.last_value(here),
+        "seasonal naive": baselines.seasonal_naive(here, season),
+        "ridge": baselines.ridge(train, rows["validation"], here),
     }
-    return [
-        record
-        for name, guess in guesses.items()
-        for record in _records(task, name, None, Forecast(guess, test))
-    ]
+    if data.season > 1:
+        guesses |= {
+            "climatology": baselines.climatology(data, here),
+            "damped anomaly": baselines.damped_anomaly(data, train, here),
+            RIDGE_MONTHS: baselines.ridge(train, rows["validation"], here, season=season),
+        }
+    return {name: Forecast(guess, here) for name, guess in guesses.items()}
 
 
 def _records(

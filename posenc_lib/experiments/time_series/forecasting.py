@@ -29,7 +29,9 @@ from posenc_lib.experiments.time_series.forecast_steps import (
 )
 
 # The settings are what `prepare` takes beside the encoding.
-TRAINED: tuple[Variant, ...] = (("none", {}), ("sinusoidal", {}), ("learned", {}), ("rope", {}))
+TRAINED: tuple[Variant, ...] = (
+    ("none", {}), ("sinusoidal", {}), ("learned", {}), ("rope", {}), (TIMING, {}),
+)  # fmt: skip
 TRAINED_GAPS: tuple[Variant, ...] = (
     ("none", {}), ("sinusoidal", {}), ("sinusoidal", {"by_time": True}),
     ("rope", {"by_time": True}), (TIMING, {}),

@@ -3,6 +3,8 @@
     python -m posenc_lib.experiments.time_series.stored_forecasts    trains them, writes the files
 
 So the panel is there at once and says the same everywhere. The notebook trains models of its own.
+They are shown on the validation part: whoever plays with a panel chooses by what it shows, and the
+test part is touched once.
 
 The trap: trained numbers that differ in the last digits from one processor to the next, and a text
 that quotes them.
@@ -46,7 +48,8 @@ WAYS = {  # what the reader chooses: encoding, and whether its positions are by 
     "sinusoidal, by time": ("sinusoidal", True), TIMING: (TIMING, False),
 }  # fmt: skip
 QUICK = Training(steps=120, batch=32, rate=1e-2, every=20, patience=3)
-MOVED = "moved"  # what the model said of the test rows: forecast minus last value, over the scale
+PART = "validation"  # what the panel shows
+MOVED = "moved"  # what the model said of those rows: forecast minus last value, over the scale
 MOST = "most"  # the largest weight that its last token gives on them
 
 
@@ -80,15 +83,15 @@ def stored_forecaster(task: str, way: str) -> TinyTransformer:
 
 @cache
 def stored_forecast(task: str, way: str) -> Forecast:
-    """What the stored model said of the test rows, in the unit of the series.
+    """What the stored model said of the rows of `PART`, in the unit of the series.
 
     Raises like `stored_forecaster`.
 
     >>> stored_forecast("el_nino", "sinusoidal").predicted.shape
-    (99, 12)
+    (100, 12)
     """
     prepared = prepared_for(task, way)
-    rows = prepared.rows["test"]
+    rows = prepared.rows[PART]
     return Forecast(rows.last + stored_moved(task, way).astype(float) * prepared.scale, rows)
 
 
@@ -100,18 +103,18 @@ def stored_moved(task: str, way: str) -> Float32[np.ndarray, "rows horizon"]:
     >>> stored_moved("sp500", "none").shape
     (970, 5)
     """
-    return _of_test(task, way, MOVED).numpy()
+    return _of_part(task, way, MOVED).numpy()
 
 
 def stored_most(task: str, way: str) -> float:
-    """The largest weight that the last token of the stored model gives on the test rows.
+    """The largest weight that the last token of the stored model gives on the rows of `PART`.
 
     Raises like `stored_forecaster`.
 
     >>> 0 < stored_most("el_nino", "sinusoidal") < 1
     True
     """
-    return float(_of_test(task, way, MOST))
+    return float(_of_part(task, way, MOST))
 
 
 def stored_settings() -> dict[str, Any]:
@@ -125,7 +128,7 @@ def stored_settings() -> dict[str, Any]:
 
 
 def write_forecasters(folder: Path | None = None) -> Path:
-    """Train the models and write them, with what they say of the test rows: half a minute.
+    """Train the models and write them, with what they say of the validation rows: half a minute.
 
     Beside the file stand its checksum and the settings and versions that made it.
     """
@@ -137,8 +140,8 @@ def write_forecasters(folder: Path | None = None) -> Path:
             prepared = prepared_for(task, way)
             model = build(prepared)
             fit(model, prepared, QUICK)
-            test = prepared.batches["test"]
-            said = {MOVED: predict(model, test), MOST: last_token_attention(model, test).max()}
+            shown = prepared.batches[PART]
+            said = {MOVED: predict(model, shown), MOST: last_token_attention(model, shown).max()}
             parts = model.state_dict() | said
             kept |= {f"{task} {way} {name}": t.detach().clone() for name, t in parts.items()}
     content = save(kept)
@@ -150,7 +153,7 @@ def write_forecasters(folder: Path | None = None) -> Path:
     return folder / FILE
 
 
-def _of_test(task: str, way: str, what: str) -> Tensor:
+def _of_part(task: str, way: str, what: str) -> Tensor:
     validation.choice("stored_forecast", "task", task, tuple(SHAPES))
     validation.choice("stored_forecast", "way", way, tuple(WAYS))
     return _stored()[f"{task} {way} {what}"]
