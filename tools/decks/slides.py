@@ -1,0 +1,172 @@
+"""Where slides begin: one idea a slide.
+
+A heading begins one. What asks something stands alone, so that the class can think; its answer
+comes with the next slide, and what shows it (code with its output, a picture, a table) may share
+a slide with the text that explains it. A live panel has a slide to itself. Heights are estimates
+at `TEXT` pixels; deck.js then makes text as large as fits, and never smaller than is stated there.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from nbformat import NotebookNode
+
+from tools.decks import minutes, prose
+from tools.decks.cut import Part, Section, lecture
+
+WIDTH, HEIGHT = 1280, 720
+"""The stage in its own pixels, as deck.css knows it."""
+ROOM = HEIGHT - 152
+"""What is left below the heading."""
+MOST_WORDS = 75
+"""So many words of prose stand on a slide."""
+BESIDE = 45
+"""So many words before a panel go to its notes: the panel asks its question itself."""
+PICTURE = 370
+"""A picture has so much room at least; deck.css gives it all that its slide leaves."""
+TEXT, CODE = 28, 22
+TEXT_CHARACTERS, CODE_CHARACTERS = 84, 88
+EVIDENCE = ("code", "source", "output", "picture", "table")
+AIMS = re.compile(r"After this notebook you can", re.IGNORECASE)
+
+
+@dataclass
+class Slide:
+    title: str
+    kicker: str = ""
+    """The heading above the title's, small."""
+    kind: str = "text"
+    parts: list[Part] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: int = 0
+    minutes: int = 0
+    """Of the section that begins here."""
+    level: int = 0
+
+    @property
+    def height(self) -> float:
+        return sum(map(height, self.parts))
+
+    @property
+    def asks(self) -> bool:
+        return any(part.asks for part in self.parts)
+
+    @property
+    def words(self) -> int:
+        return sum(prose.words(part.shown) for part in self.parts if part.kind in ("text", "answer"))
+
+    def has(self, *kinds: str) -> bool:
+        return any(part.kind in kinds for part in self.parts)
+
+
+def slides_of(notebook: NotebookNode) -> list[Slide]:
+    """The lecture cut of a notebook as slides with notes and times."""
+    sections = [section for section in lecture(notebook) if section.parts or section.level == 2]
+    found: list[Slide] = []
+    above = ""
+    for section, taken in zip(sections, minutes.of_sections(notebook, sections), strict=True):
+        above = section.title if section.level < 3 else above
+        if not section.parts:
+            continue
+        kicker = above if section.level == 3 else ""
+        made = list(_opening(section) if section.level == 1 else _placed(section, kicker))
+        made[0].level, made[0].minutes = section.level, taken
+        made[-1].notes += section.notes
+        weights = [sum(map(minutes.weight, slide.parts)) + 0.2 for slide in made]
+        for slide, weight in zip(made, weights, strict=True):
+            slide.seconds = round(60 * taken * weight / sum(weights))
+        found += made
+    return found
+
+
+def _opening(section: Section) -> Iterator[Slide]:
+    """The title with the question of the notebook, then what the class can do afterwards."""
+    aims = next((n for n, p in enumerate(section.parts) if AIMS.match(p.shown)), None)
+    yield Slide(section.title, kind="title", parts=section.parts[:aims])
+    if aims is not None:
+        title = "After this lecture you can"
+        yield Slide(title, kicker=section.title, parts=section.parts[aims + 1 :])
+
+
+def _placed(section: Section, kicker: str) -> Iterator[Slide]:
+    slide = Slide(section.title, kicker)
+    for part in section.parts:
+        if part.kind == "panel":
+            absorbed = _before_panel(slide)
+            if slide.parts and not absorbed:
+                yield slide
+            notes = [text.full or text.shown for text in slide.parts] if absorbed else []
+            yield Slide(section.title, kicker, "panel", [part], notes)
+            slide = Slide(section.title, kicker)
+            continue
+        if slide.parts and not _joins(slide, part):
+            yield slide
+            slide = Slide(section.title, kicker)
+        slide.kind = "recap" if part.kind == "recap" else slide.kind
+        slide.parts.append(part)
+        if part.full:
+            slide.notes.append(part.full)
+    if slide.parts:
+        yield slide
+
+
+def _before_panel(slide: Slide) -> bool:
+    """Whether this text need not be shown, because the panel says enough."""
+    plain = all(part.kind == "text" and prose.is_prose(part.shown) for part in slide.parts)
+    return plain and slide.words <= BESIDE
+
+
+def _joins(slide: Slide, part: Part) -> bool:
+    """Whether a part belongs on the slide that is there, and fits."""
+    last = slide.parts[-1]
+    if part.begins or part.kind in ("recap", "answer") or last.kind == "recap":
+        return False
+    fits = slide.height + height(part) <= ROOM
+    if part.kind == "output" and last.kind == "code":
+        return fits
+    if part.kind in EVIDENCE:
+        return fits and not slide.asks and not slide.has("picture", "table", "source")
+    if slide.has(*EVIDENCE):
+        return fits and not part.asks and slide.words + prose.words(part.shown) <= MOST_WORDS
+    return fits and slide.words + prose.words(part.shown) <= MOST_WORDS
+
+
+def height(part: Part) -> float:
+    """About how high a part stands on the stage."""
+    if part.kind == "picture":
+        return PICTURE
+    if part.kind in ("code", "source", "output"):
+        return 34 + 1.32 * CODE * sum(_lines(line, CODE_CHARACTERS) for line in part.shown.split("\n"))
+    if part.kind == "table" and "<table" in part.shown:
+        return 110 + 44 * part.shown.count("<tr")
+    return markdown_height(part.shown)
+
+
+def markdown_height(text: str) -> float:
+    found, fence, formula = 0.0, False, False
+    for line in text.splitlines():
+        if line.startswith(("```", "~~~")):
+            fence = not fence
+            found += 14
+        elif fence:
+            found += 1.32 * CODE * _lines(line, CODE_CHARACTERS)
+        elif line.startswith("|"):
+            found += 0 if set(line) <= set("|-: ") else 14 + 34 * _row_lines(line)
+        elif formula or line.startswith("$$"):
+            formula ^= line.count("$$") % 2 == 1
+            found += 80
+        elif line.strip():
+            plain = re.sub(r"\]\([^)]*\)|<[^>]+>|[*`$\\{}]", "", line)
+            found += 1.4 * TEXT * _lines(plain, TEXT_CHARACTERS)
+    return found + 16 * (1 + len(re.findall(r"\n\s*\n", text.strip())))
+
+
+def _row_lines(line: str) -> int:
+    """Of a row of a table, whose columns share the width by what they hold."""
+    return math.ceil(len(re.sub(r"[*`$\\]|\]\([^)]*\)", "", line)) / 78)
+
+
+def _lines(text: str, characters: int) -> int:
+    return max(1, math.ceil(len(text) / characters))
