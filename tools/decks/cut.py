@@ -29,6 +29,7 @@ LEFT_OUT = re.compile(r"set-?up$|exercises?\b|how to use\b|further reading|the m
 LATER = re.compile(r"\*\*(?:References|Further reading|Time|Needs)\b|Previous: |Next: ")
 """Paragraphs for who reads on alone: these and, after references, all that follows in the cell."""
 ENCODING = re.compile(r"# posenc_lib/(?:base|embeddings|rotary|scores|layers|faults)/")
+FUNCTION = re.compile(r"\n\n(?=# posenc_lib/)")
 FOLD = re.compile(r"<details[^>]*>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
 
 
@@ -110,8 +111,7 @@ def text_parts(text: str, leads_on: bool, whole: bool) -> tuple[list[Part], list
         shown = "\n\n".join(prose.key_sentences(block.text) for block in blocks(inside))
         return [Part("answer", shown, inside if shown != inside else "")], []
     shown = text if whole else prose.key_sentences(text, leads_on)
-    asks = any(prose.asks(s) for s in prose.sentences(text)) if prose.is_prose(text) else False
-    asks = asks or bool(re.match(r"(?:\*\*)?(?:predict|guess)\b", text, re.IGNORECASE))
+    asks = prose.is_prose(text) and any(map(prose.asks, prose.sentences(text)))
     if not shown:
         return [], [text]
     return [Part("text", shown, text if shown != text else "", asks=asks)], []
@@ -143,8 +143,7 @@ def code_parts(cell: NotebookNode, whole: bool = False) -> list[Part]:
         else:
             printed.append((output.get("text") or data.get("text/plain", "")).rstrip("\n"))
     if printed:
-        code = Part("code", source, "")
-        return [code, Part("output", "\n".join(printed)), *parts]
+        return [Part("code", without_plot(source)), Part("output", "\n".join(printed)), *parts]
     return parts
 
 
@@ -152,7 +151,7 @@ def _markdown_parts(text: str, source: str) -> list[Part]:
     if text.lstrip().startswith("```"):
         code = re.sub(r"^```\w*\n|\n```$", "", text.strip())
         helper = "show_source(" in source and not ENCODING.search(code)
-        return [] if helper else [Part("source", code)]
+        return [] if helper else [Part("source", one) for one in FUNCTION.split(code)]
     return [Part("table", text, code=source)]
 
 
@@ -169,6 +168,14 @@ def recap_parts(number: str) -> list[Part]:
         shown = f'{question.asks}\n\n<ol class="choices">{choices}</ol>'
         found.append(Part("recap", shown, told, asks=True, begins=True))
     return found
+
+
+def without_plot(source: str) -> str:
+    """Code without a last line that only draws."""
+    lines = source.splitlines()
+    last = ast.parse(source).body[-1]
+    draws = isinstance(last, ast.Expr) and lines[last.lineno - 1].startswith("plots.")
+    return "\n".join(lines[: last.lineno - 1]).rstrip() if draws else source
 
 
 def without_imports(source: str) -> str:

@@ -2,7 +2,7 @@
   const asked = location.hash; // before reveal.js writes its own
   const printing = /print-pdf/i.test(location.search);
   const frame = document.querySelector(".reveal");
-  const [MOST, LEAST] = [38, 24]; // sizes of text, in pixels of the stage
+  const [MOST, LEAST] = [46, 24]; // sizes of text, in pixels of the stage
 
   const ready = Reveal.initialize({
     width: Number(frame.dataset.width),
@@ -31,12 +31,12 @@
     const body = slide?.querySelector(".body");
     if (!body || slide.matches(".slide-panel")) return;
     const few = !body.querySelector("figure, pre, table");
-    for (let size = few ? MOST : 30; size >= LEAST; size--) {
+    for (let size = few ? MOST : 32; size >= LEAST; size--) {
       body.style.setProperty("--size", `${size}px`);
       if (!tooMuch(body)) break;
     }
     // The title slide grows with its text; it has no height of its own that could be too small.
-    if (slide.matches(".slide-title")) body.style.setProperty("--size", `${MOST}px`);
+    if (slide.matches(".slide-title")) body.style.setProperty("--size", "38px");
   };
   const fitAll = () => document.querySelectorAll(".slides section").forEach(fit);
 

@@ -16,7 +16,7 @@ from pygments.lexers import PythonLexer
 
 from tools.book.executed import STATE, models_of
 from tools.decks.cut import Part
-from tools.decks.slides import HEIGHT, WIDTH, Slide, slides_of
+from tools.decks.slides import HEIGHT, WIDTH, Slide, in_columns, slides_of
 from tools.notebooks import WIDGET_VIEW
 
 HERE = Path(__file__).parent
@@ -90,12 +90,18 @@ def render(slide: Slide, folder: Path) -> str:
     name = re.sub(r"\s+", "-", slide.title) if slide.level else ""
     anchor = f' id="{escape(name)}"' if name else ""
     heading = f"<h{level}{anchor}>{_inline(slide.title)}</h{level}>"
-    parts = "\n".join(shown(part, folder) for part in slide.parts)
+    if slide.beside:
+        texts = "\n".join(shown(part, folder) for part in slide.parts if part.kind != "picture")
+        pictures = [shown(part, folder) for part in slide.parts if part.kind == "picture"]
+        parts = f'{pictures[0]}\n<div class="texts">{texts}</div>'
+    else:
+        parts = "\n".join(shown(part, folder) for part in slide.parts)
+    style = "body beside" if slide.beside else "body"
     head = f"<header>{kicker}{heading}</header>"
     timing = f' data-timing="{slide.seconds}"' if slide.seconds else ""
     return (
         f'<section class="slide-{slide.kind}"{timing}>\n<div class="stage">\n{head}\n'
-        f'<div class="body">\n{parts}\n</div>\n</div>\n{notes(slide)}</section>'
+        f'<div class="{style}">\n{parts}\n</div>\n</div>\n{notes(slide)}</section>'
     )
 
 
@@ -117,7 +123,9 @@ def notes(slide: Slide) -> str:
 
 
 def _inline(text: str) -> str:
-    return re.sub(r"^\s*<p>|</p>\s*$", "", markdown2html(text.strip()).strip())
+    """A heading, whose number begins no list."""
+    text = re.sub(r"^(\d+)\.", r"\1\\.", text.strip())
+    return re.sub(r"^\s*<p>|</p>\s*$", "", markdown2html(text).strip())
 
 
 def shown(part: Part, folder: Path) -> str:
@@ -125,9 +133,11 @@ def shown(part: Part, folder: Path) -> str:
     if part.kind in ("code", "source"):
         return code(part.shown, part.kind)
     if part.kind == "output":
-        return f'<pre class="output"{_fitting(part.shown)}>{lines(escape(part.shown))}</pre>'
+        printed = lines(escape(part.shown))
+        style = "output columns" if in_columns(part) else "output"
+        return f'<pre class="{style}"{_fitting(part.shown)}>{printed}</pre>{folded(part)}'
     if part.kind == "picture":
-        return f"<figure>{still(part, folder)}</figure>{folded(part)}"
+        return f'<figure class="picture">{still(part, folder)}</figure>{folded(part)}'
     if part.kind == "panel":
         return panel(part, folder)
     kind = "answer" if part.kind == "answer" else "prose"
@@ -155,7 +165,7 @@ def folded(part: Part) -> str:
     """The code of a picture, for who asks for it."""
     if not part.code:
         return ""
-    return f"<details class=\"fold\"><summary>Code</summary>{code(part.code)}</details>"
+    return f'<details class="fold"><summary>Code</summary>{code(part.code)}</details>'
 
 
 def still(part: Part, folder: Path, name: str = "") -> str:

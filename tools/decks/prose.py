@@ -73,7 +73,9 @@ def words(text: str) -> int:
 
 
 def asks(sentence: str) -> bool:
-    return sentence.rstrip("*_ \"”)").endswith("?")
+    """Whether a class has something to answer or to guess."""
+    ends = sentence.rstrip("*_ \"”)").endswith("?")
+    return ends or re.match(r"\**(?:predict|guess)\b", sentence, re.IGNORECASE) is not None
 
 
 def is_prose(text: str) -> bool:

@@ -6,8 +6,10 @@ a slide with the text that explains it. A live panel has a slide to itself. Heig
 at `TEXT` pixels; deck.js then makes text as large as fits, and never smaller than is stated there.
 """
 
+import base64
 import math
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -24,10 +26,13 @@ MOST_WORDS = 75
 """So many words of prose stand on a slide."""
 BESIDE = 45
 """So many words before a panel go to its notes: the panel asks its question itself."""
+NOT_WIDE = 2.3
+"""Pictures up to so many times as wide as high have their text beside them."""
+BESIDE_WORDS = 70
 PICTURE = 370
 """A picture has so much room at least; deck.css gives it all that its slide leaves."""
-TEXT, CODE = 28, 22
-TEXT_CHARACTERS, CODE_CHARACTERS = 84, 88
+TEXT, CODE = 25, 21
+TEXT_CHARACTERS, CODE_CHARACTERS = 95, 92
 EVIDENCE = ("code", "source", "output", "picture", "table")
 AIMS = re.compile(r"After this notebook you can", re.IGNORECASE)
 
@@ -56,6 +61,16 @@ class Slide:
     @property
     def words(self) -> int:
         return sum(prose.words(part.shown) for part in self.parts if part.kind in ("text", "answer"))
+
+    @property
+    def beside(self) -> bool:
+        """Whether the texts of a picture stand at its right, because it is not wide."""
+        pictures = [part for part in self.parts if part.kind == "picture"]
+        texts = [part for part in self.parts if part.kind in ("text", "answer")]
+        if len(pictures) != 1 or not texts or len(texts) + 1 < len(self.parts):
+            return False
+        plain = all(prose.is_prose(part.shown) and "\n|" not in part.shown for part in texts)
+        return plain and aspect(pictures[0]) <= NOT_WIDE
 
     def has(self, *kinds: str) -> bool:
         return any(part.kind in kinds for part in self.parts)
@@ -102,14 +117,32 @@ def _placed(section: Section, kicker: str) -> Iterator[Slide]:
             slide = Slide(section.title, kicker)
             continue
         if slide.parts and not _joins(slide, part):
-            yield slide
-            slide = Slide(section.title, kicker)
+            following = _carried(slide, part)
+            if slide.parts:
+                yield slide
+            slide = Slide(section.title, kicker, parts=following)
         slide.kind = "recap" if part.kind == "recap" else slide.kind
         slide.parts.append(part)
         if part.full:
             slide.notes.append(part.full)
     if slide.parts:
         yield slide
+
+
+def _carried(slide: Slide, part: Part) -> list[Part]:
+    """What goes from a full slide to the next one.
+
+    A line that announces goes with what it announces, printed text has its code folded below it,
+    and a picture stays in sight as long as it is talked about.
+    """
+    last = slide.parts[-1]
+    if part.kind == "output" and last.kind == "code":
+        part.code = last.shown
+    if last.kind == "text" and last.shown.endswith(":") and not last.full:
+        return [slide.parts.pop()]
+    if part.kind == "text" and not part.asks and slide.has("picture"):
+        return [next(each for each in slide.parts if each.kind == "picture")]
+    return []
 
 
 def _before_panel(slide: Slide) -> bool:
@@ -123,6 +156,10 @@ def _joins(slide: Slide, part: Part) -> bool:
     last = slide.parts[-1]
     if part.begins or part.kind in ("recap", "answer") or last.kind == "recap":
         return False
+    if part.kind in ("picture", "text") and Slide("", parts=[*slide.parts, part]).beside:
+        words = slide.words + prose.words(part.shown)
+        asked = slide.asks if part.kind == "picture" else part.asks
+        return words <= BESIDE_WORDS and not asked
     fits = slide.height + height(part) <= ROOM
     if part.kind == "output" and last.kind == "code":
         return fits
@@ -138,10 +175,25 @@ def height(part: Part) -> float:
     if part.kind == "picture":
         return PICTURE
     if part.kind in ("code", "source", "output"):
-        return 34 + 1.32 * CODE * sum(_lines(line, CODE_CHARACTERS) for line in part.shown.split("\n"))
+        lines = sum(_lines(line, CODE_CHARACTERS) for line in part.shown.split("\n"))
+        return 34 + 1.25 * CODE * (lines / 2 if in_columns(part) else lines)
     if part.kind == "table" and "<table" in part.shown:
         return 110 + 44 * part.shown.count("<tr")
     return markdown_height(part.shown)
+
+
+def in_columns(part: Part) -> bool:
+    """Whether this is a long list of short lines, which then stands in two columns."""
+    lines = part.shown.split("\n")
+    return part.kind == "output" and len(lines) > 12 and max(map(len, lines)) <= 46
+
+
+def aspect(part: Part) -> float:
+    """How many times as wide as high the picture of a part is."""
+    assert part.output is not None
+    head = base64.b64decode(part.output["data"]["image/png"][:48])
+    wide, high = struct.unpack(">II", head[16:24])
+    return float(wide / high)
 
 
 def markdown_height(text: str) -> float:
@@ -151,7 +203,7 @@ def markdown_height(text: str) -> float:
             fence = not fence
             found += 14
         elif fence:
-            found += 1.32 * CODE * _lines(line, CODE_CHARACTERS)
+            found += 1.25 * CODE * _lines(line, CODE_CHARACTERS)
         elif line.startswith("|"):
             found += 0 if set(line) <= set("|-: ") else 14 + 34 * _row_lines(line)
         elif formula or line.startswith("$$"):
