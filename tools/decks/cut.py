@@ -151,8 +151,29 @@ def _markdown_parts(text: str, source: str) -> list[Part]:
     if text.lstrip().startswith("```"):
         code = re.sub(r"^```\w*\n|\n```$", "", text.strip())
         helper = "show_source(" in source and not ENCODING.search(code)
-        return [] if helper else [Part("source", one) for one in FUNCTION.split(code)]
+        return [] if helper else [Part("source", bare(one)) for one in FUNCTION.split(code)]
     return [Part("table", text, code=source)]
+
+
+def bare(source: str) -> str:
+    """Functions without the types of their arguments, which take more lines than they tell.
+
+    >>> print(bare("def half(\\n    x: float,\\n) -> float:\\n    return x / 2  # exact"))
+    def half(x):
+        return x / 2  # exact
+    """
+    lines = source.splitlines()
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    for node in sorted(functions, key=lambda node: -node.lineno):
+        given = node.args
+        for each in [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]:
+            if each is not None:
+                each.annotation = None
+        first = node.lineno - 1
+        indent = re.match(r" *", lines[first])[0]
+        signature = f"{indent}def {node.name}({ast.unparse(given)}):"
+        lines[first : node.body[0].lineno - 1] = [signature]
+    return "\n".join(lines)
 
 
 def recap_parts(number: str) -> list[Part]:

@@ -46,7 +46,7 @@
       fit(slide);
       slide.dataset.settled = "";
     };
-    if (window.MathJax?.Hub) {
+    if (slide.querySelector("script[type^='math/tex']")) {
       MathJax.Hub.Queue(() => fit(slide), ["Rerender", MathJax.Hub, slide], done);
     } else done();
   };
@@ -72,6 +72,7 @@
       document.querySelectorAll(".slides section").forEach((slide) => (slide.dataset.settled = ""));
       fitAll();
       dispatchEvent(new Event("resize"));
+      document.documentElement.dataset.printable = "";
     };
     Reveal.on("pdf-ready", () => MathJax.Hub.Queue(["Rerender", MathJax.Hub], pages));
   }

@@ -40,7 +40,7 @@ def shared(total: int, weights: list[float]) -> list[int]:
     """Whole minutes for each section, at least one, that add up to the total.
 
     >>> shared(10, [1.0, 1.0, 2.0])
-    [3, 2, 5]
+    [3, 3, 4]
     """
     total = max(total, len(weights))
     left = total - len(weights)

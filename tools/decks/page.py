@@ -30,7 +30,8 @@ def deck(notebook: NotebookNode, name: str, pages: set[str], folder: Path) -> st
     Its pictures are written to `folder`/pictures.
     """
     slides = slides_of(notebook)
-    body = [render(slide, folder) for slide in slides]
+    total = slides[-1].until if slides else 0
+    body = [render(slide, folder, total) for slide in slides]
     wanted = set(re.findall(r'"model_id": "(\w+)"', "".join(body)))
     text = environment().get_template("template.html.j2").render(
         title=title(notebook) or name,
@@ -83,7 +84,7 @@ def opening(notebook: NotebookNode) -> str:
     return next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
 
 
-def render(slide: Slide, folder: Path) -> str:
+def render(slide: Slide, folder: Path, total: int = 0) -> str:
     """One slide as a section of reveal.js."""
     kicker = f'<p class="kicker">{_inline(slide.kicker)}</p>' if slide.kicker else ""
     level = 1 if slide.kind == "title" else 2
@@ -101,21 +102,22 @@ def render(slide: Slide, folder: Path) -> str:
     timing = f' data-timing="{slide.seconds}"' if slide.seconds else ""
     return (
         f'<section class="slide-{slide.kind}"{timing}>\n<div class="stage">\n{head}\n'
-        f'<div class="{style}">\n{parts}\n</div>\n</div>\n{notes(slide)}</section>'
+        f'<div class="{style}">\n{parts}\n</div>\n</div>\n{notes(slide, total)}</section>'
     )
 
 
-def notes(slide: Slide) -> str:
+def notes(slide: Slide, total: int) -> str:
     """What the speaker reads: how long the section takes, and all that the slide leaves out.
 
     Formulas stay in TeX there: the speaker's window has nothing that would set them.
     """
     texts = list(slide.notes)
-    if slide.minutes:
-        plural = "" if slide.minutes == 1 else "s"
-        texts.insert(0, f"**{slide.title}: about {slide.minutes} minute{plural}.**")
     if slide.kind == "panel" and slide.parts[0].code:
         texts.append(f"```python\n{slide.parts[0].code}\n```")
+    if total:
+        plural = "" if slide.minutes == 1 else "s"
+        begins = f"**{slide.title}: about {slide.minutes} minute{plural}.** " if slide.minutes else ""
+        texts.insert(0, f"{begins}*Done here by minute {slide.until} of {total}.*")
     if not texts:
         return ""
     told = markdown2html("\n\n".join(texts))

@@ -86,8 +86,8 @@ def is_prose(text: str) -> bool:
 def key_sentences(text: str, leads_on: bool = False) -> str:
     """What a slide shows of one block of markdown.
 
-    >>> key_sentences("One two three four five six. " + "Left out here. " * 20 + "Is it so? Yes.")
-    'One two three four five six. Is it so? Yes.'
+    >>> key_sentences("Say it in six plain words. " + "Left out, all of it. " * 20 + "Why? So.")
+    'Say it in six plain words. Why? So.'
     """
     if not is_prose(text):
         return text
@@ -110,6 +110,8 @@ def key_sentences(text: str, leads_on: bool = False) -> str:
     last = len(every) - 1 if leads_on else max(told, default=0)
     if leads_on or sum(words(every[n]) for n in kept | {last}) <= ROOM:
         kept.add(last)
+    if leads_on and last and words(every[last]) < FEW:
+        kept.add(last - 1)
     return " ".join(every[n] for n in sorted(kept))
 
 

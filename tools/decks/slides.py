@@ -32,7 +32,7 @@ BESIDE_WORDS = 70
 PICTURE = 370
 """A picture has so much room at least; deck.css gives it all that its slide leaves."""
 TEXT, CODE = 25, 21
-TEXT_CHARACTERS, CODE_CHARACTERS = 95, 92
+TEXT_CHARACTERS, CODE_CHARACTERS, TABLE_CHARACTERS = 95, 92, 84
 EVIDENCE = ("code", "source", "output", "picture", "table")
 AIMS = re.compile(r"After this notebook you can", re.IGNORECASE)
 
@@ -48,6 +48,8 @@ class Slide:
     seconds: int = 0
     minutes: int = 0
     """Of the section that begins here."""
+    until: int = 0
+    """The minute of the lecture when this slide is done."""
     level: int = 0
 
     @property
@@ -93,6 +95,10 @@ def slides_of(notebook: NotebookNode) -> list[Slide]:
         for slide, weight in zip(made, weights, strict=True):
             slide.seconds = round(60 * taken * weight / sum(weights))
         found += made
+    spent = 0
+    for slide in found:
+        spent += slide.seconds
+        slide.until = round(spent / 60)
     return found
 
 
@@ -140,8 +146,10 @@ def _carried(slide: Slide, part: Part) -> list[Part]:
         part.code = last.shown
     if last.kind == "text" and last.shown.endswith(":") and not last.full:
         return [slide.parts.pop()]
-    if part.kind == "text" and not part.asks and slide.has("picture"):
-        return [next(each for each in slide.parts if each.kind == "picture")]
+    picture = next((each for each in slide.parts if each.kind == "picture"), None)
+    if picture and part.kind == "text" and not part.asks:
+        both = Slide("", parts=[picture, part])
+        return [picture] if both.beside or both.height <= ROOM else []
     return []
 
 
@@ -154,6 +162,8 @@ def _before_panel(slide: Slide) -> bool:
 def _joins(slide: Slide, part: Part) -> bool:
     """Whether a part belongs on the slide that is there, and fits."""
     last = slide.parts[-1]
+    if part.kind == "answer" and not part.begins and all(p.kind == "answer" for p in slide.parts):
+        return slide.height + height(part) <= ROOM
     if part.begins or part.kind in ("recap", "answer") or last.kind == "recap":
         return False
     if part.kind in ("picture", "text") and Slide("", parts=[*slide.parts, part]).beside:
@@ -205,19 +215,33 @@ def markdown_height(text: str) -> float:
         elif fence:
             found += 1.25 * CODE * _lines(line, CODE_CHARACTERS)
         elif line.startswith("|"):
-            found += 0 if set(line) <= set("|-: ") else 14 + 34 * _row_lines(line)
+            pass
         elif formula or line.startswith("$$"):
             formula ^= line.count("$$") % 2 == 1
             found += 80
         elif line.strip():
             plain = re.sub(r"\]\([^)]*\)|<[^>]+>|[*`$\\{}]", "", line)
             found += 1.4 * TEXT * _lines(plain, TEXT_CHARACTERS)
+    found += table_height([line for line in text.splitlines() if line.startswith("|")])
     return found + 16 * (1 + len(re.findall(r"\n\s*\n", text.strip())))
 
 
-def _row_lines(line: str) -> int:
-    """Of a row of a table, whose columns share the width by what they hold."""
-    return math.ceil(len(re.sub(r"[*`$\\]|\]\([^)]*\)", "", line)) / 78)
+def table_height(rows: list[str]) -> float:
+    """Of a table in markdown, whose columns share the width by what they hold."""
+    cells = [
+        [len(re.sub(r"[*`$\\]|\]\([^)]*\)", "", cell).strip()) for cell in row.strip("|").split("|")]
+        for row in rows
+        if not set(row) <= set("|-: ")
+    ]
+    if not cells:
+        return 0
+    widest = [max(column, default=0) for column in zip(*cells, strict=False)]
+    scale = TABLE_CHARACTERS / max(sum(widest), TABLE_CHARACTERS)
+    lines = [
+        max(math.ceil(long / max(wide * scale, 8)) for long, wide in zip(row, widest, strict=False))
+        for row in cells
+    ]
+    return sum(12 + 31 * count for count in lines)
 
 
 def _lines(text: str, characters: int) -> int:
