@@ -13,8 +13,8 @@ from pathlib import Path
 import nbformat
 from PIL import Image
 
+from tools.book.__main__ import build
 from tools.notebooks import NOTEBOOK_METADATA, NOTEBOOKS
-from tools.pages.__main__ import build
 
 PICTURE = NOTEBOOKS / "images" / "panel.webp"
 ALT = (
@@ -85,8 +85,8 @@ def main(arguments: list[str] | None = None) -> int:
         code = [nbformat.v4.new_code_cell(text) for text in cells]
         notebook = nbformat.v4.new_notebook(cells=code, metadata=NOTEBOOK_METADATA)
         nbformat.write(notebook, folder / "panel.ipynb")
-        build(["html"], [folder / "panel.ipynb"], folder)
-        pictures = frames(folder / "html" / "panel.html")
+        build([folder / "panel.ipynb"], folder / "book", run=folder / "run", rooms=[])
+        pictures = frames(folder / "book" / "site" / "notebooks" / "panel.html")
     write(pictures, options.file)
     size = options.file.stat().st_size
     print(f"{options.file}: {len(pictures)} steps, {pictures[0].size}, {size / 1e6:.2f} MB\n{ALT}")

@@ -210,4 +210,6 @@ def without_imports(source: str) -> str:
         if isinstance(node, ast.Import | ast.ImportFrom):
             for n in range(node.lineno - 1, node.end_lineno or node.lineno):
                 lines[n] = "\x00"
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(line for line in lines if line != "\x00")).strip("\n")
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(line for line in lines if line != "\x00")).strip(
+        "\n"
+    )

@@ -33,14 +33,18 @@ def deck(notebook: NotebookNode, name: str, pages: set[str], folder: Path) -> st
     total = slides[-1].until if slides else 0
     body = [render(slide, folder, total) for slide in slides]
     wanted = set(re.findall(r'"model_id": "(\w+)"', "".join(body)))
-    text = environment().get_template("template.html.j2").render(
-        title=title(notebook) or name,
-        slides=body,
-        width=WIDTH,
-        height=HEIGHT,
-        state=_script(widget_state(notebook)) if wanted else "",
-        state_kind=STATE,
-        seconds=sum(slide.seconds for slide in slides),
+    text = (
+        environment()
+        .get_template("template.html.j2")
+        .render(
+            title=title(notebook) or name,
+            slides=body,
+            width=WIDTH,
+            height=HEIGHT,
+            state=_script(widget_state(notebook)) if wanted else "",
+            state_kind=STATE,
+            seconds=sum(slide.seconds for slide in slides),
+        )
     )
     return linked(text, pages)
 
@@ -116,7 +120,9 @@ def notes(slide: Slide, total: int) -> str:
         texts.append(f"```python\n{slide.parts[0].code}\n```")
     if total:
         plural = "" if slide.minutes == 1 else "s"
-        begins = f"**{slide.title}: about {slide.minutes} minute{plural}.** " if slide.minutes else ""
+        begins = (
+            f"**{slide.title}: about {slide.minutes} minute{plural}.** " if slide.minutes else ""
+        )
         texts.insert(0, f"{begins}*Done here by minute {slide.until} of {total}.*")
     if not texts:
         return ""

@@ -74,7 +74,7 @@ def words(text: str) -> int:
 
 def asks(sentence: str) -> bool:
     """Whether a class has something to answer or to guess."""
-    ends = sentence.rstrip("*_ \"”)").endswith("?")
+    ends = sentence.rstrip('*_ "”)').endswith("?")
     return ends or re.match(r"\**(?:predict|guess)\b", sentence, re.IGNORECASE) is not None
 
 

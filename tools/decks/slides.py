@@ -34,6 +34,7 @@ PICTURE = 370
 TEXT, CODE = 25, 21
 TEXT_CHARACTERS, CODE_CHARACTERS, TABLE_CHARACTERS = 95, 92, 84
 EVIDENCE = ("code", "source", "output", "picture", "table")
+SIGNS = re.compile(r"[*`$\\]|\]\([^)]*\)")
 AIMS = re.compile(r"After this notebook you can", re.IGNORECASE)
 
 
@@ -62,7 +63,9 @@ class Slide:
 
     @property
     def words(self) -> int:
-        return sum(prose.words(part.shown) for part in self.parts if part.kind in ("text", "answer"))
+        return sum(
+            prose.words(part.shown) for part in self.parts if part.kind in ("text", "answer")
+        )
 
     @property
     def beside(self) -> bool:
@@ -86,6 +89,8 @@ def slides_of(notebook: NotebookNode) -> list[Slide]:
     for section, taken in zip(sections, minutes.of_sections(notebook, sections), strict=True):
         above = section.title if section.level < 3 else above
         if not section.parts:
+            if found:
+                found[-1].notes += section.notes
             continue
         kicker = above if section.level == 3 else ""
         made = list(_opening(section) if section.level == 1 else _placed(section, kicker))
@@ -229,7 +234,10 @@ def markdown_height(text: str) -> float:
 def table_height(rows: list[str]) -> float:
     """Of a table in markdown, whose columns share the width by what they hold."""
     cells = [
-        [len(re.sub(r"[*`$\\]|\]\([^)]*\)", "", cell).strip()) for cell in row.strip("|").split("|")]
+        [
+            len(re.sub(r"[*`$\\]|\]\([^)]*\)", "", cell).strip())
+            for cell in row.strip("|").split("|")
+        ]
         for row in rows
         if not set(row) <= set("|-: ")
     ]
