@@ -109,11 +109,16 @@ def slides_of(notebook: NotebookNode) -> list[Slide]:
 
 def _opening(section: Section) -> Iterator[Slide]:
     """The title with the question of the notebook, then what the class can do afterwards."""
-    aims = next((n for n, p in enumerate(section.parts) if AIMS.match(p.shown)), None)
+    texts = [part.kind == "text" for part in section.parts]
+    first = texts.index(False) if False in texts else len(texts)
+    aims = next((n for n, part in enumerate(section.parts) if AIMS.match(part.shown)), None)
+    if aims is None:
+        yield Slide(section.title, kind="title", parts=section.parts[:first])
+        yield from _placed(Section(section.title, 1, section.parts[first:]), "")
+        return
     yield Slide(section.title, kind="title", parts=section.parts[:aims])
-    if aims is not None:
-        title = "After this lecture you can"
-        yield Slide(title, kicker=section.title, parts=section.parts[aims + 1 :])
+    title = "After this lecture you can"
+    yield Slide(title, kicker=section.title, parts=section.parts[aims + 1 :])
 
 
 def _placed(section: Section, kicker: str) -> Iterator[Slide]:
