@@ -8,8 +8,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.browser import axe
 from tests.browser.alone import check_page_panel, check_panel, opened, serving
-from tools.decks.page import deck as deck_page
 from tools.decks.__main__ import build
+from tools.decks.page import deck as deck_page
 from tools.notebooks import NOTEBOOK_METADATA, NOTEBOOKS, read
 
 pytestmark = pytest.mark.browser
