@@ -173,7 +173,7 @@ def bare(source: str) -> str:
         indent = re.match(r" *", lines[first])[0]
         signature = f"{indent}def {node.name}({ast.unparse(given)}):"
         lines[first : node.body[0].lineno - 1] = [signature]
-    return "\n".join(lines)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
 
 
 def recap_parts(number: str) -> list[Part]:

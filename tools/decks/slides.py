@@ -35,6 +35,7 @@ TEXT, CODE = 25, 21
 TEXT_CHARACTERS, CODE_CHARACTERS, TABLE_CHARACTERS = 95, 92, 84
 EVIDENCE = ("code", "source", "output", "picture", "table")
 SIGNS = re.compile(r"[*`$\\]|\]\([^)]*\)")
+RUN_IN = re.compile(r"\*\*[^*]+[.:?]\*\*|\*\*[^*]+\*\*[.:]")
 AIMS = re.compile(r"After this notebook you can", re.IGNORECASE)
 
 
@@ -157,7 +158,7 @@ def _carried(slide: Slide, part: Part) -> list[Part]:
     if last.kind == "text" and last.shown.endswith(":") and not last.full:
         return [slide.parts.pop()]
     picture = next((each for each in slide.parts if each.kind == "picture"), None)
-    if picture and part.kind == "text" and not part.asks:
+    if picture and part.kind == "text" and not part.asks and not RUN_IN.match(part.shown):
         both = Slide("", parts=[picture, part])
         return [picture] if both.beside or both.height <= ROOM else []
     return []
@@ -176,6 +177,8 @@ def _joins(slide: Slide, part: Part) -> bool:
         return slide.height + height(part) <= ROOM
     if part.begins or part.kind in ("recap", "answer") or last.kind == "recap":
         return False
+    if part.kind == "text" and RUN_IN.match(part.shown) and slide.has(*EVIDENCE):
+        return False  # it names what comes next
     if part.kind in ("picture", "text") and Slide("", parts=[*slide.parts, part]).beside:
         words = slide.words + prose.words(part.shown)
         asked = slide.asks if part.kind == "picture" else part.asks
