@@ -33,9 +33,10 @@ CELLS = [
     ),
     new_code_cell("panel.slope = 3"),
     new_markdown_cell("## Computed in the page"),
-    new_code_cell("explorers.sinusoidal_explorer()"),
+    new_code_cell("explorers.relative_explorer()"),
+    new_markdown_cell("## The end\n\nAn arrow has somewhere to go."),
 ]
-SLIDES = 4
+SLIDES = 5
 MEASURE = Path(__file__).with_name("slide.js").read_text(encoding="utf-8")
 SCREENS = [{"width": 1280, "height": 720}, {"width": 1920, "height": 1080}]
 SHOWN = "section.present "  # the slide on the screen
@@ -68,12 +69,18 @@ def test_it_works_alone(browser, deck, scheme):
             assert all(panel.locator("canvas").evaluate_all(SHARP))
             page.keyboard.press("Escape")  # the keys were the panel's
             page.keyboard.press("ArrowRight")
-            page.wait_for_function(TURNED, arg=SLIDES - 1)
+            page.wait_for_function(TURNED, arg=SLIDES - 2)
             check_page_panel(panel)
-            assert page.evaluate(TURNED, SLIDES - 1), "an arrow turned the slide"
+            panel.locator("select").first.focus()
+            page.keyboard.press("ArrowRight")
+            assert page.evaluate(TURNED, SLIDES - 2), "an arrow turned the slide"
             page.keyboard.press("Escape")
             page.keyboard.press("ArrowLeft")
-            page.wait_for_function(TURNED, arg=SLIDES - 2)
+            page.wait_for_function(TURNED, arg=SLIDES - 3)
+            page.keyboard.press("ArrowRight")
+            panel.get_by_role("button", name="Reset").click()
+            page.keyboard.press("ArrowLeft")  # a button has no use for it
+            page.wait_for_function(TURNED, arg=SLIDES - 3)
             assert not page.locator("img.posenc-still >> visible=true").count()
 
 

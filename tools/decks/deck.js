@@ -77,11 +77,13 @@
     Reveal.on("pdf-ready", () => MathJax.Hub.Queue(["Rerender", MathJax.Hub], pages));
   }
 
-  // The arrow keys belong to a slider or a picture while it has the focus; Escape gives them back.
+  // The arrow keys belong to a slider, a list or a picture while it has the focus; Escape gives them
+  // back. A button has no use for them, so they turn the slide there.
+  const turns = /^(Arrow|Page)/;
   for (const widget of document.querySelectorAll(".jupyter-widgets, .fold")) {
     widget.addEventListener("keydown", (event) => {
       if (event.key === "Escape") document.activeElement.blur();
-      event.stopPropagation();
+      if (!turns.test(event.key) || !event.target.matches("button, summary")) event.stopPropagation();
     });
   }
 }
