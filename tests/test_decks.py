@@ -145,6 +145,13 @@ def test_what_does_not_fit_goes_on_and_nothing_is_lost():
     for paragraph in paragraphs:
         assert sum(paragraph.strip() in slide for slide in found) == 1
     long = "\n".join(f"x = {n}" for n in range(16))
+    lines = [f"line {n} of what was printed, too wide for two columns" for n in range(30)]
+    found = outline(text("## A"), code("f()", "\n".join(lines)))
+    assert found == ["A|CODE", "A|OUTPUT", "A|OUTPUT"]
+    function = "def f():" + "\n    ..." * 12
+    shown = "```python\n# posenc_lib/scores/x.py\n" + "\n\n".join([function] * 2) + "\n```"
+    found = outline(text("## A"), code("show_source(f)", **{"text/markdown": shown}))
+    assert found == ["A|SOURCE", "A|SOURCE"]
     first, second = made(text("## A"), code(long, "y\n" * 10))
     assert first.parts[0].shown == long and second.parts[0].code == long
 

@@ -29,6 +29,11 @@ LEFT_OUT = re.compile(r"set-?up$|exercises?\b|how to use\b|further reading|the m
 LATER = re.compile(r"\*\*(?:References|Further reading|Time|Needs)\b|Previous: |Next: ")
 """Paragraphs for who reads on alone: these and, after references, all that follows in the cell."""
 ENCODING = re.compile(r"# posenc_lib/(?:base|embeddings|rotary|scores|layers|faults)/")
+LONGEST_CODE = 21
+"""So many lines fit on a slide."""
+NARROW = 46
+"""Two columns of lines with so many characters stand side by side."""
+FENCED = re.compile(r"```\w*\n(.*?)\n```", re.DOTALL)
 FUNCTION = re.compile(r"\n\n(?=# posenc_lib/)")
 FOLD = re.compile(r"<details[^>]*>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
 
@@ -143,16 +148,54 @@ def code_parts(cell: NotebookNode, whole: bool = False) -> list[Part]:
         else:
             printed.append((output.get("text") or data.get("text/plain", "")).rstrip("\n"))
     if printed:
-        return [Part("code", without_plot(source)), Part("output", "\n".join(printed)), *parts]
+        shown = [Part("output", piece) for piece in printed_pieces("\n".join(printed))]
+        return [Part("code", without_plot(source)), *shown, *parts]
     return parts
 
 
 def _markdown_parts(text: str, source: str) -> list[Part]:
-    if text.lstrip().startswith("```"):
-        code = re.sub(r"^```\w*\n|\n```$", "", text.strip())
-        helper = "show_source(" in source and not ENCODING.search(code)
-        return [] if helper else [Part("source", bare(one)) for one in FUNCTION.split(code)]
-    return [Part("table", text, code=source)]
+    """The code of functions, a table, or several of these with words between them."""
+    parts: list[Part] = []
+    for block in blocks(text):
+        if fence := FENCED.fullmatch(block.text.strip()):
+            helper = "show_source(" in source and not ENCODING.search(fence[1])
+            shown = [] if helper else FUNCTION.split(fence[1])
+            parts += [Part("source", piece) for one in shown for piece in pieces(bare(one))]
+        elif prose.is_prose(block.text):
+            parts += text_parts(block.text, leads_on=False, whole=False)[0]
+        else:
+            parts.append(Part("table", block.text, code=source))
+    return parts
+
+
+def pieces(source: str) -> list[str]:
+    """Code that is longer than a slide, parted between functions.
+
+    >>> [piece.count("def") for piece in pieces("\\n\\n".join(["def f():" + "\\n    ..." * 8] * 4))]
+    [2, 2]
+    """
+    found: list[str] = []
+    for part in re.split(r"\n\n(?=\S)", source):
+        longer = f"{found[-1]}\n\n{part}" if found else part
+        if found and longer.count("\n") < LONGEST_CODE:
+            found[-1] = longer
+        else:
+            found.append(part)
+    return found
+
+
+def printed_pieces(text: str) -> list[str]:
+    """What was printed, in pieces that a slide can show; short lines stand in two columns there."""
+    lines = text.split("\n")
+    room = LONGEST_CODE * (2 if max(map(len, lines)) <= NARROW else 1)
+    if len(lines) <= room:
+        return [text]
+    parted = [piece.split("\n") for piece in pieces(text)]
+    return [
+        "\n".join(piece[begin : begin + LONGEST_CODE])
+        for piece in parted
+        for begin in range(0, len(piece), LONGEST_CODE)
+    ]
 
 
 def bare(source: str) -> str:
@@ -163,7 +206,11 @@ def bare(source: str) -> str:
         return x / 2  # exact
     """
     lines = source.splitlines()
-    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    try:
+        found = list(ast.walk(ast.parse(source)))
+    except SyntaxError:
+        return source  # lines of a longer function
+    functions = [node for node in found if isinstance(node, ast.FunctionDef)]
     for node in sorted(functions, key=lambda node: -node.lineno):
         given = node.args
         for each in [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from tools.decks import minutes, prose
-from tools.decks.cut import Part, Section, lecture
+from tools.decks.cut import NARROW, Part, Section, lecture
 
 WIDTH, HEIGHT = 1280, 720
 """The stage in its own pixels, as deck.css knows it."""
@@ -208,7 +208,7 @@ def height(part: Part) -> float:
 def in_columns(part: Part) -> bool:
     """Whether this is a long list of short lines, which then stands in two columns."""
     lines = part.shown.split("\n")
-    return part.kind == "output" and len(lines) > 12 and max(map(len, lines)) <= 46
+    return part.kind == "output" and len(lines) > 12 and max(map(len, lines)) <= NARROW
 
 
 def aspect(part: Part) -> float:
