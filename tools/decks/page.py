@@ -8,11 +8,8 @@ from html import escape, unescape
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
-from nbconvert.filters import markdown2html
+from nbconvert.filters import Highlight2HTML, markdown2html
 from nbformat import NotebookNode
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from tools.book.executed import STATE, models_of
 from tools.decks.cut import Part
@@ -155,7 +152,8 @@ def shown(part: Part, folder: Path) -> str:
 
 def code(source: str, kind: str = "code") -> str:
     """Highlighted Python, each line an element of its own, which wraps with an indent."""
-    formatted = highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
+    highlighted = Highlight2HTML("python3", extra_formatter_options={"nowrap": True})
+    formatted = highlighted(source)
     return f'<pre class="highlight {kind}"{_fitting(source)}>{lines(formatted.rstrip())}</pre>'
 
 
