@@ -65,7 +65,8 @@ def test_it_works_alone(browser, deck, scheme):
             page.locator(f"{SHOWN}.mjx-chtml .mjx-msqrt").wait_for()
             page.get_by_role("link", name="the panel").click()
             panel = page.locator(f"{SHOWN}.posenc-panel")
-            check_panel(panel)
+            check_panel(panel, grows=False)
+            assert panel.get_by_role("button", name="Large text").count() == 0
             assert all(panel.locator("canvas").evaluate_all(SHARP))
             page.keyboard.press("Escape")  # the keys were the panel's
             page.keyboard.press("ArrowRight")
