@@ -135,8 +135,8 @@ endif
 catalogues: $(TEST_TOOLS)  ## bring the catalogues of LANGUAGE up to date, count what is missing
 	$(PY) -m tools.book.catalogues $(LANGUAGE)
 
-slides: $(TEST_TOOLS)  ## the same as slides: build/slides
-	$(PY) -m tools.pages slides
+slides: $(TEST_TOOLS)  ## the same as decks for lectures: build/slides
+	$(PY) -m tools.decks --jobs $(JOBS)
 
 readme-picture: $(TEST_TOOLS)  ## the moving picture of a panel for the README: notebooks/images/panel.webp
 	$(PY) -m tools.readme_picture

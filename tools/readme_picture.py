@@ -1,20 +1,17 @@
 """The moving picture for the README: `python -m tools.readme_picture [file]`.
 
-A page with one panel is opened in Chromium from the disk, its slider is swept, and every step is
-photographed. The picture is written as an animated WebP.
+A page with one panel is opened in Chromium, its slider is swept, and every step is photographed.
+The picture is written as an animated WebP.
 """
 
 import argparse
 import io
 import sys
-import tempfile
 from pathlib import Path
 
-import nbformat
 from PIL import Image
 
-from tools.notebooks import NOTEBOOK_METADATA, NOTEBOOKS
-from tools.pages.__main__ import build
+from tools.notebooks import NOTEBOOKS
 
 PICTURE = NOTEBOOKS / "images" / "panel.webp"
 ALT = (
@@ -22,10 +19,9 @@ ALT = (
     "table the columns on the right turn from stripes into plain bands and back, the waves of four "
     "pairs grow longer, and the dot product falls off more slowly with distance."
 )
-PANEL = "explorers.sinusoidal_explorer(dim=64, length=60, base=20.0)"
 SLIDER = ".posenc-control[data-name=base] .posenc-range"
 LEAST, MOST = 20, 20_000  # of the base
-WIDTH, HEIGHT = 840, 600  # of the window: the page has margins
+WIDTH, HEIGHT = 800, 600  # of the window
 STRIDE = 2  # places of the slider from one frame to the next
 FRAME_MS, REST_MS = 110, 900
 MOST_BYTES = 2_000_000
@@ -42,27 +38,24 @@ MOVE = """([s, at]) => {
 }"""
 
 
-def frames(page: Path) -> list[Image.Image]:
+def frames() -> list[Image.Image]:
     """The panel at every place of its slider from LEAST to MOST."""
-    from playwright.sync_api import sync_playwright
+    from posenc_lib import explorers
+    from tests.browser.lab import running_browser
+    from tests.browser.mounted import mounting
 
-    from tests.browser.lab import find_chromium
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"]
-        )
-        opened = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-        opened.goto(page.as_uri())
-        panel = opened.locator(".posenc-panel[data-drawn]")
-        panel.scroll_into_view_if_needed()
+    made = explorers.sinusoidal_explorer(dim=64, length=60, base=20.0)
+    with (
+        running_browser() as browser,
+        mounting(browser, made, WIDTH, HEIGHT, kernel=False) as mounted,
+    ):
+        panel = mounted.page.locator(".posenc-panel[data-drawn]")
         slider = panel.locator(SLIDER).element_handle()
         found = []
         for at in range(0, slider.evaluate(PLACES) + 1, STRIDE):
-            value = opened.evaluate(MOVE, [slider, at])
+            value = mounted.page.evaluate(MOVE, [slider, at])
             if LEAST <= value <= MOST:
                 found.append(Image.open(io.BytesIO(panel.screenshot())).convert("RGB"))
-        browser.close()
     return found
 
 
@@ -79,14 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.readme_picture", description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, default=PICTURE)
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="posenc-picture-") as temporary:
-        folder = Path(temporary)
-        cells = ["from posenc_lib import explorers", PANEL]
-        code = [nbformat.v4.new_code_cell(text) for text in cells]
-        notebook = nbformat.v4.new_notebook(cells=code, metadata=NOTEBOOK_METADATA)
-        nbformat.write(notebook, folder / "panel.ipynb")
-        build(["html"], [folder / "panel.ipynb"], folder)
-        pictures = frames(folder / "html" / "panel.html")
+    pictures = frames()
     write(pictures, options.file)
     size = options.file.stat().st_size
     print(f"{options.file}: {len(pictures)} steps, {pictures[0].size}, {size / 1e6:.2f} MB\n{ALT}")

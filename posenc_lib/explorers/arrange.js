@@ -4,6 +4,7 @@
 const GAP = 14; // between pictures, in pixels
 const LEAST = 130; // a picture lower than this cannot be read
 const FRAME = ".jp-WindowedPanel-outer, .jp-Notebook, .posenc-room"; // what scrolls a notebook
+const WHOLE = ".posenc-whole"; // a slide that is the panel's alone: its head stands above the controls
 
 // The height that a reader sees at once.
 function roomOf(root) {
@@ -22,11 +23,11 @@ function rowsOf(count, rows) {
 
 // The best of all arrangements: { place, rows, cells (the width in each row), height, side }.
 // `pictures` say of each picture whether it is square, and how wide its caption and legend are.
-function arrangement({ width, room, tops, pictures, line, large }) {
+function arrangement({ width, room, tops, pictures, line, large, whole }) {
   const found = [];
   const count = pictures.length;
-  const side = Math.round(large ? 340 : clamp(width * 0.25, 216, 280));
-  for (const place of ["side", "top"]) {
+  const side = Math.round(large ? 340 : whole ? 320 : clamp(width * 0.25, 216, 280));
+  for (const place of whole ? ["side"] : ["side", "top"]) {
     const wide = width - (place === "side" ? side + GAP : 0);
     for (let number = 1; number <= count; number++) {
       for (const rows of rowsOf(count, number)) {
@@ -43,7 +44,7 @@ function arrangement({ width, room, tops, pictures, line, large }) {
         const height = Math.floor(Math.min(rest / number, widest * 0.85));
         const seen = sizes.map(([square, cell]) => Math.min(cell * (square ? 0.8 : 0.66), height));
         const size = seen[0] + seen.reduce((sum, one) => sum + one, 0); // the first counts twice
-        const fits = height >= LEAST && Math.min(...cells) >= (large ? 300 : 205);
+        const fits = whole ? height >= LEAST / 2 : height >= LEAST && Math.min(...cells) >= (large ? 300 : 205);
         found.push({ place, rows, cells, height, side, fits, size });
       }
     }

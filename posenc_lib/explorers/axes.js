@@ -12,13 +12,14 @@ function widest(pen, texts) {
   return texts.reduce((most, text) => Math.max(most, pen.measureText(text).width), 0);
 }
 
-// A label that is longer than its place is written smaller.
-function fitted(pen, text, room, write) {
+// A label stands in the middle, or beside it where it would not fit, and is written smaller only if
+// it is longer than all the room.
+function fitted(pen, text, room, write, middle = room / 2) {
   const wide = pen.measureText(text).width;
-  if (wide <= room) return write();
+  if (wide <= room) return write(clamp(middle, wide / 2, room - wide / 2));
   const { font } = pen;
   pen.font = font.replace(/^[\d.]+/, (size) => Math.max(size * (room / wide), 8));
-  write();
+  write(room / 2);
   pen.font = font;
 }
 
@@ -55,16 +56,12 @@ function axes(pen, box, theme, across, down, labels) {
   for (const tick of down.ticks) pen.fillText(tick.text, box.left - 7, down.place(tick.at));
   pen.textAlign = "center";
   pen.textBaseline = "bottom";
-  const middle = (box.left + box.right) / 2;
   const [along, up] = labels.map(word);
-  fitted(pen, along, 2 * Math.min(middle, box.wide - middle), () =>
-    pen.fillText(along, middle, box.foot),
-  );
+  const write = (x) => pen.fillText(along, x, box.foot);
+  fitted(pen, along, box.wide, write, (box.left + box.right) / 2);
   pen.textBaseline = "top";
-  const upright = (box.top + box.bottom) / 2;
-  fitted(pen, up, 2 * Math.min(upright, box.foot - upright), () =>
-    turned(pen, up, box.head, upright, -Math.PI / 2),
-  );
+  const turn = (y) => turned(pen, up, box.head, y, -Math.PI / 2);
+  fitted(pen, up, box.foot, turn, (box.top + box.bottom) / 2);
 }
 
 const DISTANCE = "key minus query";

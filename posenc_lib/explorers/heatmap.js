@@ -304,9 +304,8 @@ class HeatmapView {
     const across = left + bar.width + bar.ticks + bar.label;
     const middle = (box.top + box.bottom) / 2;
     const said = word(this.labels[2]);
-    fitted(pen, said, 2 * Math.min(middle, pane.height - middle), () =>
-      turned(pen, said, across, middle, -Math.PI / 2),
-    );
+    const turn = (y) => turned(pen, said, across, y, -Math.PI / 2);
+    fitted(pen, said, pane.height, turn, middle);
   }
 
   cellText(value) {

@@ -130,9 +130,10 @@ class Surface {
   // --- places ----------------------------------------------------------------------------------
 
   arrange() {
-    const width = this.body.clientWidth;
-    if (!width || !this.panes.length) return;
     const { root, says } = this;
+    const whole = root.closest(WHOLE) !== null;
+    const width = whole ? root.clientWidth - 2 : this.body.clientWidth;
+    if (!width || !this.panes.length) return;
     const line = this.theme.size;
     const room = roomOf(root);
     this.frame ??= root.closest(FRAME);
@@ -140,8 +141,8 @@ class Surface {
       this.framed = true;
       this.sizes.observe(this.frame);
     }
-    root.dataset.place = "top";
-    const head = root.querySelector(".posenc-head").offsetHeight;
+    root.dataset.place = whole ? "whole" : "top";
+    const head = whole ? 0 : root.querySelector(".posenc-head").offsetHeight;
     const common = head + says.offsetHeight + 16;
     const tops = { top: common + this.side.offsetHeight, side: common };
     const grown = this.lecture ? 1.6 : 1;
@@ -151,8 +152,8 @@ class Surface {
       legend: legend.hidden ? 0 : legendWidth * grown,
     }));
     const large = Boolean(this.lecture);
-    const best = arrangement({ width, room, tops, pictures, line, large });
-    root.dataset.place = best.place;
+    const best = arrangement({ width, room, tops, pictures, line, large, whole });
+    root.dataset.place = whole ? "whole" : best.place;
     root.style.setProperty("--posenc-side", `${best.side}px`);
     root.style.setProperty("--posenc-high", `${best.height}px`);
     root.style.setProperty("--posenc-room", `${room - head - 10}px`);

@@ -23,6 +23,7 @@ class Toolbar {
     this.lecture = this.button("Large text", "Large text and lines in all panels, for the back row", () =>
       window.dispatchEvent(new CustomEvent(LECTURE, { detail: !model.get("lecture") })),
     );
+    this.lecture.classList.add("posenc-large");
     this.pin = this.button("Pin", "Keep this picture as a reference to compare with", () =>
       machine.pin(),
     );

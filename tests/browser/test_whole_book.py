@@ -139,6 +139,7 @@ def test_in_firefox_a_slider_of_every_panel_draws_another_picture(pages):
 def drag_first_slider(firefox, panel):
     """1, if the panel has a slider that can be dragged."""
     slider = f"{panel}.querySelector('.posenc-range:enabled')"
+    firefox.evaluate(f"{panel}.querySelectorAll('details').forEach(more => (more.open = true))")
     if not firefox.evaluate(f"Boolean({slider})"):
         return 0
     pictures = f"[...{panel}.querySelectorAll('.posenc-canvas')].map(c => c.toDataURL()).join()"

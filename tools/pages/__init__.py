@@ -1,1 +1,1 @@
-"""The notebooks as pages and as slides that need neither a kernel nor a network."""
+"""The JavaScript that stands beside the book and the decks."""

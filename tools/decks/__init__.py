@@ -1,0 +1,1 @@
+"""Decks for lectures, made from the notebooks."""
