@@ -36,7 +36,7 @@ test test-% notebooks notebooks-compare html slides readme-picture experiments p
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels test-graphs
-.PHONY: notebooks notebooks-compare book catalogues slides readme-picture experiments parity families mutants bench bench-core bench-gpu bench-widgets bench-book format binder-check wheel-check clean
+.PHONY: notebooks notebooks-compare book catalogues slides handouts handouts-check readme-picture experiments parity families mutants bench bench-core bench-gpu bench-widgets bench-book format binder-check wheel-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -137,6 +137,13 @@ catalogues: $(TEST_TOOLS)  ## bring the catalogues of LANGUAGE up to date, count
 
 slides: $(TEST_TOOLS)  ## the same as decks for lectures: build/slides
 	$(PY) -m tools.decks --jobs $(JOBS)
+
+handouts: $(RUN_TIME)  ## notebooks for a class, without and with solutions, and a quiz: build/handouts
+	$(PY) -m tools.handouts
+
+# nbgrader itself hands out, hands in and grades, in an environment of its own.
+handouts-check: $(RUN_TIME)  ## grade a right, a wrong and an empty submission with nbgrader (long)
+	$(PY) -m tools.handouts.round_trip
 
 readme-picture: $(TEST_TOOLS)  ## the moving picture of a panel for the README: notebooks/images/panel.webp
 	$(PY) -m tools.readme_picture

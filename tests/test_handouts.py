@@ -1,0 +1,88 @@
+"""Handouts: two cells for each exercise, no solution left with a student, points from the check."""
+
+import ast
+import contextlib
+import io
+import re
+
+import pytest
+
+from tools.handouts.lecturer import for_lecturer
+from tools.handouts.quiz import quiz
+from tools.handouts.student import for_student
+from tools.notebooks import all_notebooks, read
+
+PATHS = all_notebooks()
+
+
+def graded(notebook):
+    """(stub, check, points) of each exercise; the two cells stand together."""
+    marks = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
+    for number, mark in enumerate(marks):
+        if mark.get("grade"):
+            stub, check = notebook.cells[number - 1 : number + 1]
+            assert marks[number - 1]["solution"] and mark["locked"] and not check.metadata.editable
+            yield stub.source, check.source, mark["points"]
+
+
+def imports_of(notebook):
+    """What the import statements of a notebook bring."""
+    names = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            for node in ast.parse(cell.source).body:
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    exec(ast.unparse(node), names)
+    return names
+
+
+def value_of(cells, names):
+    """The last line of the last cell, when all have run; what they print is theirs."""
+    names = dict(names)
+    *before, last = ast.parse("\n".join(cells)).body
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(ast.Module(before, []), "cells", "exec"), names)
+        return eval(ast.unparse(last), names)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name[:2])
+def test_the_check_gives_the_points_for_the_solution_and_none_for_the_dots(path):
+    source = read(path)
+    lecturer = for_lecturer(source)
+    student, names = for_student(lecturer), imports_of(source)
+    asked = re.findall(r"^checks\..*\((my_\w+)\)$", "\n".join(c.source for c in source.cells), re.M)
+    with_solution, with_dots = list(graded(lecturer)), list(graded(student))
+    assert len(with_solution) == len(with_dots) == len(asked)
+    for (solution, check, points), (dots, same, _) in zip(with_solution, with_dots, strict=True):
+        assert dots.endswith("    ...") and check == same
+        assert value_of([solution, check], names) == points
+        assert value_of([dots, check], names) == 0
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name[:2])
+def test_no_solution_and_no_answer_is_left_with_a_student(path):
+    source = read(path)
+    lecturer = for_lecturer(source)
+    student = for_student(lecturer)
+    text = "\n".join(cell.source for cell in student.cells)
+    assert "Answer</summary>" not in text and "Solution</summary>" not in text
+    assert "SOLUTION" not in text and not re.search(r"^answer\(|checks\.recap\(", text, re.M)
+    assert not any(cell.get("outputs") for cell in student.cells)
+    for solution, _, _ in graded(lecturer):
+        inner = re.search(r"### BEGIN SOLUTION\n(.*?)\n *### END", solution, re.DOTALL)[1]
+        assert inner not in text
+    kept = "\n".join(cell.source for cell in lecturer.cells)
+    for fold in re.findall(r"<details><summary>(?:Answer|Solution|Hint).*?</details>",
+                           "\n".join(cell.source for cell in source.cells), re.DOTALL):  # fmt: skip
+        assert fold in kept
+        assert (fold in text) == ("Hint" in fold)
+
+
+def test_the_quiz_gives_a_point_for_each_right_letter():
+    lecturer = quiz()
+    names = imports_of(lecturer)
+    for (right, check, points), (open_, _, _) in zip(
+        graded(lecturer), graded(for_student(lecturer)), strict=True
+    ):
+        assert value_of([right, check], names) == points == 3
+        assert value_of([open_, check], names) == 0
