@@ -7,8 +7,10 @@ import re
 
 import pytest
 
+from posenc_lib.checks import recap_questions
+from tools.handouts.believed import headings, quiz_page
 from tools.handouts.lecturer import for_lecturer
-from tools.handouts.quiz import quiz
+from tools.handouts.quiz import quiz, titles
 from tools.handouts.student import for_student
 from tools.notebooks import all_notebooks, read
 
@@ -86,3 +88,14 @@ def test_the_quiz_gives_a_point_for_each_right_letter():
     ):
         assert value_of([right, check], names) == points == 3
         assert value_of([open_, check], names) == 0
+
+
+def test_the_quiz_page_leads_to_headings_that_are_there():
+    page = quiz_page()
+    for number in titles():
+        (path,) = [path for path in PATHS if path.name.startswith(number)]
+        text = "\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
+        there = re.findall(r"^#{2,3} (.*)$", text, re.M)
+        assert not set(headings()[number]) - set(there)
+        for question in recap_questions(number):
+            assert question.asks in page
