@@ -22,8 +22,9 @@ from tools.book.__main__ import BUILD, environment
 from tools.notebooks import all_notebooks
 
 LOCALE = pages.HERE / "locale"
-GENERATED = ("reference", "encodings", "families")
-"""Docstrings and tables stay English, as code does: the titles are translated, for the contents."""
+GENERATED = ("reference", "encodings", "families", "quiz", "teaching")
+"""Docstrings and tables stay English, as code does: the titles are translated, for the contents.
+So do recaps, and what is for lecturers."""
 
 
 def templates(folder: Path) -> dict[str, Catalog]:

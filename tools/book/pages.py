@@ -15,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 import posenc_lib
 from tools.book import executed
+from tools.handouts.believed import quiz_page
 from tools.notebooks import NOTEBOOKS, ROOT
 from tools.pages.npm import write_assets
 
@@ -44,6 +45,7 @@ def write_source(
         "glossary.md": (HERE / "glossary.md").read_text(encoding="utf-8"),
         "encodings.md": encodings_page(),
         "families.md": (ROOT / "posenc_lib" / "models" / "FAMILIES.md").read_text(encoding="utf-8"),
+        "quiz.md": quiz_page(),
         **reference(rooms),
     }
     for name, text in texts.items():
@@ -92,7 +94,7 @@ def parts(paths: list[Path]) -> dict[str, list[str]]:
     for path in paths:
         part = next((part for part, end in ends.items() if path.stem[:2] <= end), "Put to work")
         found[part].append(f"notebooks/{path.stem}")
-    return {**found, "Look up": ["encodings", "families", "glossary", "reference"]}
+    return {**found, "Look up": ["encodings", "families", "glossary", "quiz", "reference"]}
 
 
 def encodings_page() -> str:
