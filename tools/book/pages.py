@@ -46,6 +46,7 @@ def write_source(
         "encodings.md": encodings_page(),
         "families.md": (ROOT / "posenc_lib" / "models" / "FAMILIES.md").read_text(encoding="utf-8"),
         "quiz.md": quiz_page(),
+        "teaching.md": (ROOT / "TEACHING.md").read_text(encoding="utf-8"),
         **reference(rooms),
     }
     for name, text in texts.items():
@@ -94,7 +95,8 @@ def parts(paths: list[Path]) -> dict[str, list[str]]:
     for path in paths:
         part = next((part for part, end in ends.items() if path.stem[:2] <= end), "Put to work")
         found[part].append(f"notebooks/{path.stem}")
-    return {**found, "Look up": ["encodings", "families", "glossary", "quiz", "reference"]}
+    pages = ["encodings", "families", "glossary", "quiz", "teaching", "reference"]
+    return {**found, "Look up": pages}
 
 
 def encodings_page() -> str:
