@@ -2,7 +2,7 @@
 
 The lecturer's notebooks become an assignment; three students hand it in: one with every solution,
 one with the first exercise of each notebook right and wrong answers to the others, one with nothing
-written. The gradebook has to hold all points, those of the first exercise, and none. What nbgrader
+written but full points in place of the locked checks. The gradebook has to hold all points, those of the first exercise, and none. What nbgrader
 releases has to be what `student/` holds, and no cell of the first student may fail.
 
 nbgrader is no dependency: it is installed into an environment of its own, behind which stands the
@@ -106,6 +106,13 @@ def wrong(number: int, region: str) -> str:
     return start + WRONG if start else ""  # without an indent it is an answer of the quiz
 
 
+def cheated(student: NotebookNode) -> NotebookNode:
+    """Nothing is done, but each check is replaced by its points: nbgrader has to put it back."""
+    for cell in filter(is_graded, student.cells):
+        cell.source = str(cell.metadata.nbgrader.points)
+    return student
+
+
 def hand_in(folder: Path, names: list[str]) -> dict[tuple[str, str], float]:
     """Write the three submissions; the points that each should get."""
     points = {}
@@ -115,7 +122,7 @@ def hand_in(folder: Path, names: list[str]) -> dict[tuple[str, str], float]:
         done = {
             "correct": (solved(read(lecturer), right), sum(worth)),
             "wrong": (solved(read(lecturer), wrong), sum(worth[:1])),
-            "empty": (read(folder / "handouts" / "student" / f"{name}.ipynb"), 0),
+            "empty": (cheated(read(folder / "handouts" / "student" / f"{name}.ipynb")), 0),
         }
         for student, (notebook, expected) in done.items():
             place = folder / "submitted" / student / ASSIGNMENT
