@@ -2,12 +2,14 @@
 
 import ast
 import contextlib
+import doctest
 import io
 import re
 
 import pytest
 
 from posenc_lib.checks import recap_questions
+from tools.handouts import believed, exercises, regions, walk
 from tools.handouts.believed import headings, quiz_page
 from tools.handouts.lecturer import for_lecturer
 from tools.handouts.quiz import quiz, titles
@@ -99,3 +101,9 @@ def test_the_quiz_page_leads_to_headings_that_are_there():
         assert not set(headings()[number]) - set(there)
         for question in recap_questions(number):
             assert question.asks in page
+
+
+@pytest.mark.parametrize("module", [believed, exercises, regions, walk])
+def test_the_examples_hold(module):
+    found = doctest.testmod(module)
+    assert found.attempted and not found.failed

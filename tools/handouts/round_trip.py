@@ -2,8 +2,9 @@
 
 The lecturer's notebooks become an assignment; three students hand it in: one with every solution,
 one with the first exercise of each notebook right and wrong answers to the others, one with nothing
-written but full points in place of the locked checks. The gradebook has to hold all points, those of the first exercise, and none. What nbgrader
-releases has to be what `student/` holds, and no cell of the first student may fail.
+written but full points in place of the locked checks. The gradebook has to hold all points, those
+of the first exercise, and none. What nbgrader releases has to be what `student/` holds, and no cell
+of the first student may fail.
 
 nbgrader is no dependency: it is installed into an environment of its own, behind which stands the
 one that runs this. Needs a package index. Named notebooks alone: `... round_trip 03 quiz`.
