@@ -13,18 +13,21 @@ one that runs this. Needs a package index. Named notebooks alone: `... round_tri
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from nbformat import NotebookNode
 
 from tools.handouts.__main__ import write
 from tools.handouts.regions import REGION
+from tools.handouts.student import for_student
 from tools.notebooks import ROOT, read, to_text
 
 NBGRADER = "nbgrader==0.9.6"
@@ -86,14 +89,17 @@ def course(folder: Path, chosen: list[str]) -> list[str]:
 
 
 def solved(lecturer: NotebookNode, write_in: Callable[[int, str], str]) -> NotebookNode:
-    """A notebook as it is handed in: `write_in` takes the number of an exercise and its region."""
-    number = 0
-    for cell in lecturer.cells:
-        if cell.metadata.get("nbgrader", {}).get("solution"):
-            at = number
-            cell.source = REGION.sub(lambda found: write_in(at, found[0]), cell.source)  # noqa: B023
+    """A student's notebook, filled in: `write_in` takes the number of an exercise and its region."""
+    student, number = for_student(lecturer), 0
+    for given, cell in zip(lecturer.cells, student.cells, strict=True):
+        if given.metadata.get("nbgrader", {}).get("solution"):
+            cell.source = REGION.sub(partial(filled, number, write_in), given.source)
             number += 1
-    return lecturer
+    return student
+
+
+def filled(number: int, write_in: Callable[[int, str], str], found: re.Match[str]) -> str:
+    return write_in(number, found[0])
 
 
 def right(number: int, region: str) -> str:
