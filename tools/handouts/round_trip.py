@@ -89,7 +89,7 @@ def course(folder: Path, chosen: list[str]) -> list[str]:
 
 
 def solved(lecturer: NotebookNode, write_in: Callable[[int, str], str]) -> NotebookNode:
-    """A student's notebook, filled in: `write_in` takes the number of an exercise and its region."""
+    """A student's notebook, filled in: `write_in` takes the number of an exercise, its region."""
     student, number = for_student(lecturer), 0
     for given, cell in zip(lecturer.cells, student.cells, strict=True):
         if given.metadata.get("nbgrader", {}).get("solution"):
