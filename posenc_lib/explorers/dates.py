@@ -73,7 +73,7 @@ def dates_explorer(
 
     >>> panel = dates_explorer(encoding="rope")
     >>> panel.views[0].texts[0][:3]
-    ('Sonntag', ',', '2')
+    ('Son.', ',', '2')
     """
     return Panel(
         title="A date, translated",

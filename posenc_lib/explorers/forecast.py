@@ -81,7 +81,7 @@ def forecast_explorer(
 
     >>> panel = forecast_explorer(series="sp500", encoding="none", origin=0)
     >>> panel.views[0].name, panel.views[0].labels
-    ('S&P 500: origin 18 February 2015', ('past', 'what came', 'none', 'last value'))
+    ('S&P 500: origin 16 February 2011', ('past', 'what came', 'none', 'last value'))
     """
     names = [name for name in SHAPES if name != GAPS]
     ends = {name: len(_shown(name).rows) - 1 for name in names}

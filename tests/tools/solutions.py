@@ -7,10 +7,11 @@ from tools.notebooks import NOTEBOOKS, read
 
 
 def folded_solutions(name: str, **imported: Any) -> dict[str, Any]:
-    """Every name that the ```python blocks in the prose of a notebook define."""
+    """Every name that the ```python blocks in the solutions of a notebook define."""
     cells = read(NOTEBOOKS / name).cells
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     names = dict(imported)
-    for block in re.findall(r"```python\n(.*?)```", prose, flags=re.DOTALL):
+    folded = re.findall(r"<summary>Solution</summary>(.*?)</details>", prose, flags=re.DOTALL)
+    for block in re.findall(r"```python\n(.*?)```", "\n".join(folded), flags=re.DOTALL):
         exec(block, names)
     return names

@@ -182,7 +182,7 @@ def drawn_digits(model: TinyTransformer, number: int, seed: int) -> Int64[Tensor
 
 
 def nearest(
-    images: Int64[Tensor, "images 64"], others: Int64[Tensor, "others 64"]
+    images: Int64[Tensor, "images pixels"], others: Int64[Tensor, "others pixels"]
 ) -> Int64[Tensor, " images"]:
     """For each image the smallest sum of grey differences to any of the others; 0 is a copy.
 
