@@ -69,6 +69,7 @@ CALLS = {
     "dynamic_ntk_factor": {"length": torch.tensor([9])}, "padding_mask": {"length": 4},
     "KeyValueCache.crop": {"length": 0}, "KeyValueCache.reorder": {"rows": at[:1]},
     "TinyTransformer": {"vocabulary": 9}, "TinyTransformer.forward": {"x": ids},
+    "BertEmbeddings": {"vocab_size": 9, "dim": 4},  # the usual sizes take seconds to fill
     "T5Bias": {"max_distance": 64}, "t5_bucket": {"max_distance": 64},
     "t5_bucket_textbook": {"max_distance": 64}, "index_probe": {"table": table},
     "cosine_matrix": {"table": table}, "cosine_by_offset": {"table": table},
@@ -103,7 +104,7 @@ ALSO = {
     "nezha_rotation.head_dim": [3], "shift_rotation.dim": [3],
     "TransformerXLRelative.heads": [3], "SandwichBias.dim": [3],
     "MultiHeadAttention.heads": [3, 16], "t5_bucket.buckets": [31, 2], "T5Bias.buckets": [31, 2],
-    "t5_bucket.max_distance": [8], "BertEmbeddings.padding_idx": [30522],
+    "t5_bucket.max_distance": [8], "BertEmbeddings.padding_idx": [9],
     "cosine_by_offset.largest": [9], "randomised_positions.length": [10],
     "change_rope_layout.heads": [3], "KerplePowerBias.r2": [2.0], "sinusoidal_table.start": [2**53],
     "relative_positions.offset": [2**63], "shift_rotation.offset": [2**53 + 1],

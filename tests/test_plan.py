@@ -232,6 +232,7 @@ def test_objects_of_a_plan_are_taken_as_they_are():
 
 
 @pytest.mark.unchecked
+@pytest.mark.every_graph  # each kind of layer is traced by a test of its own
 def test_a_mixed_stack_compiles():
     torch._dynamo.reset()
     stack, x = stack_of(mixed()).float(), tokens(2, 11, DIM, dtype=torch.float32)
