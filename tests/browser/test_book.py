@@ -79,6 +79,7 @@ def test_the_search_finds_a_word(browser, book):
         page.locator("#search-results").get_by_role("link", name="A small notebook").wait_for()
 
 
+@pytest.mark.long
 def test_a_second_language_is_read_searched_and_spoken_by_panels(browser, book):
     folder = book.parents[1]
     given = {"run": folder / "run", "rooms": ["scores"], "language": "zh_CN"}

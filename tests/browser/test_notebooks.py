@@ -8,12 +8,12 @@ from tools.notebooks import all_notebooks
 pytestmark = pytest.mark.browser
 
 
-# Running these takes half a minute or more of training each. nbval runs all their cells; here
-# notebook 9, which trains as well, stands for them.
-TRAIN = ("07_longer_than_trained.ipynb", "08_text.ipynb", "10_images.ipynb", "12_pictures.ipynb")
-SAME = ("15_serving.ipynb",)  # its panel is that of notebook 6
+# nbval runs the cells of all notebooks for every push, and each panel is tried in an empty page.
+# These stand for all there: the first that a learner opens, one with several panels, one with the
+# newest panel; `make test-panels` runs every one.
+FEW = ("00_start_here.ipynb", "05_biases.ipynb", "14_reading_a_config.ipynb")
 NAMES = [
-    pytest.param(path.name, marks=pytest.mark.long if path.name in TRAIN + SAME else ())
+    pytest.param(path.name, marks=() if path.name in FEW else pytest.mark.long)
     for path in all_notebooks()
 ]
 
