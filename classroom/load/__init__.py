@@ -1,0 +1,1 @@
+"""A class of simulated students on one machine: `python -m classroom.load`."""
