@@ -86,9 +86,9 @@ async def load(hub: Hub, count: int, seconds: float, page: str, disk: bool) -> d
         kinds = {k: statistics.mean(held[s.name].get(k, 0) for s in students)
                  for k in ("server", "kernel")}  # fmt: skip
         found["memory"] = {"of the hub": held.get("", {}), "of a student": sorted(each), **kinds}
-        shared = sum(held.get("", {}).values())
-        say(f"memory: {shared:.0f} MB for hub, proxy and culler, {statistics.mean(each):.0f} MB a "
-            f"student ({kinds['server']:.0f} server, {kinds['kernel']:.0f} kernel with a panel)")  # fmt: skip
+        shared, mean = sum(held.get("", {}).values()), statistics.mean(each)
+        say(f"memory: {shared:.0f} MB for hub, proxy and culler, {mean:.0f} MB a student "
+            f"({kinds['server']:.0f} server, {kinds['kernel']:.0f} kernel with a panel)")  # fmt: skip
         found["drag"] = {}
         for dragging in sorted({n for n in (1, 2, 4, 6, 8, DRAGGING, count) if n <= count}):
             waits, cores = await drag(hub, students[:dragging], seconds)

@@ -5,6 +5,7 @@ import json
 import struct
 import time
 import uuid
+from asyncio import FIRST_COMPLETED
 from typing import Any
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -136,7 +137,12 @@ class Student:
             "execute_request",
             {"code": code, "silent": False, "store_history": True, "allow_stdin": False},
         )
-        await asyncio.wait_for(self.waiting.pop(name), timeout)
+        answer = self.waiting[name]
+        await asyncio.wait({answer, self.listener}, timeout=timeout, return_when=FIRST_COMPLETED)
+        del self.waiting[name]
+        if not answer.done():
+            problem = self.listener.done() and self.listener.exception()
+            raise RuntimeError(f"{self.name}: a cell was never answered ({problem or 'too late'})")
         if self.errors[before:]:
             raise RuntimeError(f"{self.name}: {self.errors[-1]}")
         return self.said.pop(name, "")
