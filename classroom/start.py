@@ -78,6 +78,11 @@ def main() -> None:
     home = Path.home()
     home.mkdir(exist_ok=True)
     os.chdir(home)
+    # A start with a full home must find nothing left to write. Jupyter notes that it has looked for
+    # settings of an old edition; without that note it would write one, and end where it cannot.
+    with contextlib.suppress(OSError):
+        (home / ".jupyter").mkdir(exist_ok=True)
+        (home / ".jupyter" / "migrated").touch()
     for problem in copy_once(Path(os.environ["POSENC_CLASS_NOTEBOOKS"]), home / NAME):
         print(f"posenc: not copied to {home / NAME}: {problem}", file=sys.stderr)
     if sys.argv[1:] == ["--copy"]:

@@ -159,7 +159,7 @@ def main() -> None:
             found = asyncio.run(load(hub, options.students, options.seconds, options.page, disk))
         except BaseException:
             log = hub.folder / "hub.log"
-            print(log.read_text(errors="replace")[-6000:] if log.exists() else "", file=sys.stderr)
+            print(log.read_text(errors="replace")[-12000:] if log.exists() else "", file=sys.stderr)
             raise
         finally:
             if disk:
