@@ -10,11 +10,13 @@ BENCH_ARGS ?=
 EXPERIMENTS ?=
 FAMILIES ?=
 MUTANTS ?=
+LOAD_ARGS ?=
 
 # With PY=/path/to/python nothing is installed: the environment is then yours to keep.
 ifeq ($(subst ",,$(PY)),.venv/bin/python)
 RUN_TIME := .venv/posenc-run-time
 TEST_TOOLS := .venv/posenc-test-tools
+CLASSROOM := .venv/posenc-classroom
 endif
 
 # Quoted once for every recipe: the path may hold spaces. Without those of a make that called this.
@@ -36,7 +38,7 @@ test test-% notebooks notebooks-compare html slides readme-picture experiments p
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help lab install install-test-tools test test-lint test-library test-bad-input test-notebooks test-browser test-panels test-graphs
-.PHONY: notebooks notebooks-compare book catalogues slides handouts handouts-check readme-picture experiments parity families mutants bench bench-core bench-gpu bench-widgets bench-book format binder-check wheel-check clean
+.PHONY: notebooks notebooks-compare book catalogues slides handouts handouts-check readme-picture experiments parity families mutants bench bench-core bench-gpu bench-widgets bench-book format binder-check wheel-check classroom classroom-load clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -73,6 +75,11 @@ install-test-tools: $(TEST_TOOLS)  ## the same with what the tests need
 
 .venv/posenc-test-tools: tests/requirements.txt .venv/posenc-run-time
 	$(PIP) -r tests/requirements.txt
+	@touch $@
+
+.venv/posenc-classroom: classroom/requirements.txt classroom/proxy/package-lock.json .venv/posenc-run-time
+	$(PIP) -r classroom/requirements.txt
+	$(PY) -m classroom.proxy
 	@touch $@
 
 # One after the other, whatever -j says: the notebooks and the browser want both cores.
@@ -192,6 +199,14 @@ binder-check: $(TEST_TOOLS)  ## replay the Binder recipe as an ordinary user
 
 wheel-check:  ## build the package, try it in an empty environment (about 5 minutes; CPU=1 as above)
 	"$(PYTHON)" -m tools.wheel_check $(if $(CPU),--cpu)
+
+# POSENC_CLASS_PASSWORD and the other settings are in classroom/README.md.
+classroom: $(CLASSROOM)  ## a JupyterHub on this machine, for a class
+	@exec $(PY) -m jupyterhub --config "$(CURDIR)/classroom/jupyterhub_config.py"
+
+# As an ordinary user the full disk needs a namespace of its own; classroom/README.md has the line.
+classroom-load: $(CLASSROOM)  ## simulated students load that hub, and accidents happen (long)
+	$(PY) -m classroom.load $(LOAD_ARGS)
 
 clean:  ## remove .venv and what tools left behind
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -2,7 +2,7 @@
 
 All students start at once, open a notebook, run it and save it. Then more and more of them drag
 the attention panel, with an encoding of their own and so over the kernel, three times a second.
-Then come three accidents. Everything goes over loopback, with the configuration of a class.
+Then come the accidents. Everything goes over loopback, with the configuration of a class.
 It fails where a server does not start, work is lost, or the bar is missed.
 """
 
@@ -16,7 +16,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from classroom.load.accidents import FULL, disk_fills, hub_restarts, kernel_dies, small_disk
+from classroom.load.accidents import (
+    FULL,
+    disk_fills,
+    hub_restarts,
+    kernel_dies,
+    small_disk,
+    too_much,
+)
 from classroom.load.hub import Hub, memory, seconds_of_cpu
 from classroom.load.student import Student
 
@@ -87,8 +94,10 @@ async def load(hub: Hub, count: int, seconds: float, page: str, disk: bool) -> d
                  for k in ("server", "kernel")}  # fmt: skip
         found["memory"] = {"of the hub": held.get("", {}), "of a student": sorted(each), **kinds}
         shared, mean = sum(held.get("", {}).values()), statistics.mean(each)
-        say(f"memory: {shared:.0f} MB for hub, proxy and culler, {mean:.0f} MB a student "
-            f"({kinds['server']:.0f} server, {kinds['kernel']:.0f} kernel with a panel)")  # fmt: skip
+        say(
+            f"memory: {shared:.0f} MB for hub, proxy and culler, {mean:.0f} MB a student "
+            f"({kinds['server']:.0f} server, {kinds['kernel']:.0f} kernel with a panel)"
+        )
         found["drag"] = {}
         for dragging in sorted({n for n in (1, 2, 4, 6, 8, DRAGGING, count) if n <= count}):
             waits, cores = await drag(hub, students[:dragging], seconds)
@@ -100,6 +109,7 @@ async def load(hub: Hub, count: int, seconds: float, page: str, disk: bool) -> d
                 f"percentile {1000 * percentile(waits):4.0f} ms, {cores:.2f} cores")  # fmt: skip
         found["estimate"] = estimate(found, shared)
         found["accidents"] = [
+            await too_much(students[0]),
             await kernel_dies(students[0]),
             await hub_restarts(hub, students[:3]),
         ]

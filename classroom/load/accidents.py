@@ -1,4 +1,4 @@
-"""Three accidents of a class. After each of them every saved notebook is there, to the letter."""
+"""Accidents of a class. After each of them every saved notebook is there, to the letter."""
 
 import asyncio
 import contextlib
@@ -48,6 +48,13 @@ async def kernel_dies(student: Student) -> str:
             took = time.monotonic() - began
             return f"a kernel dies: all is saved, and a new one answers {took:.0f} s later"
     raise AssertionError("no new kernel came")
+
+
+async def too_much(student: Student) -> str:
+    """A cell asks for more memory than a student may have: it gets an error, and life goes on."""
+    ask = "try:\n    bytearray(3 << 30)\nexcept MemoryError:\n    print('refused')"
+    assert await student.execute(ask) == "refused\n", f"{student.name} got 3 GB"
+    return "a cell asks for 3 GB: it gets an error, its kernel goes on"
 
 
 async def hub_restarts(hub: Hub, students: list[Student]) -> str:
