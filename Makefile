@@ -80,6 +80,7 @@ install-test-tools: $(TEST_TOOLS)  ## the same with what the tests need
 .venv/posenc-classroom: classroom/requirements.txt classroom/proxy/package-lock.json .venv/posenc-run-time
 	$(PIP) -r classroom/requirements.txt
 	$(PY) -m classroom.proxy
+	$(PY) -m compileall -q posenc_lib classroom/*.py
 	@touch $@
 
 # One after the other, whatever -j says: the notebooks and the browser want both cores.

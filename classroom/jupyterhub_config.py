@@ -7,6 +7,7 @@
     POSENC_CLASS_ADDRESS    where the hub listens, http://127.0.0.1:8000
     POSENC_CLASS_FOLDER     what the hub keeps, and with `simple` the homes; build/classroom
     POSENC_CLASS_NOTEBOOKS  what every student gets a copy of; notebooks
+    POSENC_CLASS_ADMINS     local alone: accounts that may see and stop the servers of others
     POSENC_CLASS_MEMORY     the most that a process of a student may take, 2G
 
 README.md beside this file says which of the two kinds of users is right for you, and why.
@@ -52,6 +53,7 @@ if USERS == "simple":
 elif USERS == "local":
     c.JupyterHub.authenticator_class = "pam"
     c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"
+    c.Authenticator.admin_users = set(os.environ.get("POSENC_CLASS_ADMINS", "").split())
 else:
     sys.exit(f"POSENC_CLASS_USERS = {USERS!r} must be simple or local.")
 c.Authenticator.allow_all = True
@@ -83,8 +85,9 @@ c.JupyterHub.db_url = f"sqlite:///{HUB}/hub.sqlite"
 c.JupyterHub.cookie_secret_file = str(HUB / "cookie_secret")
 c.ConfigurableHTTPProxy.pid_file = str(HUB / "proxy.pid")
 
-# A hub that is restarted finds the servers of the class where it left them.
-c.JupyterHub.cleanup_servers = False
+# A hub that crashes leaves the servers of the class running and finds them again. One that is
+# stopped by hand takes them along; as a service of the machine it leaves them, for a restart.
+c.JupyterHub.cleanup_servers = USERS == "simple"
 
 # The proxy of the JupyterHub project, run by the node that pip brought. One on the path does too.
 proxy = HERE / "proxy/node_modules/configurable-http-proxy/bin/configurable-http-proxy"

@@ -54,7 +54,10 @@ def test_a_name_and_the_password_of_the_class_are_enough(settings, tmp_path):
 
 
 def test_accounts_of_the_machine_need_no_password_of_ours(settings):
-    assert settings(USERS="local").JupyterHub.authenticator_class == "pam"
+    found = settings(USERS="local", ADMINS="ada grace")
+    assert found.JupyterHub.authenticator_class == "pam"
+    assert found.Authenticator.admin_users == {"ada", "grace"}
+    assert not found.JupyterHub.cleanup_servers  # a restart of the service keeps what students do
 
 
 @pytest.mark.parametrize(
