@@ -13,6 +13,7 @@ import os
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -67,7 +68,8 @@ async def drag(hub: Hub, students: list[Student], seconds: float) -> tuple[list[
     return [wait for student in students for wait in student.waits], cores
 
 
-async def load(hub: Hub, count: int, seconds: float, page: str, disk: bool) -> dict:
+async def load(hub: Hub, count: int, options: argparse.Namespace, disk: bool) -> dict:
+    seconds, page = options.seconds, options.page
     found: dict = {"students": count, "cores": len(os.sched_getaffinity(0)), "page": page}
     students = [Student(hub, f"student{number:02}") for number in range(1, count + 1)]
     await hub.start()
@@ -95,7 +97,7 @@ async def load(hub: Hub, count: int, seconds: float, page: str, disk: bool) -> d
         found["memory"] = {"of the hub": held.get("", {}), "of a student": sorted(each), **kinds}
         shared, mean = sum(held.get("", {}).values()), statistics.mean(each)
         say(
-            f"memory: {shared:.0f} MB for hub, proxy and culler, {mean:.0f} MB a student "
+            f"memory: {shared:.0f} MB for hub and proxy, {mean:.0f} MB a student "
             f"({kinds['server']:.0f} server, {kinds['kernel']:.0f} kernel with a panel)"
         )
         found["drag"] = {}
@@ -107,6 +109,15 @@ async def load(hub: Hub, count: int, seconds: float, page: str, disk: bool) -> d
             }  # fmt: skip
             say(f"{dragging:2} drag: median {1000 * statistics.median(waits):4.0f} ms, 95th "
                 f"percentile {1000 * percentile(waits):4.0f} ms, {cores:.2f} cores")  # fmt: skip
+        if options.browser:
+            students.append(Student(hub, "browser"))
+            took, times = await with_browser(hub, students[: min(DRAGGING, count)], seconds)
+            found["browser"] = {"start page": took, "ms": times}
+            say(
+                f"a real browser has the start page {took:.0f} s after the sign-in; while others "
+                f"drag: median {statistics.median(times):.0f} ms from key to picture, 95th "
+                f"percentile {percentile(times):.0f} ms"
+            )
         found["estimate"] = estimate(found, shared)
         found["accidents"] = [
             await too_much(students[0]),
@@ -123,6 +134,21 @@ async def load(hub: Hub, count: int, seconds: float, page: str, disk: bool) -> d
     finally:
         await hub.stop([student.name for student in students])
     return found
+
+
+async def with_browser(
+    hub: Hub, students: list[Student], seconds: float
+) -> tuple[float, list[float]]:
+    """What a real browser sees while these drag; it needs the test tools and Chromium."""
+    from classroom.load.browser import browse
+
+    ready, go = threading.Event(), threading.Event()
+    task = asyncio.create_task(asyncio.to_thread(browse, hub, 40, ready, go))
+    while not (ready.is_set() or task.done()):
+        await asyncio.sleep(0.2)
+    go.set()
+    await drag(hub, students, seconds)
+    return await task
 
 
 def estimate(found: dict, shared: float) -> dict:
@@ -154,6 +180,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="of dragging, for each count")
     parser.add_argument("--page", default="posenc/04_attention.ipynb", help="that everybody runs")
     parser.add_argument("--write", type=Path, help="a JSON file for what was measured")
+    parser.add_argument("--browser", action="store_true", help="a real one drags with them")
     parser.add_argument("--without-full-disk", action="store_true", help="where none can be made")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="posenc-load-", ignore_cleanup_errors=True) as work:
@@ -166,7 +193,7 @@ def main() -> None:
                 "or leave that part out with --without-full-disk."
             )
         try:
-            found = asyncio.run(load(hub, options.students, options.seconds, options.page, disk))
+            found = asyncio.run(load(hub, options.students, options, disk))
         except BaseException:
             log = hub.folder / "hub.log"
             print(log.read_text(errors="replace")[-12000:] if log.exists() else "", file=sys.stderr)

@@ -41,7 +41,7 @@ class Hub:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.token = secrets.token_hex(16)
+        self.token, self.password = secrets.token_hex(16), secrets.token_hex(16)
         self.address = f"http://127.0.0.1:{free_port()}"
         self.process: subprocess.Popen[bytes] | None = None
         self.config = folder / "config.py"
@@ -58,7 +58,7 @@ class Hub:
     async def start(self) -> float:
         """Start it, or start it again; the seconds until it answers."""
         environment = os.environ | {
-            "POSENC_CLASS_PASSWORD": secrets.token_hex(16),
+            "POSENC_CLASS_PASSWORD": self.password,
             "POSENC_CLASS_ADDRESS": self.address,
             "POSENC_CLASS_FOLDER": str(self.folder / "class"),
         }
@@ -112,7 +112,7 @@ class Hub:
 def memory(hub: Hub) -> dict[str, dict[str, float]]:
     """MB of every process of this hub, shared pages shared out, by student and by kind.
 
-    The hub, its proxy and the culler stand under the empty name.
+    The hub and its proxy stand under the empty name.
     """
     found: dict[str, dict[str, float]] = {}
     marks = (str(hub.folder).encode(), hub.address.encode())
@@ -140,7 +140,6 @@ KINDS = {
     "ipykernel": "kernel",
     "singleuser": "server",
     "configurable-http-proxy": "proxy",
-    "idle_culler": "culler",
     "jupyterhub": "hub",
 }
 
