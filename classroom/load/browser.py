@@ -26,14 +26,14 @@ def browse(
         flags = [f"--{flag}" for flag in FLAGS]
         chromium = play.chromium.launch(executable_path=find_chromium(), args=flags)
         page = chromium.new_page(viewport={"width": 1366, "height": 768})
-        page.set_default_timeout(300_000)
+        page.set_default_timeout(120_000)
         page.goto(hub.address)
         began = time.monotonic()
         page.fill("#username_input", NAME)
         page.fill("#password_input", hub.password)
         page.click("#login_submit")
         page.wait_for_url(f"**/user/{NAME}/lab/tree/posenc/00_start_here.ipynb*")
-        page.get_by_role("heading", name="Dog bites man").first.wait_for()
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         took = time.monotonic() - began
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(PANEL)], metadata=NOTEBOOK_METADATA
