@@ -71,7 +71,7 @@ def third_party_imports(source: str) -> set[str]:
             tops |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             tops.add(node.module.split(".")[0])
-    return tops - {"posenc_lib", "tests", "benchmarks", "tools"} - sys.stdlib_module_names
+    return tops - {"posenc_lib", "tests", "benchmarks", "tools", "classroom"} - sys.stdlib_module_names
 
 
 @pytest.mark.parametrize(
