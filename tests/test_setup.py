@@ -63,6 +63,9 @@ def test_every_range_holds_its_pin(file):
     assert not_pinned_within(RANGES[file], pins(file)) == []
 
 
+OURS_ALONE = {"posenc_lib", "tests", "benchmarks", "tools", "classroom"}
+
+
 def third_party_imports(source: str) -> set[str]:
     """The packages that a module imports anywhere, but for our own and the standard ones."""
     tops = set()
@@ -71,7 +74,7 @@ def third_party_imports(source: str) -> set[str]:
             tops |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             tops.add(node.module.split(".")[0])
-    return tops - {"posenc_lib", "tests", "benchmarks", "tools", "classroom"} - sys.stdlib_module_names
+    return tops - OURS_ALONE - sys.stdlib_module_names
 
 
 @pytest.mark.parametrize(
