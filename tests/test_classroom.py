@@ -121,7 +121,8 @@ def test_a_file_that_appears_meanwhile_is_work_too(handed_out, tmp_path, monkeyp
     plain = start.shutil.copyfile
 
     def slow(source, target):
-        (tmp_path / "home" / "a.ipynb").write_text("saved meanwhile", encoding="utf-8")
+        if source.name == "a.ipynb":
+            (tmp_path / "home" / "a.ipynb").write_text("saved meanwhile", encoding="utf-8")
         return plain(source, target)
 
     monkeypatch.setattr(start.shutil, "copyfile", slow)
