@@ -17,7 +17,7 @@ BAD = ("abc", "nan", "inf", "1e300", "-7", "1,2,3", "")
 ROLES = {"slider": "slider", "choice": "combobox", "toggle": "checkbox", "text": "textbox"}
 KINDS = tuple(ROLES)
 
-FEW = ("rotary_explorer", "attention_explorer", "grid_explorer")  # clocks, a text, a map to tap
+FEW = ("rotary_explorer", "attention_explorer")  # clocks and curves, a text and maps to tap
 ALL = but_long(EXPLORERS, few=FEW)
 
 

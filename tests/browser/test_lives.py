@@ -41,9 +41,8 @@ def test_a_panel_says_when_its_kernel_has_gone_and_lives_again(opened):
             assert again.settings != before["settings"]
 
 
-@pytest.mark.parametrize(
-    "explorer", [pytest.param("sinusoidal_explorer", marks=pytest.mark.long), "in_kernel"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("explorer", ["sinusoidal_explorer", "in_kernel"])
 def test_copies_stay_in_step_and_other_panels_do_not(opened, explorer):
     make = f"panel, other = ({explorer}(dim=16, length=30) for _ in range(2))"
     cells = [IMPORT, f"{make}\ndisplay(panel, panel, other)", "panel"]
@@ -94,7 +93,8 @@ def close_and_open(visit):
     visit.press("docmanager:open", path=f"notebooks/{visit.name}")
 
 
-@pytest.mark.parametrize("again", [reload, pytest.param(close_and_open, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("again", [reload, close_and_open])
 def test_a_panel_comes_back_where_its_kernel_has_stayed(lab, browser, again):
     """The saved notebook holds a panel by the id of its widget, and the kernel still has it."""
     lab.write("stays.ipynb", [IMPORT, "in_kernel()", "relative_explorer()"])
