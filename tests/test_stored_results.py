@@ -105,7 +105,7 @@ def stored_in(folder):
 
 def test_what_is_written_is_read_again(tmp_path, monkeypatch, toy_experiment):
     shipped_results.run_full("digits", folder=tmp_path)
-    monkeypatch.setattr(shipped_results, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(shipped_results, "results_folder", lambda: tmp_path)
     assert shipped_results.full_results("digits") == Results(
         Record(task, "rope", 0, 1, "value", 0.333333, SETTING) for task in ("a", "b")
     )
@@ -123,7 +123,7 @@ def written(tmp_path, monkeypatch, toy_experiment):
     """Results of the digits in a folder that the library reads, and of another experiment."""
     shipped_results.run_full("digits", folder=tmp_path)
     shipped_results.run_full("series", folder=tmp_path)
-    monkeypatch.setattr(shipped_results, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(shipped_results, "results_folder", lambda: tmp_path)
     return tmp_path / "digits.json"
 
 

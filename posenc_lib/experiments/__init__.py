@@ -14,6 +14,7 @@
 - `choice_numbers`: what was measured of encodings, for a guide to them
 - `shipped_results`: reads the full results in `results/`; `python -m posenc_lib.experiments`
   trains them again
+- `shipped_tensors`: reads and writes the trained numbers beside them
 
 Each experiment is a function of its settings; `Settings.small()` is the version that a notebook
 really trains, in a few seconds. `__init__.pyi` is the list of names, with their files.

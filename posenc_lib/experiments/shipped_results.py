@@ -100,7 +100,7 @@ def run_full(
     trains, for a folder that cannot be written.
     """
     function, settings = _experiment(name)
-    where = folder or _folder()
+    where = folder or results_folder()
     if where.exists() and not os.access(where, os.W_OK):
         raise PermissionError(
             f"run_full: {where} cannot be written, so the results would be lost. Pass another "
@@ -117,7 +117,7 @@ def run_full(
         order = sorted((*others, *found), key=lambda record: plan.tasks.index(record.task))
         write(name, plan, Results(order), folder)
     shutil.rmtree(unfinished, ignore_errors=True)
-    return (folder or _folder()) / f"{name}.json"
+    return (folder or results_folder()) / f"{name}.json"
 
 
 def write(name: str, settings: Any, results: Results, folder: Path | None = None) -> Path:
@@ -127,7 +127,8 @@ def write(name: str, settings: Any, results: Results, folder: Path | None = None
 
     Raises ValueError for another name.
     """
-    path = (folder or _folder()) / f"{validation.choice('write', 'name', name, tuple(FULL))}.json"
+    validation.choice("write", "name", name, tuple(FULL))
+    path = (folder or results_folder()) / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     head: dict[str, Any] = {"settings": asdict(settings), "versions": current_versions()}
     head["columns"] = list(Record.__dataclass_fields__)
@@ -170,7 +171,8 @@ def _experiment(name: str) -> tuple[Callable[..., Results], type]:
     return getattr(package, name), getattr(package, settings)
 
 
-def _folder() -> Path:
+def results_folder() -> Path:
+    """Where the stored results lie."""
     return Path(str(files("posenc_lib").joinpath("experiments", "results")))
 
 
@@ -181,7 +183,7 @@ def _checksums(folder: Path) -> dict[str, str]:
 
 def _stored(name: str, folder: Path | None = None) -> dict[str, Any]:
     file = f"{validation.choice('full_results', 'name', name, tuple(FULL))}.json"
-    folder = folder or _folder()
+    folder = folder or results_folder()
     content = (folder / file).read_bytes()
     sha256 = _checksums(folder).get(file, "one in checksums.json")
     return json.loads(whole("full_results", file, content, sha256))

@@ -8,6 +8,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from tests.browser.lab import HOST
 
 NO_KERNEL = "stands still, because it computes in the kernel and this page has none"
+LINE = (  # the cells of a panel that computes in the kernel, for `check_panel`
+    "def line(slope):\n"
+    "    return [plots.views.Curves('line', [0, 1], [0, slope], 'y', 'x', 'y')]\n"
+    "panel = Panel(title='A line', controls=[Slider('slope', 2, -5, 5)], compute=line)\npanel",
+    "panel.slope = 3",
+)
 FILLED = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
 PIXELS = "c => c.toDataURL()"
 FONT = "p => parseFloat(getComputedStyle(p).fontSize)"

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
+import pytest
 from websocket import WebSocket, create_connection  # JupyterLab's server needs it too
 
 PATIENCE_S = 60
@@ -22,6 +23,15 @@ def find_firefox() -> str | None:
     """The browser named by POSENC_FIREFOX, or else the first one on the path."""
     names = [os.environ.get("POSENC_FIREFOX") or "firefox-esr", "firefox"]
     return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def firefox_or_skip() -> str:
+    """Its path; without one the test is skipped, and fails where `CI` is set."""
+    path = find_firefox()
+    if path is None:
+        reason = "no Firefox: install firefox-esr, or name one in POSENC_FIREFOX"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return path
 
 
 class Firefox:

@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tests.browser import axe
-from tests.browser.alone import check_page_panel, check_panel, opened, serving
+from tests.browser.alone import LINE, check_page_panel, check_panel, opened, serving
 from tools.book.__main__ import build
 from tools.notebooks import NOTEBOOK_METADATA
 
@@ -26,12 +26,7 @@ CELLS = [
     ),
     new_code_cell("plots.sinusoidal.binary_counter(2)"),
     new_markdown_cell("## The panel"),
-    new_code_cell(
-        "def line(slope):\n"
-        "    return [plots.views.Curves('line', [0, 1], [0, slope], 'y', 'x', 'y')]\n"
-        "panel = Panel(title='A line', controls=[Slider('slope', 2, -5, 5)], compute=line)\npanel"
-    ),
-    new_code_cell("panel.slope = 3"),
+    *map(new_code_cell, LINE),
     new_markdown_cell("## Computed in the page"),
     new_code_cell("explorers.relative_explorer()"),
 ]

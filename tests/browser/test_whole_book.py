@@ -1,6 +1,5 @@
 """The whole book from the disk: small, ready soon, readable, and alive, in Firefox too (long)."""
 
-import os
 import statistics
 import time
 
@@ -9,7 +8,7 @@ import pytest
 
 from tests.browser import axe
 from tests.browser.alone import opened, serving
-from tests.browser.firefox import find_firefox, running_firefox
+from tests.browser.firefox import firefox_or_skip, running_firefox
 from tests.browser.reader import READER, Reader
 from tools.book import executed
 from tools.book.__main__ import BUILD, build
@@ -84,6 +83,16 @@ class InBook(Reader):
         )
         super().open()
 
+    def sweep(self):
+        """Change every control and put it back. In a field what was refused stays: mounted panels
+        try those."""
+        for hand in self.controls.values():
+            if hand.kind != "text":
+                hand.free()
+                first = hand.value
+                hand.change()
+                assert not hand.put(first)["refused"], f"{hand.name}: {first} is refused now"
+
 
 def declared_in(path):
     """What the panels of a notebook declare, in their order."""
@@ -111,21 +120,11 @@ def test_every_control_of_every_panel_draws(browser, site, path):
             if "posenc-still-panel" in panel.get_attribute("class"):
                 continue
             panel.scroll_into_view_if_needed()
-            shown = InBook(page, panel, declared)
-            for hand in shown.controls.values():
-                if hand.kind == "text":
-                    continue  # what was refused stays in the field; mounted panels try it
-                hand.free()
-                first = hand.value
-                hand.change()
-                assert not hand.put(first)["refused"], f"{hand.name}: {first} is refused now"
+            InBook(page, panel, declared).sweep()
 
 
 def test_in_firefox_a_slider_of_every_panel_draws_another_picture(pages):
-    path = find_firefox()
-    if path is None:
-        reason = "no Firefox: install firefox-esr, or name one in POSENC_FIREFOX"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    path = firefox_or_skip()
     moved = 0
     with running_firefox(path) as firefox:
         for page in pages:

@@ -1,12 +1,10 @@
 """All decks, run anew: every slide fits, every panel lives, in Firefox too (long)."""
 
-import os
-
 import nbformat
 import pytest
 
 from tests.browser.alone import opened
-from tests.browser.firefox import find_firefox, running_firefox
+from tests.browser.firefox import firefox_or_skip, running_firefox
 from tests.browser.test_decks import MEASURE, SCREENS
 from tests.browser.test_whole_book import InBook, drag_first_slider
 from tools.book import executed
@@ -52,21 +50,12 @@ def test_every_control_of_every_panel_draws(browser, decks, path):
             if "posenc-still-panel" in panel.get_attribute("class"):
                 continue
             at = page.evaluate("Reveal.getIndices().h")
-            for hand in InBook(page, panel, declared).controls.values():
-                if hand.kind == "text":
-                    continue  # what was refused stays in the field; mounted panels try it
-                hand.free()
-                first = hand.value
-                hand.change()
-                assert not hand.put(first)["refused"], f"{hand.name}: {first} is refused now"
+            InBook(page, panel, declared).sweep()
             assert page.evaluate("Reveal.getIndices().h") == at, "a key of a panel turned the slide"
 
 
 def test_in_firefox_a_slider_of_every_panel_draws_another_picture(decks):
-    path = find_firefox()
-    if path is None:
-        reason = "no Firefox: install firefox-esr, or name one in POSENC_FIREFOX"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    path = firefox_or_skip()
     moved = 0
     with running_firefox(path) as firefox:
         for deck in decks.values():

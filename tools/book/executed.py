@@ -11,6 +11,7 @@ import hashlib
 import html
 import json
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,16 @@ LARGE = 20_000
 
 def fingerprint(path: Path) -> str:
     """Of a notebook, of all that its cells import, and of this file."""
-    found = hashlib.sha256(path.read_bytes() + Path(__file__).read_bytes())
+    return hashlib.sha256(path.read_bytes() + _of_library()).hexdigest()[:16]
+
+
+@cache
+def _of_library() -> bytes:
+    found = hashlib.sha256(Path(__file__).read_bytes())
     for file in sorted((ROOT / "posenc_lib").rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
             found.update(file.read_bytes())
-    return found.hexdigest()[:16]
+    return found.digest()
 
 
 def run(path: Path, folder: Path = RUN) -> Path:

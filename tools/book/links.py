@@ -8,6 +8,7 @@ notebooks that use it. Docstrings are plain text: a bar is a bar there, no marku
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tools.book import words
 from tools.book.pages import HERE, MOST, mentions, public_names
 
 
+@cache
 def public() -> set[str]:
     return {name for names in public_names().values() for name in names}
 
@@ -34,6 +36,7 @@ def terms() -> dict[str, str]:
     return {term.lower(): term for term in found}
 
 
+@cache
 def terms_of(language: str) -> dict[str, str]:
     """The terms, by what they look like in a language too, without what follows in brackets."""
     said = words.translated(locale(language) / "glossary.po")

@@ -10,6 +10,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def _shown(view: Any) -> list[str]:
     return [str(text) for text in said]
 
 
+@cache
 def translated(catalogue: Path) -> dict[str, str]:
     """What is translated in a catalogue; again with `#` for each number, where they correspond."""
     from babel.messages.pofile import read_po

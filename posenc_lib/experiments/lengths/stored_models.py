@@ -11,11 +11,8 @@ that quotes them.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +20,14 @@ import torch
 from torch import Tensor
 
 from posenc_lib.base import validation
-from posenc_lib.base.shipped import whole
+from posenc_lib.experiments import shipped_tensors
 from posenc_lib.experiments.lengths.by_position import READINGS
 from posenc_lib.experiments.lengths.looks import Numbers, numbers_of
 from posenc_lib.experiments.lengths.short_models import SHORT, USUAL_T5, short_model
 from posenc_lib.experiments.lengths.train_short import SCALED, scaled_model, untrained_model
 from posenc_lib.experiments.parts.transformer import TinyTransformer
-from posenc_lib.experiments.shipped_results import current_versions
 
-FILE, ABOUT = "short_models.safetensors", "short_models.json"
+NAME = "short_models"
 FAR_BUCKETS = "t5_usual"  # T5 with its published buckets, for the pitfall of the notebook
 ENCODINGS = (*SHORT.trained, *SCALED)
 
@@ -76,7 +72,7 @@ def stored_settings() -> dict[str, Any]:
     >>> stored_settings()["settings"]["length"]
     32
     """
-    about = json.loads((_folder() / ABOUT).read_text(encoding="utf-8"))
+    about = shipped_tensors.about(NAME)
     return {name: about[name] for name in ("settings", "versions")}
 
 
@@ -85,8 +81,6 @@ def write_models(folder: Path | None = None) -> Path:
 
     Beside the file stand its checksum and the settings and versions that made it.
     """
-    from safetensors.torch import save
-
     kept: dict[str, Tensor] = {}
     usual = short_model("t5", **USUAL_T5).state_dict()
     kept |= {f"{FAR_BUCKETS} {name}": t.clone() for name, t in usual.items()}
@@ -99,30 +93,15 @@ def write_models(folder: Path | None = None) -> Path:
         for reading in READINGS:
             found = numbers_of(model, encoding, reading)._asdict()
             kept |= {f"{encoding} {reading} {name}": t.contiguous() for name, t in found.items()}
-    content = save(kept)
-    about = {"sha256": hashlib.sha256(content).hexdigest(), "settings": asdict(SHORT)}
-    folder = folder or _folder()
-    (folder / FILE).write_bytes(content)
-    told = json.dumps(about | {"versions": current_versions()}, indent=1) + "\n"
-    (folder / ABOUT).write_bytes(told.encode())
-    return folder / FILE
+    return shipped_tensors.write(NAME, kept, {"settings": asdict(SHORT)}, folder)
 
 
 def _scaled(model: TinyTransformer, encoding: str) -> TinyTransformer:
     return scaled_model(model, SHORT, encoding, float(max(SHORT.length_multiples)))
 
 
-def _folder() -> Path:
-    return Path(str(files("posenc_lib").joinpath("experiments", "results")))
-
-
-@cache
 def _stored() -> dict[str, Tensor]:
-    from safetensors.torch import load
-
-    content = (_folder() / FILE).read_bytes()
-    about = json.loads((_folder() / ABOUT).read_text(encoding="utf-8"))
-    return load(whole("stored_model", FILE, content, about["sha256"]))
+    return shipped_tensors.tensors("stored_model", NAME)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,10 @@ that of the colours as they were painted.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +28,7 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 
 from posenc_lib.base import validation
-from posenc_lib.base.shipped import whole
+from posenc_lib.experiments import shipped_tensors
 from posenc_lib.experiments.pictures.photo_models import trained_painter
 from posenc_lib.experiments.pictures.photo_settings import DRAWN, RAW, PhotographSettings
 from posenc_lib.experiments.pictures.photograph import SHAPE, photograph, psnr, seen_pixels
@@ -41,9 +38,8 @@ from posenc_lib.experiments.pictures.pixel_models import (
     drawn_digits,
     trained_pixels,
 )
-from posenc_lib.experiments.shipped_results import current_versions
 
-FILE, ABOUT = "pictures.safetensors", "pictures.json"
+NAME = "pictures"
 SCALES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 STEPS = (10, 14, 20, 28, 40, 57, 80, 113, 160, 226, 320)  # each the square root of 2 times longer
 COLOURS = 256  # of a frame
@@ -107,7 +103,7 @@ def stored_settings() -> dict[str, Any]:
     >>> stored_settings()["photograph"]["training"]["steps"]
     320
     """
-    about = json.loads((_folder() / ABOUT).read_text(encoding="utf-8"))
+    about = shipped_tensors.about(NAME)
     return {name: about[name] for name in ("photograph", "pixels", "versions")}
 
 
@@ -119,24 +115,13 @@ def write_pictures(parts: Sequence[str] = PARTS, folder: Path | None = None) -> 
 
     Raises ValueError for another part.
     """
-    from safetensors.torch import save
-
     plan, pixels = PhotographSettings(), PixelsSettings()
-    folder = folder or _folder()
     kept = {} if set(parts) == set(PARTS) else dict(_stored())
     for part in parts:
         validation.choice("write_pictures", "parts", part, PARTS)
         kept |= _painted(plan) if part == "frames" else _drawn(pixels)
-    content = save(kept)
-    about = {
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "photograph": as_plain(plan),
-        "pixels": as_plain(pixels),
-        "versions": current_versions(),
-    }
-    (folder / FILE).write_bytes(content)
-    (folder / ABOUT).write_bytes((json.dumps(about, indent=1) + "\n").encode())
-    return folder / FILE
+    made_by = {"photograph": as_plain(plan), "pixels": as_plain(pixels)}
+    return shipped_tensors.write(NAME, kept, made_by, folder)
 
 
 def _painted(plan: PhotographSettings) -> dict[str, Tensor]:
@@ -220,17 +205,8 @@ def _place(scale: float | None, step: int) -> tuple[int, int]:
     return known.index(scale), STEPS.index(step)
 
 
-def _folder() -> Path:
-    return Path(str(files("posenc_lib").joinpath("experiments", "results")))
-
-
-@cache
 def _stored() -> dict[str, Tensor]:
-    from safetensors.torch import load
-
-    content = (_folder() / FILE).read_bytes()
-    about = json.loads((_folder() / ABOUT).read_text(encoding="utf-8"))
-    return load(whole("frame", FILE, content, about["sha256"]))
+    return shipped_tensors.tensors("frame", NAME)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,8 @@ that quotes them.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +23,11 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from posenc_lib.base import validation
-from posenc_lib.base.shipped import whole
+from posenc_lib.experiments import shipped_tensors
 from posenc_lib.experiments.data.forecast_windows import SHAPES
 from posenc_lib.experiments.parts.training import predict
 from posenc_lib.experiments.parts.training_settings import Training
 from posenc_lib.experiments.parts.transformer import TinyTransformer
-from posenc_lib.experiments.shipped_results import current_versions
 from posenc_lib.experiments.time_series.forecast_steps import (
     TIMING,
     Forecast,
@@ -42,7 +38,7 @@ from posenc_lib.experiments.time_series.forecast_steps import (
     prepare,
 )
 
-FILE, ABOUT = "forecasters.safetensors", "forecasters.json"
+NAME = "forecasters"
 WAYS = {  # what the reader chooses: encoding, and whether its positions are by time
     "none": ("none", False), "sinusoidal": ("sinusoidal", False),
     "sinusoidal, by time": ("sinusoidal", True), TIMING: (TIMING, False),
@@ -123,7 +119,7 @@ def stored_settings() -> dict[str, Any]:
     >>> stored_settings()["settings"]["steps"]
     120
     """
-    about = json.loads((_folder() / ABOUT).read_text(encoding="utf-8"))
+    about = shipped_tensors.about(NAME)
     return {name: about[name] for name in ("settings", "versions")}
 
 
@@ -132,8 +128,6 @@ def write_forecasters(folder: Path | None = None) -> Path:
 
     Beside the file stand its checksum and the settings and versions that made it.
     """
-    from safetensors.torch import save
-
     kept: dict[str, Tensor] = {}
     for task in SHAPES:
         for way in WAYS:
@@ -144,13 +138,7 @@ def write_forecasters(folder: Path | None = None) -> Path:
             said = {MOVED: predict(model, shown), MOST: last_token_attention(model, shown).max()}
             parts = model.state_dict() | said
             kept |= {f"{task} {way} {name}": t.detach().clone() for name, t in parts.items()}
-    content = save(kept)
-    about = {"sha256": hashlib.sha256(content).hexdigest(), "settings": asdict(QUICK)}
-    folder = folder or _folder()
-    (folder / FILE).write_bytes(content)
-    told = json.dumps(about | {"versions": current_versions()}, indent=1) + "\n"
-    (folder / ABOUT).write_bytes(told.encode())
-    return folder / FILE
+    return shipped_tensors.write(NAME, kept, {"settings": asdict(QUICK)}, folder)
 
 
 def _of_part(task: str, way: str, what: str) -> Tensor:
@@ -159,17 +147,8 @@ def _of_part(task: str, way: str, what: str) -> Tensor:
     return _stored()[f"{task} {way} {what}"]
 
 
-def _folder() -> Path:
-    return Path(str(files("posenc_lib").joinpath("experiments", "results")))
-
-
-@cache
 def _stored() -> dict[str, Tensor]:
-    from safetensors.torch import load
-
-    content = (_folder() / FILE).read_bytes()
-    about = json.loads((_folder() / ABOUT).read_text(encoding="utf-8"))
-    return load(whole("stored_forecaster", FILE, content, about["sha256"]))
+    return shipped_tensors.tensors("stored_forecaster", NAME)
 
 
 if __name__ == "__main__":

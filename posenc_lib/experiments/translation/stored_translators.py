@@ -10,11 +10,8 @@ The trap: to round weights and to report what the model did before.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +19,8 @@ import torch
 from torch import Tensor
 
 from posenc_lib.base import validation
-from posenc_lib.base.shipped import whole
+from posenc_lib.experiments import shipped_tensors
 from posenc_lib.experiments.parts.training_settings import Training
-from posenc_lib.experiments.shipped_results import current_versions
 from posenc_lib.experiments.translation.date_models import (
     DatesSettings,
     trained_model,
@@ -34,7 +30,7 @@ from posenc_lib.experiments.translation.date_tokens import held_out
 from posenc_lib.experiments.translation.encoder_decoder import EncoderDecoder
 from posenc_lib.experiments.translation.translating import exact_match
 
-FILE, ABOUT = "translators.safetensors", "translators.json"
+NAME = "translators"
 NAMES = ("none", "sinusoidal", "learned", "t5", "rope")
 TRAINED = DatesSettings(
     tasks=("digits",), encodings=NAMES, alone=(), languages=("German", "French", "Hungarian"),
@@ -65,7 +61,7 @@ def stored_settings() -> dict[str, Any]:
     >>> stored_settings()["settings"]["languages"]
     ['German', 'French', 'Hungarian']
     """
-    about = json.loads((_folder() / ABOUT).read_text(encoding="utf-8"))
+    about = shipped_tensors.about(NAME)
     return {name: about[name] for name in ("settings", "versions", "exact match")}
 
 
@@ -75,8 +71,6 @@ def write_translators(folder: Path | None = None) -> Path:
     Beside the file stand its checksum, the settings and versions that made it, and the exact match
     of the rounded models on the test dates of all languages.
     """
-    from safetensors.torch import save
-
     kept: dict[str, Tensor] = {}
     right = {}
     for encoding in NAMES:
@@ -86,13 +80,8 @@ def write_translators(folder: Path | None = None) -> Path:
         found = [exact_match(model, held_out("test", "digits", n)) for n in TRAINED.languages]
         right[encoding] = round(sum(found) / len(found), 4)
         kept |= {f"{encoding} {name}": t.clone() for name, t in rounded.items()}
-    content = save(kept)
-    about = {"sha256": hashlib.sha256(content).hexdigest(), "settings": asdict(TRAINED)}
-    folder = folder or _folder()
-    (folder / FILE).write_bytes(content)
-    told = about | {"versions": current_versions(), "exact match": right}
-    (folder / ABOUT).write_bytes((json.dumps(told, indent=1) + "\n").encode())
-    return folder / FILE
+    made_by = {"settings": asdict(TRAINED), "exact match": right}
+    return shipped_tensors.write(NAME, kept, made_by, folder)
 
 
 def _untrained(encoding: str) -> EncoderDecoder:
@@ -101,17 +90,8 @@ def _untrained(encoding: str) -> EncoderDecoder:
     return model
 
 
-def _folder() -> Path:
-    return Path(str(files("posenc_lib").joinpath("experiments", "results")))
-
-
-@cache
 def _stored() -> dict[str, Tensor]:
-    from safetensors.torch import load
-
-    content = (_folder() / FILE).read_bytes()
-    about = json.loads((_folder() / ABOUT).read_text(encoding="utf-8"))
-    return load(whole("stored_translator", FILE, content, about["sha256"]))
+    return shipped_tensors.tensors("stored_translator", NAME)
 
 
 if __name__ == "__main__":
