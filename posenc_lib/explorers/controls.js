@@ -10,17 +10,20 @@ const PLAY = icon("M2 1 11 6 2 11Z");
 const PAUSE = icon("M2 1h3v10h-3zM7 1h3v10h-3z");
 
 // Writing is done with Enter, for which JupyterLab's page reports no change, or by leaving the field.
+// Returns whether somebody is writing.
 function whenDone(field, act) {
   let written = false;
   const done = () => {
-    if (written) act();
-    written = false;
+    const wrote = written;
+    written = false; // what is done now may write into the field
+    if (wrote) act();
   };
   field.addEventListener("input", () => (written = true));
   field.addEventListener("change", done);
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.isComposing) done();
   });
+  return () => written;
 }
 
 let lastId = 0;
@@ -62,7 +65,7 @@ class ControlRow {
     this.field.inputMode = "decimal";
     this.field.autocomplete = "off";
     this.field.setAttribute("aria-label", `${word(control.label)}: ${word("type a number")}`);
-    whenDone(this.field, () => {
+    this.writing = whenDone(this.field, () => {
       machine.stop();
       machine.typed(control, this.field.value);
     });
@@ -128,7 +131,7 @@ class ControlRow {
     main.value = placeOf(stops, value);
     main.setAttribute("aria-valuetext", shown(value));
     main.style.setProperty("--posenc-part", stops.length > 1 ? main.value / main.max : 0);
-    if (field.value !== shown(value)) field.value = shown(value);
+    if (!this.writing() && field.value !== shown(value)) field.value = shown(value);
     field.title = `Type ${rangeOf(control, machine.shown)}`;
     const playing = machine.playing?.name === control.name;
     field.disabled = idle;

@@ -27,6 +27,18 @@ def panel(mounted):
         yield panel
 
 
+def test_a_number_that_is_being_written_stays_while_the_panel_is_drawn_again(panel):
+    hand = panel.controls["length"]
+    hand.field.fill("77")
+    panel.panel.set(start=3)
+    panel.page.evaluate("news => model.take(news)", panel.answer())
+    panel.page.evaluate("document.body.classList.toggle('dark')")
+    panel.page.wait_for_timeout(500)  # the look is read again a little later
+    assert hand.field.input_value() == "77"
+    hand.field.press("Enter")
+    assert panel.settle(("length", 77))["settings"]["length"] == 77
+
+
 def line(slope, at):
     return [Curves("line", [0, 1], [0, slope * at], "y", "x", "y")]
 
