@@ -47,7 +47,7 @@ class LongRows {
     const { heads } = model;
     const n = this.row.length;
     const table = short[encoding];
-    const start = table ? numbers(table, Float64Array) : null;
+    const start = table ? numbers(table, Float32Array) : null;
     const found = new Float64Array(heads * n * n).fill(NaN);
     for (let from = 0; from + trained <= n; from += trained / 2) {
       const inside = model.firstWeights(this.row.slice(from, from + trained), { start });

@@ -42,7 +42,7 @@ class Transformer {
     Object.assign(this, { dim, heads, length, causal, whole, scale, size: dim / heads });
     this.readOut = sent.read_out;
     this.embed = whole ? { w: float32(sent.embed.w) } : part(sent.embed);
-    this.start = float64(sent.start); // door 1: (length, dim)
+    this.start = wide(sent.start); // door 1: (length, dim)
     this.norm = part(sent.norm);
     this.out = part(sent.out);
     this.layers = sent.layers.map(({ norms, turns, bias, ...parts }) => ({

@@ -1,11 +1,12 @@
 """Trained models for the page: `transformer.js` runs what is exported here.
 
     trained weights  float32 bytes, as they are
-    door 1           what is added at each place, float64 (places, dim)
+    door 1           what is added at each place, float32 (places, dim), as in training
     door 2           cosine and sine of each place and pair, float64
     door 3           the bias of each head and distance, float64
 
-The page sums in float64; so does the kernel with `precise` models, and both find the same numbers.
+The page sums in float64; so does the kernel with `precise` models, and both find the same numbers,
+to the rounding of door 1's table.
 
 The trap: an encoding that looks at the content of queries or keys. It has no table, so its model
 cannot go to the page.
@@ -92,7 +93,7 @@ def start_table(model: TinyTransformer, positions: Tensor) -> bytes | None:
     if model.at_start.door is not Door.EMBEDDINGS:
         return None
     nothing = torch.zeros(1, len(positions), model.norm.normalized_shape[0], dtype=torch.float64)
-    return _bytes(precise(model).at_start.at_embeddings(nothing, positions), np.float64)
+    return _bytes(precise(model).at_start.at_embeddings(nothing, positions), np.float32)
 
 
 def _layer(
