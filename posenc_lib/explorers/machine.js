@@ -109,11 +109,14 @@ class Machine {
     this.wanted = wanted;
     this.shortened = shortened || this.shortened;
     if (this.due) return;
-    this.due = true;
-    requestAnimationFrame(() => {
-      this.due = false;
-      if (this.wanted) this.settle();
-    });
+    if (!this.compute && !this.asked) this.settle(); // the kernel works while the frame is awaited
+    else {
+      this.due = true;
+      requestAnimationFrame(() => {
+        this.due = false;
+        if (this.wanted) this.settle();
+      });
+    }
     for (const surface of this.surfaces) surface.showControls();
   }
 
