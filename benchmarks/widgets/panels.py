@@ -20,6 +20,7 @@ LARGEST: dict[str, dict[str, object]] = {
     "grid_explorer": {"rows": 24, "columns": 24, "encoding": "2-D RoPE, q = k = ones"},
     "shuffle_explorer": {"moved": 16},
     "museum_explorer": {"length": 128},
+    "config_explorer": {"model": "DeepSeek-V3", "other": "Gemma 3 12B"},
     "picture_explorer": {"scale": 16.0},
     "dates_explorer": {"sentence": "1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4"},
 }
