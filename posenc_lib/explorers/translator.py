@@ -97,7 +97,7 @@ def _start(exact: TransformerStack, positions: torch.Tensor) -> bytes | None:
     if exact.at_start.door is not Door.EMBEDDINGS:
         return None
     nothing = torch.zeros(1, len(positions), first_of(exact).dim, dtype=torch.float64)
-    return exact.at_start.at_embeddings(nothing, positions).numpy().tobytes()
+    return exact.at_start.at_embeddings(nothing, positions).float().numpy().tobytes()
 
 
 def _half(part: nn.Module) -> dict[str, bytes | None]:

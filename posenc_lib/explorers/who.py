@@ -145,9 +145,10 @@ def _sent(reader: Reader) -> dict[str, Any]:
         "turns": turns | {"half": False} if turns else None,
         "bias": kept["bias"].tobytes() if "bias" in kept else None,
     }
+    start = kept["start"].astype(np.float32).tobytes() if "start" in kept else None
     return {
         "dim": kept["embed.w"].shape[1], "heads": int(kept["heads"]), "length": PLACES,
         "causal": False, "scale": float(kept["scale"]), "whole": True, "read_out": "token",
-        "embed": part("embed"), "start": kept["start"].tobytes() if "start" in kept else None,
+        "embed": part("embed"), "start": start,
         "layers": [layer], "norm": part("norm"), "out": part("out"),
     }  # fmt: skip
