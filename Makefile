@@ -209,7 +209,9 @@ classroom: $(CLASSROOM)  ## a JupyterHub on this machine, for a class
 classroom-load: $(CLASSROOM)  ## simulated students load that hub, and accidents happen (long)
 	$(PY) -m classroom.load $(LOAD_ARGS)
 
+# The homes of a class stay, with the work of the students in them.
 clean:  ## remove .venv and what tools left behind
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +
+	rm -rf .venv *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find . -path ./build/classroom -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+	@if [ -d build/classroom ]; then echo 'make: build/classroom stays: the homes of a class are in it'; \
+	  find build -mindepth 1 -maxdepth 1 ! -name classroom -exec rm -rf {} +; else rm -rf build; fi

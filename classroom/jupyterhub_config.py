@@ -48,8 +48,9 @@ if USERS == "simple":
     c.SharedPasswordAuthenticator.user_password = password
     c.JupyterHub.spawner_class = "simple"
     c.SimpleLocalProcessSpawner.home_dir_template = f"{HOMES}/{{username}}"
-    # A name becomes a folder: letters, digits, and signs that are no path.
-    c.Authenticator.username_pattern = r"[a-z0-9][a-z0-9_-]{0,31}"
+    # A name becomes a folder: letters of any alphabet, digits, and signs that are no path. The hub
+    # looks at the beginning of a name alone unless the pattern says where it ends.
+    c.Authenticator.username_pattern = r"\w([\w -]{0,30}\w)?\Z"
 elif USERS == "local":
     c.JupyterHub.authenticator_class = "pam"
     c.JupyterHub.spawner_class = "jupyterhub.spawner.LocalProcessSpawner"

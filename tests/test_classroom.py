@@ -46,7 +46,10 @@ def test_a_name_and_the_password_of_the_class_are_enough(settings, tmp_path):
     found = settings(PASSWORD="eight or more")
     assert found.JupyterHub.spawner_class == "simple"
     assert found.SimpleLocalProcessSpawner.home_dir_template.startswith(str(tmp_path / "class"))
-    assert not re.fullmatch(found.Authenticator.username_pattern, "../somebody")
+    name = re.compile(found.Authenticator.username_pattern).match  # as the hub asks
+    assert name("anna") and name("anna maria k") and name("jürgen") and name("4")
+    refused = ("../somebody", "anna/..", "anna\n", "anna ", "a.b", "a%2f", "a" * 33)
+    assert [one for one in refused if name(one)] == []
     assert Path(found.Spawner.cmd[1]) == CLASSROOM / "start.py"
     page = found.Spawner.default_url.removeprefix(f"/lab/tree/{start.NAME}/")
     assert (ROOT / "notebooks" / page).is_file()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools.handouts import walk
+from tools.handouts import round_trip, walk
 from tools.handouts.believed import anchor
 from tools.notebooks import all_notebooks, read
 
@@ -44,3 +44,7 @@ def test_every_link_leads_to_a_heading():
         assert walk.name_of(file, name) in headings, name
         assert at in map(anchor, headings), at
         assert at == anchor(name) or name.startswith("Exercise ")
+
+
+def test_the_page_installs_the_nbgrader_that_is_tried_each_night():
+    assert f"pip install {round_trip.NBGRADER}\n" in walk.TEACHING.read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ from tools.handouts.regions import marked, with_folds_marked
 SCHEMA = 3
 ANSWER = re.compile(r"^answer\(", re.MULTILINE)
 RECAP = re.compile(r'^checks\.recap\("(\d\d)", "\?+"\)$')
+IN_THE_QUIZ = "# Nothing to write here: quiz.ipynb asks the questions of this recap, for points."
 NOTE = (
     "> **A handout.** Write into the cells that hold three dots. The cell below an exercise is "
     "locked: it runs your function, says what it found, and its last line is your points."
@@ -32,7 +33,7 @@ def for_lecturer(notebook: NotebookNode) -> NotebookNode:
         elif ANSWER.search(cell.source):
             cell.source = f"# Find your own answer here.\n{marked(cell.source)}"
         elif RECAP.match(cell.source):
-            cell.source = f"# quiz.ipynb asks the questions of this recap.\n{marked(cell.source)}"
+            cell.source = f"{IN_THE_QUIZ}\n{marked(cell.source)}"
         cells.append(cell)
     cells.insert(1, new_markdown_cell(NOTE, id="handout"))
     result.cells = cells
