@@ -206,7 +206,7 @@ class Pane {
     const pen = this.above;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, this.width, this.height);
-    if (cursor && this.view) this.view.mark(pen, cursor, theme, light);
+    if (cursor && this.view?.box) this.view.mark(pen, cursor, theme, light); // drawn, so it has one
   }
 }
 

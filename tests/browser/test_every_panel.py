@@ -102,6 +102,13 @@ PLAYED = """([root, count]) => {
 def test_play_sweeps_a_slider_until_it_is_stopped(panel):
     for hand in hands(panel, "slider"):
         places = int(hand.main.get_attribute("max")) + 1
+        ends = {
+            str([pane["pixels"] for pane in hand.press(key)["panes"]]) for key in ("Home", "End")
+        }
+        panel.reset()
+        hand.free()
+        if len(ends) == 1:  # the layers of some models are all alike
+            continue
         panel.root.evaluate("root => { root.played = new Set(); }")
         hand.row.get_by_role("button", name="Play: ").click()
         panel.page.wait_for_function(PLAYED, arg=[panel.root, min(places, 3)])
