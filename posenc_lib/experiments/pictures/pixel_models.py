@@ -75,12 +75,10 @@ def trained_pixels(
     seed: int,
     *,
     options: dict[str, Any] | None = None,
-    rate: float | None = None,
 ) -> TinyTransformer:
     """A decoder that has learned to draw the training digits.
 
-    `options` go to the encoding, those of the experiment (`OPTIONS`) unless given; `rate` is that
-    of the encoding in the settings unless given.
+    `options` go to the encoding; those of the experiment (`OPTIONS`) unless given.
 
     Raises ValueError for another task or encoding.
     """
@@ -98,8 +96,7 @@ def trained_pixels(
     def draw(generator: torch.Generator, rows: int) -> Batch:
         return with_start(images[torch.randint(len(images), (rows,), generator=generator)])
 
-    rate = settings.rates.get(encoding, settings.training.rate) if rate is None else rate
-    train(model, draw, replace(settings.training, rate=rate), seed=seed)
+    train(model, draw, settings.training, seed=seed)
     return model
 
 
@@ -179,8 +176,8 @@ def pixels_run(settings: PixelsSettings, task: str, encoding: str, seed: int) ->
 
 def rate_run(settings: PixelsSettings, encoding: str, rate: float) -> list[Record]:
     """Train one model with a rate that is tried; its bits per pixel on validation images."""
-    seed = settings.tried_seed
-    model = trained_pixels(settings, TRIED, encoding, seed, rate=rate)
+    seed, training = settings.tried_seed, replace(settings.training, rate=rate)
+    model = trained_pixels(replace(settings, training=training), TRIED, encoding, seed)
     value = bits_per_pixel(model, "validation")
     return [Record(RATES_OF, encoding, seed, PIXELS, BITS_TRIED, value, {"rate": rate})]
 
@@ -199,7 +196,7 @@ def pixels(settings: PixelsSettings | None = None, *, jobs: int | None = None) -
     found = side_by_side(pixels_run, every_run(replace(settings, tasks=sizes)), jobs=jobs)
     if RATES_OF in settings.tasks:
         tried = [
-            {"settings": replace(settings, rates={}), "encoding": encoding, "rate": setting["rate"]}
+            {"settings": settings, "encoding": encoding, "rate": setting["rate"]}
             for encoding, setting in settings.variants(RATES_OF)
         ]
         found = side_by_side(rate_run, tried, jobs=jobs) + found
