@@ -265,11 +265,15 @@ def test_pixels_are_tidy_and_an_untrained_model_needs_what_guessing_needs():
     assert found.mean(encoding="rope_2d") == pytest.approx(math.log2(17), abs=0.5)
 
 
-def test_the_rate_is_the_one_that_validation_chose():
+def test_no_other_rate_that_was_tried_is_better_on_validation():
+    """On average over the encodings, by more than a hundredth of a bit."""
     plan, tried = PixelsSettings(), full_results("pixels").where(task="rates")
-    means = [sum(run.value for run in tried.where(setting={"rate": rate})) for rate in plan.tried]
-    chosen = plan.tried[means.index(min(means))]
-    assert plan.training.rate == chosen and chosen not in (plan.tried[0], plan.tried[-1])
+    means = {
+        rate: np.mean([run.value for run in tried.where(setting={"rate": rate})])
+        for rate in plan.tried
+    }
+    assert means[plan.training.rate] < min(means.values()) + 0.01
+    assert plan.tried[0] < plan.training.rate < plan.tried[-1]
 
 
 def test_drawing_goes_pixel_by_pixel():
