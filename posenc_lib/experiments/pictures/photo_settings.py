@@ -89,9 +89,11 @@ class PhotographSettings:
         if task in (LAKE, BUSHES):
             return tuple((DRAWN, {"scale": scale}) for scale in (0.5, 1.0, 2.0, 4.0))
         if task == "rates":
-            kinds = ((RAW, {}), (AXES, {"octaves": 4}), (DRAWN, {"scale": 1.0}))
+            kinds: tuple[Variant, ...] = (
+                (RAW, {}), (AXES, {"octaves": 4}), (DRAWN, {"scale": 1.0}),
+            )  # fmt: skip
             return (
-                *((kind, setting | {"rate": rate}) for kind, setting in kinds for rate in RATES),
+                *((kind, {**setting, "rate": rate}) for kind, setting in kinds for rate in RATES),
                 (RAW, {"steps": PATIENT * self.training.steps, "rate": RATES[0]}),
             )
         if task == "diagonals":

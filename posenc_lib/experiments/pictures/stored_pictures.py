@@ -152,7 +152,7 @@ def as_plain(settings: Any) -> dict[str, Any]:
     """Settings in the form in which they are stored.
 
     >>> as_plain(PixelsSettings())["seeds"]
-    [0, 1, 2]
+    [0, 1, 2, 3, 4]
     """
     return json.loads(json.dumps(asdict(settings)))
 
