@@ -8,12 +8,24 @@ import numpy as np
 import pytest
 import torch
 
-from posenc_lib.experiments import PhotographSettings, PixelsSettings, photo, pixels
+from posenc_lib.experiments import (
+    PhotographSettings,
+    PixelsSettings,
+    full_results,
+    photo,
+    pixels,
+)
 from posenc_lib.experiments.data.digit_images import split_digits
 from posenc_lib.experiments.parts.training_settings import Training
-from posenc_lib.experiments.pictures import photo_models, photo_settings, pixel_models
+from posenc_lib.experiments.pictures import (
+    photo_models,
+    photo_settings,
+    pixel_models,
+)
 from posenc_lib.experiments.pictures import stored_pictures as stored
 from posenc_lib.experiments.pictures.photograph import (
+    LAKE,
+    PIECES,
     neighbour_mean,
     photograph,
     psnr,
@@ -25,6 +37,7 @@ from posenc_lib.experiments.pictures.place_features import (
     pixel_places,
 )
 from posenc_lib.plots.views import Heatmap
+from tools import china_pieces
 
 TRUTH = photograph()
 EVERY = torch.ones(64, 64, dtype=torch.bool)
@@ -41,6 +54,24 @@ def test_it_is_the_photograph_of_scikit_learn_reduced():
     part = load_sample_image("china.jpg")[16:336, 48:368].astype(float)
     means = part.reshape(64, 5, 64, 5, 3).mean((1, 3))
     assert np.abs(TRUTH.numpy() * 255 - means).max() < 2
+
+
+def test_the_other_pieces_are_of_the_same_photograph():
+    made = china_pieces.pieces()
+    assert set(PIECES) == {"tower", *made}
+    for name, piece in made.items():
+        assert (photograph(name) * 255 - piece.float()).abs().max() < 3, name
+
+
+def test_the_turned_roofs_are_the_roofs_along_another_line():
+    """The middle column of the upright piece runs along a diagonal of the turned one."""
+    upright, turned = photograph("roofs"), photograph("roofs, turned")
+    along = torch.arange(-20, 21)  # steps of a diagonal, each as long as the root of 2
+    rows = (31.5 + along * math.sqrt(2)).round().long()
+    line = upright[rows, 31:33].mean(1)
+    each = [turned[31 + along, 31 + sign * along] for sign in (1, -1)]
+    right, wrong = sorted(float((one - line).abs().mean()) for one in each)
+    assert right < 0.1 and wrong > 2 * right
 
 
 def test_half_is_seen_and_another_seed_sees_another_half():
@@ -122,6 +153,14 @@ def test_directions_on_the_axes_have_no_diagonal_and_turned_ones_nothing_else():
     assert int(still.sum()) == 128 and int((plain[diagonal] == plain[0]).all(0).sum()) == 0
 
 
+def test_features_handed_over_many_times_widen_the_first_layer_and_say_nothing_new():
+    kind, setting = photo_settings.DRAWN, {"scale": 2.0, "features": 16}
+    few, many = (
+        photo_models.fixed_features(kind, setting | times, 0) for times in ({}, {"times": 16})
+    )
+    assert many.shape == (4096, 256) and torch.equal(many.view(4096, 16, 16)[:, 5], few)
+
+
 # The network that paints
 
 
@@ -170,6 +209,28 @@ def test_the_photograph_is_tidy_and_the_rules_stand_beside_it():
     assert once == psnr(neighbour_mean(TRUTH, seen_pixels(0)), TRUTH, ~seen_pixels(0)) < settled
 
 
+def test_a_task_on_another_piece_sees_that_piece():
+    plan = replace(PhotographSettings(), tasks=(LAKE,), seeds=(0,), training=BRIEF)
+    found, truth = photo(plan), photograph(LAKE)
+    rule = neighbour_mean(truth, seen_pixels(0))
+    assert found.mean(encoding=photo_settings.NEIGHBOURS) == psnr(rule, truth, ~seen_pixels(0))
+    setting = {"scale": 1.0}
+    painted = photo_models.trained_painter(plan, photo_settings.DRAWN, setting, 0, piece=LAKE)
+    kept = found.where(encoding=photo_settings.DRAWN, setting=setting)
+    assert kept.mean(metric=photo_settings.SEEN) == psnr(painted.paint(), truth, seen_pixels(0))
+    tower = photo_models.trained_painter(plan, photo_settings.DRAWN, setting, 0)
+    assert not torch.equal(tower.paint(), painted.paint())
+
+
+def test_a_rate_of_its_own_is_used():
+    plan = replace(PhotographSettings(), training=BRIEF)
+    slow, fast = (
+        photo_models.trained_painter(plan, photo_settings.RAW, own, 0).paint()
+        for own in ({}, {"rate": 0.1})
+    )
+    assert (slow - fast).abs().max() > 0.01
+
+
 # Digits, pixel by pixel
 
 
@@ -202,6 +263,17 @@ def test_pixels_are_tidy_and_an_untrained_model_needs_what_guessing_needs():
         ("rope_2d", 64), (pixel_models.HISTOGRAM, 64),
     ]  # fmt: skip
     assert found.mean(encoding="rope_2d") == pytest.approx(math.log2(17), abs=0.5)
+
+
+def test_no_other_rate_that_was_tried_is_better_on_validation():
+    """On average over the encodings, by more than a hundredth of a bit."""
+    plan, tried = PixelsSettings(), full_results("pixels").where(task="rates")
+    means = {
+        rate: np.mean([run.value for run in tried.where(setting={"rate": rate})])
+        for rate in plan.tried
+    }
+    assert means[plan.training.rate] < min(means.values()) + 0.01
+    assert plan.tried[0] < plan.training.rate < plan.tried[-1]
 
 
 def test_drawing_goes_pixel_by_pixel():
@@ -251,6 +323,7 @@ FLAT = ([[0.0]], "row", "column", "light")
         (lambda: PhotographSettings(tasks=("china",)), "china"),
         (lambda: PhotographSettings(width=0), "width"),
         (lambda: PixelsSettings(tasks=("dim 65",)), "dim 65"),
+        (lambda: photograph("river"), "river"),
         (lambda: seen_pixels(-1), "seed"),
         (lambda: psnr(TRUTH, TRUTH[:2], EVERY), "one size"),
         (lambda: psnr(TRUTH, TRUTH, ~EVERY), "no pixel"),

@@ -10,7 +10,12 @@ import pytest
 from posenc_lib import minilm_position_table
 from posenc_lib.base import shipped
 from posenc_lib.embeddings import minilm_table
-from posenc_lib.experiments.pictures.photograph import PHOTO_FILE, PHOTO_SHA256
+from posenc_lib.experiments.pictures.photograph import (
+    PHOTO_FILE,
+    PHOTO_SHA256,
+    PIECES_FILE,
+    PIECES_SHA256,
+)
 
 DATA = files("posenc_lib").joinpath("data")
 
@@ -51,6 +56,7 @@ def test_the_readme_names_every_file_with_its_checksum_and_licence():
         assert hashlib.sha256(content).hexdigest() == checksum
     assert dict(named)[minilm_table.MINILM_FILE] == minilm_table.MINILM_SHA256
     assert dict(named)[PHOTO_FILE] == PHOTO_SHA256
+    assert dict(named)[PIECES_FILE] == PIECES_SHA256
     assert "creativecommons.org/licenses/by/2.0" in readme  # the licence asks for its address
     assert "Apache-2.0" in readme
     licence = DATA.joinpath("LICENSE-Apache-2.0.txt").read_text(encoding="utf-8")

@@ -27,7 +27,8 @@ from .text.word_budget import (
 from .pictures.digit_models import DigitsSettings as DigitsSettings, digits as digits
 from .pictures.photo_settings import PhotographSettings as PhotographSettings
 from .pictures.photo_models import photo as photo
-from .pictures.pixel_models import PixelsSettings as PixelsSettings, pixels as pixels
+from .pictures.pixel_models import pixels as pixels
+from .pictures.pixel_settings import PixelsSettings as PixelsSettings
 
 from .time_series.forecasting import SeriesSettings as SeriesSettings, forecast as forecast
 from .time_series.comparison import series as series

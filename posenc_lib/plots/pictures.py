@@ -126,10 +126,13 @@ def scales(found: Results) -> TeachingFigure:
 def bits(found: Results) -> TeachingFigure:
     """Bits per pixel of each encoding, a panel for each size of the model; the histogram as a line.
 
+    Small dots are the seeds, beside their mean and spread.
+
     >>> from posenc_lib.experiments import full_results
     >>> bits(full_results("pixels")).alt[:24]
     'Bits per pixel on test i'
     """
+    found = found.where(metric=BITS)  # those of the tried rates are of validation images
     tasks = found.values("task")
     names = [name for name in found.values("encoding") if name != HISTOGRAM]
     titles = [encodings()[name].title for name in names]
@@ -153,6 +156,8 @@ def bits(found: Results) -> TeachingFigure:
                 face.errorbar(
                     [place], [runs.mean()], [runs.spread()], fmt="o", color=CYCLE[0], capsize=4
                 )
+                each = [run.value for run in runs]
+                face.plot([place + 0.25] * len(each), each, ".", color=CYCLE[0], alpha=0.5)
             face.axhline(rule, color="grey", linestyle="--", linewidth=1.4, label=HISTOGRAM)
             face.set_xticks(range(len(names)), titles, rotation=40, ha="right")
             face.tick_params(axis="x", labelsize=11)

@@ -36,6 +36,7 @@ from posenc_lib.experiments.pictures.photo_settings import (
     FEATURES,
     HELD_OUT,
     KINDS,
+    PIECE_OF,
     RAW,
     RULES,
     SEEN,
@@ -45,6 +46,7 @@ from posenc_lib.experiments.pictures.photo_settings import (
 from posenc_lib.experiments.pictures.photograph import (
     SHAPE,
     SIDE,
+    TOWER,
     neighbour_mean,
     photograph,
     psnr,
@@ -60,8 +62,8 @@ from posenc_lib.experiments.pictures.place_features import (
 class Painter(nn.Module):
     """A network from places to colours; `paint()` is the picture it has learned.
 
-    `kind` and `setting` are those of `PhotographSettings.trained()`; "steps" belongs to the
-    training and changes nothing here. Directions are drawn with `seed`.
+    `kind` and `setting` are those of `PhotographSettings.trained()`; "steps" and "rate" belong to
+    the training and change nothing here. Directions are drawn with `seed`.
 
     Raises ValueError for an unknown kind or setting.
 
@@ -131,7 +133,7 @@ def fixed_features(kind: str, setting: Mapping[str, Any], seed: int) -> Tensor:
         )
     if setting.get("turned"):  # by 45 degrees: along the diagonals alone
         directions = directions @ torch.tensor([[1.0, 1.0], [-1.0, 1.0]]) / math.sqrt(2)
-    return random_fourier_features(places, directions)
+    return random_fourier_features(places, directions).repeat(1, setting.get("times", 1))
 
 
 def trained_painter(
@@ -140,21 +142,23 @@ def trained_painter(
     setting: Mapping[str, Any],
     seed: int,
     *,
+    piece: str = TOWER,
     painted: dict[int, Tensor] | None = None,
 ) -> Painter:
     """A network trained on the half of the pixels that `seen_pixels(seed)` shows it.
 
     `painted`, where it is given, has steps as keys and gets the picture after each of them.
 
-    Raises like `Painter` and `train`.
+    Raises like `Painter`, `photograph` and `train`.
     """
     painter = seeded(
         lambda: Painter(kind, setting, seed=seed, width=settings.width, layers=settings.layers),
         seed,
     )
-    training = replace(settings.training, steps=setting.get("steps", settings.training.steps))
+    own = {name: setting[name] for name in ("steps", "rate") if name in setting}
+    training = replace(settings.training, **own)
     shown = seen_pixels(seed).flatten().nonzero()[:, 0]
-    batch = Batch(shown, photograph().flatten(0, 1)[shown])
+    batch = Batch(shown, photograph(piece).flatten(0, 1)[shown])
     steps = count(1)
 
     def look(model: nn.Module) -> float:
@@ -174,11 +178,12 @@ def photo_run(
     settings: PhotographSettings, task: str, kind: str, setting: Mapping[str, Any], seed: int
 ) -> list[Record]:
     """Train one network, or apply the rule of the neighbours; PSNR where it saw and elsewhere."""
-    seen, truth = seen_pixels(seed), photograph()
+    piece = PIECE_OF.get(task, TOWER)
+    seen, truth = seen_pixels(seed), photograph(piece)
     if kind in RULES:
         painted = neighbour_mean(truth, seen, passes=RULES[kind])
         return [Record(task, kind, seed, 0, HELD_OUT, psnr(painted, truth, ~seen), {})]
-    painted = trained_painter(settings, kind, setting, seed).paint()
+    painted = trained_painter(settings, kind, setting, seed, piece=piece).paint()
     at = setting.get("steps", settings.training.steps)
     return [
         Record(task, kind, seed, at, SEEN, psnr(painted, truth, seen), dict(setting)),

@@ -1,4 +1,4 @@
-"""One photograph of 64 x 64 pixels, half of them held out, and how well the gaps are filled.
+"""A photograph of 64 x 64 pixels, half of them held out, and how well the gaps are filled.
 
     PSNR = -10 log10(mean of (picture - photograph)^2),     colours from 0 to 1, in decibels
 
@@ -6,8 +6,11 @@ Six decibels more are half the error. `neighbour_mean` is the rule that a networ
 pixel that was not seen is the mean of its seen neighbours. It knows nothing but that a picture is
 smooth.
 
-Source: the photograph is a part of china.jpg, which scikit-learn carries; who took it, its licence
-and what was changed: `posenc_lib/data/README.md`.
+Four more pieces of the same photograph ask whether what one picture shows holds for others:
+"lake" and "bushes", and "roofs", the middle of the tower, upright and turned by 45 degrees.
+
+Source: the pieces are parts of china.jpg, which scikit-learn carries; who took it, its licence and
+what was changed: `posenc_lib/data/README.md`.
 
 The trap: judging a picture by the pixels it was trained on. Those get better and better while the
 picture between them falls apart.
@@ -27,19 +30,26 @@ from posenc_lib.base.shipped import shipped
 
 PHOTO_FILE = "china.safetensors"
 PHOTO_SHA256 = "51fed9ae85195dedbafbdc7a28ccfba7f247cac02ecff56dee9cc4d6185192be"
+PIECES_FILE = "china_pieces.safetensors"
+PIECES_SHA256 = "43e9b1cdedc553bac2daf571f5ddc3af34d0ef27a664cadf805bdea37149de0f"
+TOWER, LAKE, BUSHES, ROOFS, ROOFS_TURNED = PIECES = (
+    "tower", "lake", "bushes", "roofs", "roofs, turned",
+)  # fmt: skip
 SIDE = 64
 SHAPE = (SIDE, SIDE)
 
 
-def photograph() -> Float[Tensor, "64 64 3"]:
+def photograph(piece: str = TOWER) -> Float[Tensor, "64 64 3"]:
     """The photograph: rows, columns and red, green, blue from 0 to 1, a fresh copy each time.
 
-    Raises OSError where the file is damaged.
+    `piece` is one of `PIECES`.
+
+    Raises ValueError for another piece, OSError where the file is damaged.
 
     >>> photograph().shape
     torch.Size([64, 64, 3])
     """
-    return _stored().clone()
+    return _stored()[validation.choice("photograph", "piece", piece, PIECES)].clone()
 
 
 def seen_pixels(seed: int) -> Bool[Tensor, "64 64"]:
@@ -137,8 +147,9 @@ def _four_neighbours(values: Tensor) -> Tensor:
 
 
 @cache
-def _stored() -> Tensor:
+def _stored() -> dict[str, Tensor]:
     from safetensors.torch import load
 
-    content = shipped("photograph", PHOTO_FILE, PHOTO_SHA256)
-    return load(content)["photograph"].float() / 255
+    found = load(shipped("photograph", PIECES_FILE, PIECES_SHA256))
+    found[TOWER] = load(shipped("photograph", PHOTO_FILE, PHOTO_SHA256))["photograph"]
+    return {piece: found[piece].float() / 255 for piece in PIECES}

@@ -19,7 +19,7 @@ from the closest of them.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,49 +31,20 @@ from posenc_lib.experiments.data.digit_images import split_digits
 from posenc_lib.experiments.parts.parallel import every_run, side_by_side
 from posenc_lib.experiments.parts.records import Record, Results
 from posenc_lib.experiments.parts.training import cross_entropy, seeded, train
-from posenc_lib.experiments.parts.training_settings import Batch, Training
+from posenc_lib.experiments.parts.training_settings import Batch
 from posenc_lib.experiments.parts.transformer import TinyTransformer
+from posenc_lib.experiments.pictures.pixel_settings import (
+    OPTIONS,
+    RATES_OF,
+    TASKS,
+    TRIED,
+    PixelsSettings,
+)
 
 GREYS, PIXELS = 17, 64
 START = GREYS  # the token before the first pixel
-BITS = "bits per pixel"
+BITS, BITS_TRIED = "bits per pixel", "bits per pixel, validation"
 HISTOGRAM = "histogram per place"
-TASKS = {  # dim, heads, layers
-    "dim 64, 2 layers": (64, 2, 2),
-    "dim 32, 3 layers": (32, 2, 3),
-}
-TRAINED = ("none", "sinusoidal", "sinusoidal_2d", "rope", "rope_2d")
-OPTIONS: dict[str, dict[str, Any]] = {"sinusoidal_2d": {"base": 100.0}}  # a grid of 8
-
-
-@dataclass(frozen=True)
-class PixelsSettings:
-    """What learns to draw digits; the full version unless `small()`.
-
-    Raises ValueError for a task that is not there.
-
-    >>> PixelsSettings.small().tasks
-    ('dim 32, 3 layers',)
-    """
-
-    tasks: tuple[str, ...] = tuple(TASKS)
-    trained: tuple[str, ...] = TRAINED
-    seeds: tuple[int, ...] = (0, 1, 2)
-    # Of 3e-3, 6e-3 and 1.2e-2 the best on validation digits for all five; the sinusoid and RoPE
-    # were worse again at 2.4e-2.
-    training: Training = field(default_factory=lambda: Training(steps=400, batch=32, rate=1.2e-2))
-
-    def __post_init__(self) -> None:
-        for task in self.tasks:
-            validation.choice("PixelsSettings", "tasks", task, tuple(TASKS))
-
-    @classmethod
-    def small(cls) -> PixelsSettings:
-        """Two encodings, one seed and 60 steps, in four seconds."""
-        return cls(
-            tasks=("dim 32, 3 layers",), trained=("none", "rope_2d"), seeds=(0,),
-            training=Training(steps=60, batch=32, rate=1.2e-2),
-        )  # fmt: skip
 
 
 def grey_images(split: str) -> Int64[Tensor, "images 64"]:
@@ -197,23 +168,38 @@ def nearest(
     return (images[:, None] - others[None]).abs().sum(-1).amin(1)
 
 
-def pixels_run(
-    settings: PixelsSettings, task: str, encoding: str, seed: int, split: str = "test"
-) -> list[Record]:
-    """Train one model; its bits per pixel on "test" or, to choose settings, "validation"."""
+def pixels_run(settings: PixelsSettings, task: str, encoding: str, seed: int) -> list[Record]:
+    """Train one model; its bits per pixel on test images."""
     model = trained_pixels(settings, task, encoding, seed)
-    return [Record(task, encoding, seed, PIXELS, BITS, bits_per_pixel(model, split))]
+    return [Record(task, encoding, seed, PIXELS, BITS, bits_per_pixel(model))]
+
+
+def rate_run(settings: PixelsSettings, encoding: str, rate: float) -> list[Record]:
+    """Train one model with a rate that is tried; its bits per pixel on validation images."""
+    seed, training = settings.tried_seed, replace(settings.training, rate=rate)
+    model = trained_pixels(replace(settings, training=training), TRIED, encoding, seed)
+    value = bits_per_pixel(model, "validation")
+    return [Record(RATES_OF, encoding, seed, PIXELS, BITS_TRIED, value, {"rate": rate})]
 
 
 def pixels(settings: PixelsSettings | None = None, *, jobs: int | None = None) -> Results:
     """Bits per pixel for each size of the model, encoding and seed, beside the histogram's.
+
+    The task "rates" gives each encoding's bits on validation images at every rate that is tried.
 
     Raises like `side_by_side`.
 
     Source: van den Oord et al. 2016, section 5.1 (bits a dimension).
     """
     settings = PixelsSettings() if settings is None else settings
-    counted = [
-        Record(task, HISTOGRAM, None, PIXELS, BITS, place_histogram()) for task in settings.tasks
+    sizes = tuple(task for task in settings.tasks if task != RATES_OF)
+    found = side_by_side(pixels_run, every_run(replace(settings, tasks=sizes)), jobs=jobs)
+    if RATES_OF in settings.tasks:
+        tried = [
+            {"settings": settings, "encoding": encoding, "rate": setting["rate"]}
+            for encoding, setting in settings.variants(RATES_OF)
+        ]
+        found = side_by_side(rate_run, tried, jobs=jobs) + found
+    return found + [
+        Record(task, HISTOGRAM, None, PIXELS, BITS, place_histogram()) for task in sizes
     ]
-    return side_by_side(pixels_run, every_run(settings), jobs=jobs) + counted

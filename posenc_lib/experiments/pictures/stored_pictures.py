@@ -32,12 +32,8 @@ from posenc_lib.experiments import shipped_tensors
 from posenc_lib.experiments.pictures.photo_models import trained_painter
 from posenc_lib.experiments.pictures.photo_settings import DRAWN, RAW, PhotographSettings
 from posenc_lib.experiments.pictures.photograph import SHAPE, photograph, psnr, seen_pixels
-from posenc_lib.experiments.pictures.pixel_models import (
-    TASKS,
-    PixelsSettings,
-    drawn_digits,
-    trained_pixels,
-)
+from posenc_lib.experiments.pictures.pixel_models import drawn_digits, trained_pixels
+from posenc_lib.experiments.pictures.pixel_settings import TASKS, PixelsSettings
 
 NAME = "pictures"
 SCALES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -156,7 +152,7 @@ def as_plain(settings: Any) -> dict[str, Any]:
     """Settings in the form in which they are stored.
 
     >>> as_plain(PixelsSettings())["seeds"]
-    [0, 1, 2]
+    [0, 1, 2, 3, 4]
     """
     return json.loads(json.dumps(asdict(settings)))
 
