@@ -180,6 +180,15 @@ def test_rates_are_chosen_at_the_trained_length_on_validation(monkeypatch):
         best.setting["rate"]
     }
     assert {c["task"] for _, c in calls} == {"sum"}
+    plain = min(tried.where(encoding="t5")[::2], key=lambda record: record.value)  # factor 1
+    controls = [
+        call
+        for run, call in train_short.tested_calls(replace(plan, tasks=("text",)), tried)
+        if run is train_short.common_rate_run
+    ]
+    assert [(c["encoding"], c["seed"], c["choice"]) for c in controls] == [
+        ("t5", seed, plain.setting) for seed in plan.seeds
+    ]
 
 
 def test_a_choice_reaches_the_training():
@@ -314,6 +323,22 @@ def test_a_changed_future_changes_no_prediction(task, encoding):
     assert (first.predicted[-1] != second.predicted[-1]).any()  # the last row saw other values
 
 
+def test_another_draw_leaves_out_other_months_for_models_and_rules_alike():
+    first, same, other = (
+        forecast_steps.prepare("el_nino_gaps", forecasting.TIMING, draw=draw) for draw in (1, 1, 2)
+    )
+    for part, batch in first.batches.items():
+        assert torch.equal(batch.positions, same.batches[part].positions)
+        assert not torch.equal(batch.positions, other.batches[part].positions)
+    rows = forecast_windows.rows_of("el_nino_gaps", None, draw=1)[1]["test"]
+    times = first.batches["test"].positions.numpy()
+    known = np.isin(rows.past_times[0], times[0])
+    whole = first.rows["test"]
+    assert known.sum() == forecast_windows.KEPT
+    np.testing.assert_allclose(rows.past[0][known], whole.past[0][known])
+    assert not np.allclose(rows.past[0], whole.past[0]), "the others are filled by lines"
+
+
 def test_with_gaps_the_model_is_given_half_of_the_months():
     rows = windows(measured("el_nino"), "test", history=36, horizon=12)
     for encoding, setting in forecasting.TRAINED_GAPS:
@@ -401,7 +426,9 @@ def test_settings_are_chosen_on_validation():
 def test_series_are_tidy_and_tuned_where_there_is_a_choice():
     found = series(SERIES)
     assert found.values("metric") == [
-        comparison.RMSE, comparison.BEYOND, comparison.ERROR, comparison.VALIDATION
+        comparison.RMSE, comparison.BEYOND, comparison.ERROR,
+        *(name for rule in comparison.REFERENCES for name in comparison.against(rule)),
+        comparison.VALIDATION,
     ]  # fmt: skip
     assert set(found.values("encoding")) == {*comparison.BASELINES, *dict(forecasting.TRAINED)}
     assert found.where(metric=comparison.RMSE).values("at") == [1, 12, 0]
