@@ -36,7 +36,13 @@ from posenc_lib.experiments.parts import kept_runs, parallel
 from posenc_lib.experiments.parts.training_settings import IGNORED
 from posenc_lib.experiments.pictures import digit_models
 from posenc_lib.experiments.text import word_budget, word_order
-from posenc_lib.experiments.time_series import baselines, comparison, forecast_steps, forecasting
+from posenc_lib.experiments.time_series import (
+    baselines,
+    comparison,
+    forecast_steps,
+    forecasting,
+    verdicts,
+)
 
 BRIEF = Training(steps=4, batch=8, rate=1e-2, every=2)
 LENGTHS = ExtrapolationSettings(
@@ -339,6 +345,16 @@ def test_another_draw_leaves_out_other_months_for_models_and_rules_alike():
     assert not np.allclose(rows.past[0], whole.past[0]), "the others are filled by lines"
 
 
+def test_a_series_that_ends_earlier_has_other_years_as_its_test_and_no_later_ones():
+    whole, earlier = (verdicts.ending_earlier("el_nino", years).errors for years in (0, 10))
+    rules = comparison.simple_forecasts("el_nino")
+    assert whole == {
+        name: baselines.rmse(rules[name].predicted, rules[name].rows.future) for name in whole
+    }
+    assert [*whole.values()] == sorted(whole.values())
+    assert whole.keys() == earlier.keys() and whole != earlier
+
+
 def test_with_gaps_the_model_is_given_half_of_the_months():
     rows = windows(measured("el_nino"), "test", history=36, horizon=12)
     for encoding, setting in forecasting.TRAINED_GAPS:
@@ -544,6 +560,10 @@ def test_text_order_and_digits_are_tidy():
         (lambda: forecast(SERIES, "stocks", "rope", 0, rate=1e-2, dim=16), "stocks"),
         (lambda: word_order.labelled("sorted", torch.ones(1, 2), torch.ones(1), None), "sorted"),
         (lambda: forecast_steps.prepare("co2", forecasting.TIMING, by_time=True), "by_time = True"),
+        (lambda: forecast_steps.prepare("el_nino_gaps", "rope", draw=-1), "draw"),
+        (lambda: verdicts.ending_earlier("el_nino", 70), "fewer than the 61 years"),
+        (lambda: verdicts.ending_earlier("sp500", 1), "sp500"),
+        (lambda: verdicts.of_seeds(Results(), "co2", "ridge"), "damped anomaly"),
     ],
 )
 def test_bad_settings_are_refused(call, words):

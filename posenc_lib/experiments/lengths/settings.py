@@ -50,9 +50,9 @@ class ExtrapolationSettings:
     dim: int = 128
     heads: int = 4
     layers: int = 2
-    rates: tuple[float, ...] = (2e-3, 4e-3, 8e-3)
+    rates: tuple[float, ...] = (2e-3, 4e-3, 8e-3, 1.6e-2)
     bias_rate_factors: tuple[float, ...] = (1.0, 10.0, 30.0, 100.0)
-    tried_share: float = 1 / 4  # of the steps, with which a choice is tried
+    tried_share: float = 1 / 6  # of the steps, with which a choice is tried
     text: Training = field(default_factory=lambda: Training(steps=1_200, batch=16, rate=4e-3))
     drawn: Training = field(default_factory=lambda: Training(steps=300, batch=16, rate=4e-3))
     noise: Training = field(default_factory=lambda: Training(steps=100, batch=16, rate=4e-3))
