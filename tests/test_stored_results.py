@@ -242,7 +242,7 @@ def test_what_notebook_7_says_of_long_texts_holds_for_every_seed(seed):
         text.mean(encoding="none", metric=metric)
         for metric in (train_short.LOSS, train_short.WINDOW, train_short.SLIDING)
     )
-    assert plain - window > (plain - sliding) / 2
+    assert 0.4 < (plain - window) / (plain - sliding) < 0.7
     at_256 = [curve[name][3] for name in ("rope_yarn_short", "rope_ntk", "rope", "rope_pi")]
     assert at_256 == sorted(at_256)
 
