@@ -36,7 +36,13 @@ from posenc_lib.experiments.parts import kept_runs, parallel
 from posenc_lib.experiments.parts.training_settings import IGNORED
 from posenc_lib.experiments.pictures import digit_models
 from posenc_lib.experiments.text import word_budget, word_order
-from posenc_lib.experiments.time_series import baselines, comparison, forecast_steps, forecasting
+from posenc_lib.experiments.time_series import (
+    baselines,
+    comparison,
+    forecast_steps,
+    forecasting,
+    verdicts,
+)
 
 BRIEF = Training(steps=4, batch=8, rate=1e-2, every=2)
 LENGTHS = ExtrapolationSettings(
@@ -180,6 +186,15 @@ def test_rates_are_chosen_at_the_trained_length_on_validation(monkeypatch):
         best.setting["rate"]
     }
     assert {c["task"] for _, c in calls} == {"sum"}
+    plain = min(tried.where(encoding="t5")[::2], key=lambda record: record.value)  # factor 1
+    controls = [
+        call
+        for run, call in train_short.tested_calls(replace(plan, tasks=("text",)), tried)
+        if run is train_short.common_rate_run
+    ]
+    assert [(c["encoding"], c["seed"], c["choice"]) for c in controls] == [
+        ("t5", seed, plain.setting) for seed in plan.seeds
+    ]
 
 
 def test_a_choice_reaches_the_training():
@@ -314,6 +329,32 @@ def test_a_changed_future_changes_no_prediction(task, encoding):
     assert (first.predicted[-1] != second.predicted[-1]).any()  # the last row saw other values
 
 
+def test_another_draw_leaves_out_other_months_for_models_and_rules_alike():
+    first, same, other = (
+        forecast_steps.prepare("el_nino_gaps", forecasting.TIMING, draw=draw) for draw in (1, 1, 2)
+    )
+    for part, batch in first.batches.items():
+        assert torch.equal(batch.positions, same.batches[part].positions)
+        assert not torch.equal(batch.positions, other.batches[part].positions)
+    rows = forecast_windows.rows_of("el_nino_gaps", None, draw=1)[1]["test"]
+    times = first.batches["test"].positions.numpy()
+    known = np.isin(rows.past_times[0], times[0])
+    whole = first.rows["test"]
+    assert known.sum() == forecast_windows.KEPT
+    np.testing.assert_allclose(rows.past[0][known], whole.past[0][known])
+    assert not np.allclose(rows.past[0], whole.past[0]), "the others are filled by lines"
+
+
+def test_a_series_that_ends_earlier_has_other_years_as_its_test_and_no_later_ones():
+    whole, earlier = (verdicts.ending_earlier("el_nino", years).errors for years in (0, 10))
+    rules = comparison.simple_forecasts("el_nino")
+    assert whole == {
+        name: baselines.rmse(rules[name].predicted, rules[name].rows.future) for name in whole
+    }
+    assert [*whole.values()] == sorted(whole.values())
+    assert whole.keys() == earlier.keys() and whole != earlier
+
+
 def test_with_gaps_the_model_is_given_half_of_the_months():
     rows = windows(measured("el_nino"), "test", history=36, horizon=12)
     for encoding, setting in forecasting.TRAINED_GAPS:
@@ -401,7 +442,9 @@ def test_settings_are_chosen_on_validation():
 def test_series_are_tidy_and_tuned_where_there_is_a_choice():
     found = series(SERIES)
     assert found.values("metric") == [
-        comparison.RMSE, comparison.BEYOND, comparison.ERROR, comparison.VALIDATION
+        comparison.RMSE, comparison.BEYOND, comparison.ERROR,
+        *(name for rule in comparison.REFERENCES for name in comparison.against(rule)),
+        comparison.VALIDATION,
     ]  # fmt: skip
     assert set(found.values("encoding")) == {*comparison.BASELINES, *dict(forecasting.TRAINED)}
     assert found.where(metric=comparison.RMSE).values("at") == [1, 12, 0]
@@ -517,6 +560,10 @@ def test_text_order_and_digits_are_tidy():
         (lambda: forecast(SERIES, "stocks", "rope", 0, rate=1e-2, dim=16), "stocks"),
         (lambda: word_order.labelled("sorted", torch.ones(1, 2), torch.ones(1), None), "sorted"),
         (lambda: forecast_steps.prepare("co2", forecasting.TIMING, by_time=True), "by_time = True"),
+        (lambda: forecast_steps.prepare("el_nino_gaps", "rope", draw=-1), "draw"),
+        (lambda: verdicts.ending_earlier("el_nino", 70), "fewer than the 61 years"),
+        (lambda: verdicts.ending_earlier("sp500", 1), "sp500"),
+        (lambda: verdicts.of_seeds(Results(), "co2", "ridge"), "damped anomaly"),
     ],
 )
 def test_bad_settings_are_refused(call, words):

@@ -13,6 +13,7 @@ from posenc_lib.experiments import FULL, Record, Results, full_results, shipped_
 from posenc_lib.experiments import full_settings as settings_of
 from posenc_lib.experiments.__main__ import main as command
 from posenc_lib.experiments.data import sequences
+from posenc_lib.experiments.lengths import train_short
 from posenc_lib.experiments.time_series import comparison
 
 every = pytest.mark.parametrize("name", FULL)
@@ -55,10 +56,10 @@ def test_versions_are_recorded_and_nothing_of_the_day_or_the_machine(name):
 
 
 def test_a_baseline_made_again_is_the_one_that_is_stored():
-    for task in ("el_nino", "sp500"):
-        for made in comparison.baseline_records(task):
+    for task, seed in (("el_nino", None), ("sp500", None), ("el_nino_gaps", 1)):
+        for made in comparison.baseline_records(task, seed):
             kept = full_results("series").where(
-                task=task, encoding=made.encoding, at=made.at, metric=made.metric
+                task=task, encoding=made.encoding, at=made.at, metric=made.metric, seed=seed
             )
             assert kept.mean() == pytest.approx(made.value, rel=1e-4, abs=1e-6), made
 
@@ -233,8 +234,16 @@ def test_what_notebook_7_says_of_long_texts_holds_for_every_seed(seed):
     }
     assert all(abs(curve[name][3] / curve[name][0] - 1) < 0.05 for name in ("t5", "alibi"))
     assert min(curve[name][3] / curve[name][0] for name in ("sinusoidal", "learned")) > 1.3
-    for better, worse in (("rope", "sinusoidal"), ("t5", "alibi")):
-        assert all(x < y for x, y in zip(curve[better], curve[worse], strict=True)), better
+    for better, worse, first in (("rope", "sinusoidal", 1), ("t5", "alibi", 0)):
+        pairs = list(zip(curve[better], curve[worse], strict=True))[first:]
+        assert all(x < y for x, y in pairs), better
+    text = full_results("extrapolation").where(task="text", at=256, seed=seed)
+    assert text.mean(metric=train_short.COMMON) > curve["alibi"][3]
+    plain, window, sliding = (
+        text.mean(encoding="none", metric=metric)
+        for metric in (train_short.LOSS, train_short.WINDOW, train_short.SLIDING)
+    )
+    assert 0.4 < (plain - window) / (plain - sliding) < 0.7
     at_256 = [curve[name][3] for name in ("rope_yarn_short", "rope_ntk", "rope", "rope_pi")]
     assert at_256 == sorted(at_256)
 

@@ -27,9 +27,12 @@ KEPT = 18  # months of the 36, where there are gaps
 
 
 def rows_of(
-    task: str, data: Measured | None, fill: bool = True
+    task: str, data: Measured | None, fill: bool = True, draw: int = 0
 ) -> tuple[Measured, dict[str, Windows]]:
-    """The windows of the three parts; with gaps filled by straight lines for the baselines."""
+    """The windows of the three parts; with gaps filled by straight lines for the baselines.
+
+    `draw` is a number for each choice of the months that are missing.
+    """
     name, history, horizon = SHAPES[task]
     data = measured(name) if data is None else data
     rows = {
@@ -39,13 +42,18 @@ def rows_of(
     if not (fill and task.endswith("gaps")):
         return data, rows
     for number, (part, some) in enumerate(rows.items()):
-        kept = kept_months(len(some), history, np.random.default_rng(number))
+        kept = kept_months(len(some), history, generator_of(draw, number))
         filled = np.stack([
             np.interp(np.arange(history), at, past[at])
             for at, past in zip(kept, some.past, strict=True)
         ])  # fmt: skip
         rows[part] = replace(some, past=filled)
     return data, rows
+
+
+def generator_of(draw: int, part: int) -> np.random.Generator:
+    """What draws the months that are missing in a part, numbered as in `PARTS`."""
+    return np.random.default_rng((draw, part) if draw else part)
 
 
 def kept_months(rows: int, history: int, generator: np.random.Generator) -> np.ndarray:

@@ -58,6 +58,7 @@ SHORT_RAMP = 2.4  # turns within the trained length from which on a pair is left
 VALIDATION = "validation loss"
 LOSS, ACCURACY = "loss in nats", "accuracy"
 SLIDING, WINDOW = "loss in nats, sliding", "loss in nats, window"
+COMMON = "loss in nats, bias at the common rate"
 
 
 def extrapolation(
@@ -67,8 +68,9 @@ def extrapolation(
 
     RoPE with PI, NTK and YaRN is the trained RoPE model, run with other angles and never trained
     with them; their factor is that of the length. Metrics: "loss in nats" and "accuracy" a token,
-    and for text the two controls, "loss in nats, sliding" and "loss in nats, window"; and
-    "validation loss" of each choice of a learning rate, which stands in its setting.
+    and for text the controls, "loss in nats, sliding" and "loss in nats, window", and for T5
+    "loss in nats, bias at the common rate"; and "validation loss" of each choice of a learning
+    rate, which stands in its setting.
 
     Raises ValueError for settings that do not fit, and like `side_by_side`.
 
@@ -107,12 +109,27 @@ def tuning_calls(settings: ExtrapolationSettings) -> Calls:
 def tested_calls(settings: ExtrapolationSettings, tried: Results) -> Calls:
     """The runs that are reported: every task, encoding and seed with the rates that were chosen.
 
+    On text, what chose a rate for its bias is trained once more without one: as a control.
+
     Raises like `chosen`.
     """
-    return [
-        (one_run, {**call, "choice": chosen(settings, tried, call["encoding"])})
-        for call in every_run(_alone(settings))
+    calls, common = every_run(_alone(settings)), replace(settings, bias_rate_factors=(1.0,))
+    reported: Calls = [
+        (one_run, {**call, "choice": chosen(settings, tried, call["encoding"])}) for call in calls
     ]
+    controls: Calls = [
+        (common_rate_run, {**call, "choice": chosen(common, tried, call["encoding"])})
+        for call in calls
+        if call["task"] == "text" and 1.0 in _factors(settings, call["encoding"])
+    ]
+    return reported + controls
+
+
+def _factors(settings: ExtrapolationSettings, encoding: str) -> set[float]:
+    """The multiples of the rate that the bias of an encoding may choose from, if it may."""
+    choices = settings.choices(encoding)
+    found = {choice["bias_rate_factor"] for choice in choices if "bias_rate_factor" in choice}
+    return found if len(found) > 1 else set()
 
 
 def _side_by_side(calls: Calls, jobs: int | None) -> Results:
@@ -170,6 +187,16 @@ def one_run(
                 if metric == LOSS:
                     records.append(Record(task, name, seed, length, ACCURACY, accuracy))
     return records
+
+
+def common_rate_run(
+    settings: ExtrapolationSettings, task: str, encoding: str, seed: int, choice: dict[str, float]
+) -> list[Record]:
+    """The loss on test data at every length of a model whose bias learns at the common rate.
+
+    `choice` says which rate that is. Raises like `extrapolation`."""
+    found = Results(one_run(settings, task, encoding, seed, choice))
+    return [replace(record, metric=COMMON) for record in found.where(metric=LOSS)]
 
 
 def trained_model(

@@ -18,6 +18,7 @@ a model that is given the month beside a rule that is not.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from jaxtyping import Float64
 
 from posenc_lib.base import validation
 from posenc_lib.experiments.data.forecast_windows import SHAPES, rows_of
+from posenc_lib.experiments.data.measured_series import Measured
 from posenc_lib.experiments.data.series_windows import PARTS
 from posenc_lib.experiments.parts.parallel import side_by_side
 from posenc_lib.experiments.parts.records import Record, Results
@@ -39,6 +41,7 @@ RIDGE_MONTHS = "ridge, with the month"
 BASELINES = (
     "last value", "seasonal naive", "ridge", "climatology", "damped anomaly", RIDGE_MONTHS
 )  # fmt: skip
+REFERENCES = "damped anomaly", RIDGE_MONTHS  # every forecast is compared with these too
 CALENDAR = ("climatology", "damped anomaly", RIDGE_MONTHS, TIMING)  # these know which month it is
 
 
@@ -47,8 +50,9 @@ def series(settings: SeriesSettings | None = None, *, jobs: int | None = None) -
 
     Metrics: "rmse" at horizon 1, the last horizon and 0 for all of them together; "mse minus last
     value" with "standard error of the difference" for all together (negative: better than the
-    last value); "validation rmse" of each choice, with `rate` and `dim` in its setting, and of each
-    baseline.
+    last value), and where there is a season the same against the rules in `REFERENCES`, by the
+    names of `against`; "validation rmse" of each choice, with `rate` and `dim` in its setting, and
+    of each baseline. Where months are missing each seed draws others, for the baselines too.
 
     Raises like `side_by_side`.
 
@@ -66,7 +70,12 @@ def series(settings: SeriesSettings | None = None, *, jobs: int | None = None) -
         for encoding, setting in settings.trained(task)
         for seed in settings.seeds
     ]  # fmt: skip
-    simple = Results(r for task in settings.tasks for r in baseline_records(task))
+    simple = Results(
+        record
+        for task in settings.tasks
+        for seed in (settings.seeds if task.endswith("gaps") else (None,))
+        for record in baseline_records(task, seed)
+    )
     return tried + simple + side_by_side(one_run, calls, jobs=jobs)
 
 
@@ -108,7 +117,7 @@ def one_run(
 ) -> list[Record]:  # fmt: skip
     """Train one model with these choices and measure it on the test part."""
     found = forecast(settings, task, encoding, seed, rate=rate, dim=dim, **setting)
-    return _records(task, encoding, seed, found, setting)
+    return _records(task, encoding, seed, found, setting, _references(task, seed))
 
 
 def validation_run(
@@ -120,29 +129,39 @@ def validation_run(
     return [Record(task, encoding, seed, 0, VALIDATION, error, setting)]
 
 
-def baseline_records(task: str) -> list[Record]:
-    """Every baseline on the test part, and its error on validation; gaps are filled by lines."""
-    test, held_out = (simple_forecasts(task, part) for part in ("test", "validation"))
+def baseline_records(task: str, seed: int | None = None) -> list[Record]:
+    """Every baseline on the test part, and its error on validation; gaps are filled by lines.
+
+    `seed` says which months are missing, where some are.
+    """
+    draw = seed or 0
+    test, held_out = (simple_forecasts(task, part, draw=draw) for part in ("test", "validation"))
     found = []
     for name, guess in test.items():
         said = held_out[name]
         error = baselines.rmse(said.predicted, said.rows.future)
-        found += _records(task, name, None, guess)
-        found += [Record(task, name, None, 0, VALIDATION, error)]
+        found += _records(task, name, seed, guess, references=_references(task, draw))
+        found += [Record(task, name, seed, 0, VALIDATION, error)]
     return found
 
 
-def simple_forecasts(task: str, part: str = "test") -> dict[str, Forecast]:
+def simple_forecasts(
+    task: str, part: str = "test", *, data: Measured | None = None, draw: int = 0
+) -> dict[str, Forecast]:
     """What each baseline says of a part; those that know the month only where there are months.
 
-    Raises ValueError for another task or part.
+    `data` and `draw` are those of `prepare`: another series, or one that ends in another year, and
+    other months that are missing.
+
+    Raises ValueError for another task or part, or a draw below 0.
 
     >>> list(simple_forecasts("sp500"))
     ['last value', 'seasonal naive', 'ridge']
     """
     validation.choice("simple_forecasts", "task", task, tuple(SHAPES))
     validation.choice("simple_forecasts", "part", part, tuple(PARTS))
-    data, rows = rows_of(task, None)
+    draw = validation.size("simple_forecasts", "draw", draw, minimum=0)
+    data, rows = rows_of(task, data, draw=draw)
     here, train = rows[part], rows["train"]
     season = data.season if data.season > 1 else WEEK
     guesses = {
@@ -162,8 +181,10 @@ def simple_forecasts(task: str, part: str = "test") -> dict[str, Forecast]:
 def _records(
     task: str, name: str, seed: int | None, found: Forecast,
     setting: Mapping[str, Any] | None = None,
+    references: Mapping[str, np.ndarray] | None = None,
 ) -> list[Record]:  # fmt: skip
-    """RMSE at the first, the last and all horizons, and the difference to the last value."""
+    """RMSE at the first, the last and all horizons, and the difference to the last value and to
+    each of the references."""
     true, horizon = found.rows.future, found.rows.future.shape[1]
     measured = []
     for at, columns in ((1, slice(1)), (horizon, slice(-1, None)), (0, slice(None))):
@@ -171,7 +192,27 @@ def _records(
         measured.append((at, RMSE, error))
     difference, error = compared(found, baselines.last_value(found.rows))
     measured += [(0, BEYOND, difference), (0, ERROR, error)]
+    for rule, guess in (references or {}).items():
+        measured += [
+            (0, metric, size)
+            for metric, size in zip(against(rule), compared(found, guess), strict=True)
+        ]
     return [Record(task, name, seed, *number, setting or {}) for number in measured]
+
+
+def against(rule: str) -> tuple[str, str]:
+    """The names under which a difference to a rule and its standard error are stored.
+
+    >>> against("damped anomaly")
+    ('mse minus damped anomaly', 'standard error, damped anomaly')
+    """
+    return f"mse minus {rule}", f"standard error, {rule}"
+
+
+@cache
+def _references(task: str, draw: int) -> dict[str, np.ndarray]:
+    rules = simple_forecasts(task, draw=draw)
+    return {name: rules[name].predicted for name in REFERENCES if name in rules}
 
 
 def compared(
@@ -204,7 +245,15 @@ def verdict(found: Forecast, reference: Float64[np.ndarray, "rows horizon"]) -> 
     >>> verdict(Forecast(rows.future, rows), baselines.last_value(rows))
     'better'
     """
-    difference, error = compared(found, reference)
+    return judged(*compared(found, reference))
+
+
+def judged(difference: float, error: float) -> str:
+    """The same of a difference and its standard error, as they are stored.
+
+    >>> judged(-0.3, 0.1), judged(0.1, 0.1)
+    ('better', 'draw')
+    """
     if abs(difference) <= 2 * error:
         return "draw"
     return "better" if difference < 0 else "worse"

@@ -23,7 +23,12 @@ from torch.nn import functional as F
 
 from posenc_lib.base import validation
 from posenc_lib.embeddings.timing import TimingEncoding
-from posenc_lib.experiments.data.forecast_windows import SHAPES, kept_months, rows_of
+from posenc_lib.experiments.data.forecast_windows import (
+    SHAPES,
+    generator_of,
+    kept_months,
+    rows_of,
+)
 from posenc_lib.experiments.data.measured_series import Measured, measured
 from posenc_lib.experiments.data.series_windows import PARTS, Windows, scale_of
 from posenc_lib.experiments.parts.training import predict, seeded, train
@@ -71,16 +76,17 @@ class Prepared:
 
 
 def prepare(
-    task: str, encoding: str, *, by_time: bool = False, data: Measured | None = None
+    task: str, encoding: str, *, by_time: bool = False, data: Measured | None = None, draw: int = 0
 ) -> Prepared:
     """Cut windows inside each part, scale them by the training part, give them positions.
 
     `encoding` is a name of the registry or "calendar", which takes the moments themselves. For the
     others positions are places in the row or, `by_time`, steps of time since the first of them.
-    `data` replaces the measured values, for a test that changes the future.
+    `data` replaces the measured values, for a test that changes the future. Where months are
+    missing, another `draw` leaves out others.
 
-    Raises ValueError for another task and for the calendar by time, TypeError for a flag that is
-    none.
+    Raises ValueError for another task, a draw below 0 and the calendar by time, TypeError for a
+    flag that is none.
 
     >>> ready = prepare("el_nino_gaps", "sinusoidal", by_time=True)
     >>> ready.batches["test"].x.shape, ready.batches["test"].positions.shape
@@ -92,10 +98,11 @@ def prepare(
             ValueError, "prepare", "by_time", by_time, f"False for {TIMING!r}",
             "The calendar takes the moments themselves.",
         )  # fmt: skip
+    draw = validation.size("prepare", "draw", draw, minimum=0)
     _, rows = rows_of(task, data, fill=False)
     scale = scale_of(rows["train"])
     batches = {
-        name: _batch(some, scale, task, np.random.default_rng(number), encoding, by_time)
+        name: _batch(some, scale, task, generator_of(draw, number), encoding, by_time)
         for number, (name, some) in enumerate(rows.items())
     }
     return Prepared(rows, scale, batches, task, encoding)

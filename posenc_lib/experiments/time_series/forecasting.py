@@ -92,11 +92,12 @@ def forecast(
 ) -> Forecast:
     """Train on the first part, stop early on the second, predict `part`.
 
-    `by_time` and `data` are those of `prepare`.
+    `by_time` and `data` are those of `prepare`. The seed draws the weights, the batches and, where
+    months are missing, which ones: a difference that holds for every seed holds for every draw.
 
     Raises ValueError for another series, encoding or part, and like `prepare`.
     """
-    prepared = prepare(task, encoding, by_time=by_time, data=data)
+    prepared = prepare(task, encoding, by_time=by_time, data=data, draw=seed)
     model = build(prepared, dim=dim, heads=settings.heads, layers=settings.layers, seed=seed)
     fit(model, prepared, replace(settings.training, rate=rate), seed=seed, progress=progress)
     return predicted(model, prepared, part)
