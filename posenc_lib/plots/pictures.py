@@ -139,8 +139,8 @@ def bits(found: Results) -> TeachingFigure:
     rule = found.where(task=tasks[0]).mean(encoding=HISTOGRAM)
     told = []
     for task in tasks:
-        each = zip(titles, names, strict=True)
-        numbers = (f"{title} {found.mean(task=task, encoding=name):.2f}" for title, name in each)
+        named = zip(titles, names, strict=True)
+        numbers = (f"{title} {found.mean(task=task, encoding=name):.2f}" for title, name in named)
         told.append(f"{task}: {', '.join(numbers)}")
     seeds = [seed for seed in found.values("seed") if seed is not None]
     figure = TeachingFigure(
