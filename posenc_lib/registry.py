@@ -302,7 +302,8 @@ def _by_door(entries: Iterable[RegistryEntry]) -> list[RegistryEntry]:
 
 def _arguments(cls: type[PositionEncoding]) -> list[str]:
     """The names of what a class is built from."""
-    parameters = inspect.signature(cls).parameters.values()
+    # Python up to 3.11.2 takes a class for its __new__ where it inherits its __init__.
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
