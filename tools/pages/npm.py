@@ -10,6 +10,7 @@ import importlib.resources
 import json
 import shutil
 import tarfile
+import tempfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -42,7 +43,9 @@ def fetch(name: str, version: str, pinned: str, cache: Path = CACHE) -> Path:
     archive = cache / f"{name.lstrip('@').replace('/', '-')}-{version}.tgz"
     if not archive.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        _npm("pack", f"{name}@{version}", "--pack-destination", str(cache))
+        with tempfile.TemporaryDirectory(dir=cache) as fresh:  # another process may read meanwhile
+            _npm("pack", f"{name}@{version}", "--pack-destination", fresh)
+            checked(Path(fresh) / archive.name, pinned).replace(archive)
     return checked(archive, pinned)
 
 
