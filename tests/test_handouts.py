@@ -82,6 +82,22 @@ def test_no_solution_and_no_answer_is_left_with_a_student(path):
         assert (fold in text) == ("Hint" in fold)
 
 
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_check_takes_no_name_from_the_notebook(path):
+    """Notebook 7 has a function `verdict`, which a check once put its own in place of."""
+    notebook = for_lecturer(read(path))
+    checks = {check for _, check, _ in graded(notebook)}
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    names = {
+        (node.id, type(node.ctx) is ast.Store, source in checks)
+        for source in code
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Name)
+    }
+    taken = {name for name, stored, checking in names if stored and checking}
+    assert not taken & {name for name, _, checking in names if not checking}
+
+
 def test_the_quiz_gives_a_point_for_each_right_letter():
     lecturer = quiz()
     names = imports_of(lecturer)

@@ -52,9 +52,9 @@ def stub_cell(exercise: Exercise, cell: NotebookNode) -> NotebookNode:
 
 def check_cell(exercise: Exercise) -> NotebookNode:
     lines = (
-        f"verdict = {exercise.check}({exercise.name})",
-        "print(verdict)",
-        f"{exercise.points} * verdict.correct",
+        f"checked_answer = {exercise.check}({exercise.name})",
+        "print(checked_answer)",
+        f"{exercise.points} * checked_answer.correct",
     )
     cell = new_code_cell("\n".join(lines), id=f"check-{exercise.name}")
     return for_points(cell, exercise.name, exercise.points)
