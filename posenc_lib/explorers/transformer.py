@@ -88,12 +88,17 @@ def exported(
 
 @torch.no_grad()
 def start_table(model: TinyTransformer, positions: Tensor) -> bytes | None:
-    """What door 1 adds at each of these positions, (positions, dim) in float64; None if it does
-    not add anything."""
-    if model.at_start.door is not Door.EMBEDDINGS:
+    """What door 1 adds at each of these positions, (positions, dim) in float32; None if it does not
+    add anything."""
+    return added_table(precise(model).at_start, model.norm.normalized_shape[0], positions)
+
+
+def added_table(encoding: PositionEncoding, dim: int, positions: Tensor) -> bytes | None:
+    """The same of an encoding in float64, for inputs of `dim` features."""
+    if encoding.door is not Door.EMBEDDINGS:
         return None
-    nothing = torch.zeros(1, len(positions), model.norm.normalized_shape[0], dtype=torch.float64)
-    return _bytes(precise(model).at_start.at_embeddings(nothing, positions), np.float32)
+    nothing = torch.zeros(1, len(positions), dim, dtype=torch.float64)
+    return _bytes(encoding.at_embeddings(nothing, positions), np.float32)
 
 
 def _layer(

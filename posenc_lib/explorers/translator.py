@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from posenc_lib.base.doors import Door
 from posenc_lib.experiments.translation.encoder_decoder import EncoderDecoder
-from posenc_lib.explorers.transformer import encoding_tables
+from posenc_lib.explorers.transformer import added_table, encoding_tables
 from posenc_lib.layers.multihead import MultiHeadAttention
 from posenc_lib.layers.stack import TransformerStack
 
@@ -74,7 +73,7 @@ def _layers(stack: TransformerStack, exact: TransformerStack, positions: torch.T
             "norms": [_half(norm) for norm in layer.norms],
         }
         made.append(parts | encoding_tables(twin.attention.encoding, positions))
-    start = _start(exact, positions)
+    start = added_table(exact.at_start, first_of(exact).dim, positions)
     return {"causal": first_of(stack).causal, "start": start, "layers": made}
 
 
@@ -90,14 +89,6 @@ def _attention(part: Any) -> dict[str, Any]:
         "query": _half(part.to_query), "key": _half(part.to_key),
         "value": _half(part.to_value), "output": _half(part.to_output),
     }  # fmt: skip
-
-
-def _start(exact: TransformerStack, positions: torch.Tensor) -> bytes | None:
-    """What door 1 adds at each position of this side."""
-    if exact.at_start.door is not Door.EMBEDDINGS:
-        return None
-    nothing = torch.zeros(1, len(positions), first_of(exact).dim, dtype=torch.float64)
-    return exact.at_start.at_embeddings(nothing, positions).float().numpy().tobytes()
 
 
 def _half(part: nn.Module) -> dict[str, bytes | None]:
