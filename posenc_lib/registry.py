@@ -302,8 +302,7 @@ def _by_door(entries: Iterable[RegistryEntry]) -> list[RegistryEntry]:
 
 def _arguments(cls: type[PositionEncoding]) -> list[str]:
     """The names of what a class is built from."""
-    # Python up to 3.11.2 takes a class for its __new__ where it inherits its __init__.
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    parameters = inspect.signature(cls).parameters.values()
     return [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 

@@ -78,6 +78,14 @@ class PositionEncoding(nn.Module):
     tells_order: bool = True  # False where it only tells how far into a text a query stands
     layer_scale: float | None = None  # what q . k is to be multiplied by; None: 1 / sqrt(head_dim)
     widens: ClassVar[int] = 1  # features of a query or key behind door 2, for each one before it
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Python up to 3.11.2 takes a class for its `__new__` where it inherits its `__init__`."""
+        super().__init_subclass__(**options)
+        if cls.__init__ is not nn.Module.__init__:
+            own = inspect.signature(cls.__init__)
+            cls.__signature__ = own.replace(parameters=list(own.parameters.values())[1:])
 
     def __new__(cls: type[Own], *arguments: Any, **options: Any) -> Own:
         """Refuse an option that the class does not have, with the name that was meant."""

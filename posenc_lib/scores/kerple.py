@@ -168,10 +168,6 @@ class KerplePowerBias(KerpleLogBias):
     _drawn_below: ClassVar[dict[str, float]] = {"r1": 1.0, "r2": 2.0}
     _allowed_below: ClassVar[float] = 2.0
 
-    # Its own, so that `inspect.signature` finds it in Python 3.11.2 too.
-    def __init__(self, heads: int, *, r1: float | None = None, r2: float | None = None) -> None:
-        super().__init__(heads, r1=r1, r2=r2)
-
     @property
     def r2(self) -> Float64[Tensor, " heads"]:
         """The exponent of each head, between 0 and 2."""
