@@ -1,7 +1,9 @@
 """The training loop: the same seed gives the same run, and nothing else leaks in or out."""
 
+import io
 import itertools
 import math
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -108,6 +110,16 @@ def test_a_bar_counts_the_steps_of_a_run_that_takes_its_time_and_only_of_that(ca
     with progress.silent():
         run()
     assert capfd.readouterr() == ("", "")
+
+
+def test_in_a_notebook_a_bar_leaves_no_red_strip(capfd, monkeypatch):
+    """What goes to the error stream stands on red there, even when it has been wiped out."""
+    in_kernel = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
+    monkeypatch.setattr(progress, "DELAY", 0.0)
+    monkeypatch.setattr(sys, "stdout", in_kernel)
+    run()
+    assert "12" in in_kernel.getvalue()
+    assert capfd.readouterr().err == ""
 
 
 def test_trained_biases_inside_attention_learn_faster():

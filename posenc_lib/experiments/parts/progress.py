@@ -2,8 +2,10 @@
 
     for step in progress(range(1, 801), "training", "step"): ...
 
-The bar is tqdm's, on the error stream, and goes away at the end. `TQDM_DISABLE=1` in the
-environment turns all bars off, as the command does that stores the outputs of the notebooks.
+The bar is tqdm's and goes away at the end. It is written to the error stream, but in a notebook to
+the plain one: there errors stand on red, and a red strip stays when the bar has gone.
+`TQDM_DISABLE=1` in the environment turns all bars off, as the command does that stores the outputs
+of the notebooks.
 
 The trap: bars of processes that run side by side, written over each other. There the runs are
 counted, and what is inside a run stays silent.
@@ -11,6 +13,7 @@ counted, and what is inside a run stays silent.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -36,7 +39,9 @@ def progress(
     with extra("experiments"):
         from tqdm import tqdm
 
-    return tqdm(items, desc=what, unit=unit, total=total, leave=False, delay=DELAY)
+    in_notebook = type(sys.stdout).__module__.startswith("ipykernel")
+    stream = sys.stdout if in_notebook else sys.stderr
+    return tqdm(items, desc=what, unit=unit, total=total, leave=False, delay=DELAY, file=stream)
 
 
 @contextmanager
