@@ -65,6 +65,31 @@ before["page"] = held()
 page = explorers.attention_explorer(encoding="alibi")
 page"""
 
+# What no panel can save: a message to the kernel, one back, and the next frame.
+NOTHING = """\
+import anywidget
+import traitlets
+
+class Nothing(anywidget.AnyWidget):
+    _esm = \"\"\"
+    function render({ model, el }) {
+      const root = document.createElement("div");
+      root.className = "posenc-panel";
+      root.innerHTML = "<input class=bare type=range data-lm-suppress-shortcuts=true>";
+      root.dataset.drawn = 0;
+      root.firstChild.oninput = () => model.send({ wish: root.firstChild.valueAsNumber });
+      const draw = () => (root.dataset.drawn = model.get("answer"));
+      model.on("change:answer", () => requestAnimationFrame(draw));
+      el.append(root);
+    }
+    export default { render };\"\"\"
+    answer = traitlets.Int(0).tag(sync=True)
+
+before["nothing"] = held()
+nothing = Nothing()
+nothing.on_msg(lambda widget, content, _: setattr(widget, "answer", content["wish"]))
+nothing"""
+
 NAIVE = """\
 def draw(length, dim, heads, scale):
     views = panel.views_at(length=length, dim=dim, heads=heads, scale=scale)
@@ -114,6 +139,10 @@ DESIGNS = (
         "panel.close()",
     ),
     Design("page", "the panel, ALiBi in the page", IN_PAGE, f"page{SET}", "page.close()"),
+    Design(
+        "nothing", "nothing drawn, through the kernel", NOTHING, "None",
+        "nothing.layout.close(); nothing.close()", slider=".bare",
+    ),
     Design(
         "naive", "`@interact` and matplotlib", NAIVE, f"{PUT}    sliders[name].value = value",
         "naive.widget.close()",

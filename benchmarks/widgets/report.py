@@ -16,7 +16,7 @@ def within(ms: float) -> str:
 
 
 def own(found: dict) -> str:
-    """The three ways to one picture."""
+    """The ways to one picture, and none."""
     rows = [["", "size", "naive / this", "moves", "median ms", "95th percentile ms"]]
     for size, settings in OWN_SIZES.items():
         for design in DESIGNS:
@@ -103,7 +103,9 @@ def page(results: dict) -> str:
         'the kernel at each move, such as `attention_explorer(encodings={"mine": ...})`. Beside it '
         "stands what anybody writes first: `@interact` and a new matplotlib figure each time, with "
         "the same numbers from the same function, two maps and three curves. A third panel shows "
-        "such a picture for a built-in encoding, which the page computes. The three stand in one "
+        "such a picture for a built-in encoding, which the page computes. A bare slider sends its "
+        "place to the kernel, which sends it back, and draws nothing: what Jupyter itself takes on "
+        "this machine, no panel can save. The four stand in one "
         f"notebook and take turns of {BLOCK} moves; the slider `scale` changes every score. The "
         "clock of `@interact` stops with the first frame after its image is decoded.",
         own(results["own"]),

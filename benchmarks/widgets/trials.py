@@ -1,4 +1,4 @@
-"""The trials: every panel that the page computes, and three ways to the same picture."""
+"""The trials: every panel that the page computes; three ways to one picture, beside none."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def own_cells() -> list[str]:
 
 
 def own_encoding(visit: Visit, n: int) -> dict:
-    """Three ways to one picture: they take turns, a block of moves each."""
+    """Three ways to one picture, and none: they take turns, a block of moves each."""
     visit.run_all()
     found: dict = {design.name: {} for design in DESIGNS}
     for size, settings in OWN_SIZES.items():

@@ -183,7 +183,7 @@ def encoding_of(
     >>> encoding_of("nezha", 8, 2, causal=False, length=5).head_dim
     4
     """
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)  # that of a GPU is the reader's, and is not put back
     if isinstance(encoding, PositionEncoding):
         chosen = encoding
     elif isinstance(encoding, str):

@@ -3,6 +3,7 @@
 
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 const PINNED_DASH = [5, 3];
+const PIECE = 16; // points of a curve that are drawn in one stroke
 const MARKERS = [ // outlines about the origin, as points; null: a circle
   null,
   [[-1, -1], [1, -1], [1, 1], [-1, 1]],
@@ -41,6 +42,9 @@ function swatch(style, colour, thin) {
     `${thin ? "" : dot}</svg>`
   );
 }
+
+const sameNumbers = (a, b) => a.length === b.length && a.every((value, i) => Object.is(value, b[i]));
+const sameCurve = (x, y, otherX, otherY) => sameNumbers(y, otherY) && sameNumbers(x, otherX);
 
 class CurvesView {
   constructor(sent) {
@@ -126,6 +130,7 @@ class CurvesView {
       pen.globalAlpha = 0.3;
       pen.lineWidth = 1.4 * theme.bold;
       this.resting.ys.forEach((y, index) => {
+        if (sameCurve(this.resting.x, y, this.x, this.ys[index])) return; // it would be hidden
         pen.strokeStyle = pane.surface.colour(this.resting.styles[index]);
         this.path(pen, this.resting.x, y, []);
       });
@@ -150,21 +155,32 @@ class CurvesView {
     return old.legend.length === this.legend.length;
   }
 
+  // In pieces: without a graphics processor one long path with many turns takes far longer.
   path(pen, xs, y, dash) {
     pen.setLineDash(dash);
-    pen.beginPath();
-    let gap = true;
+    let [points, length, before] = [0, 0, null];
+    const end = () => {
+      if (points) pen.stroke();
+      points = 0;
+    };
     for (let i = 0; i < xs.length; i++) {
-      if (Number.isNaN(y[i])) {
-        gap = true;
-        continue;
+      const at = Number.isNaN(y[i]) ? null : [this.across(xs[i]), this.up(y[i])];
+      if (!at || !before || points === PIECE) end();
+      if (at && before) {
+        if (!points) {
+          pen.lineDashOffset = length; // the dashes go on where the last piece ended
+          pen.beginPath();
+          pen.moveTo(...before);
+        }
+        pen.lineTo(...at);
+        points += 1;
+        if (dash.length) length += Math.hypot(at[0] - before[0], at[1] - before[1]);
       }
-      if (gap) pen.moveTo(this.across(xs[i]), this.up(y[i]));
-      else pen.lineTo(this.across(xs[i]), this.up(y[i]));
-      gap = false;
+      before = at;
     }
-    pen.stroke();
+    end();
     pen.setLineDash([]);
+    pen.lineDashOffset = 0;
   }
 
   trace(pen, pane, y, index, theme) {

@@ -5,18 +5,19 @@ const decodedTables = new WeakMap();
 
 IN_PAGE.learned = ({ table, length, dim, start, reference }, data) => {
   const needed = Math.max(start + length, reference + 1);
-  return learnedViews(learnedTable(table, needed, dim, data), { length, dim, start, reference });
+  const values = kept(data, "values", [table, needed, dim], () => learnedTable(table, needed, dim, data));
+  const shown = kept(data, "shown", [table, dim, start, length], () => shownRows(values, { length, dim, start }));
+  return learnedViews(shown, unitRows(values, dim, reference, 1), { length, dim, start, reference });
 };
 
 // The first rows and columns of a table, row by row.
 function learnedTable(name, rows, dim, data) {
   if (name === "sinusoidal") {
     const made = new Float64Array(rows * dim);
-    for (let row = 0; row < rows; row++) {
-      for (let i = 0; i < dim; i++) {
-        const angle = row * 10_000 ** (-(i - (i % 2)) / dim);
-        made[row * dim + i] = i % 2 ? Math.cos(angle) : Math.sin(angle);
-      }
+    for (let i = 0; i < dim; i++) {
+      const frequency = 10_000 ** (-(i - (i % 2)) / dim);
+      const wave = i % 2 ? Math.cos : Math.sin;
+      for (let row = 0; row < rows; row++) made[row * dim + i] = wave(row * frequency);
     }
     return made;
   }
@@ -44,22 +45,27 @@ function halfPrecision(bits) {
   return sign ? -size : size;
 }
 
-function learnedViews(values, { length, dim, start, reference }) {
+// All that does not depend on the row of reference.
+function shownRows(values, { length, dim, start }) {
   const shown = values.subarray(start * dim, (start + length) * dim);
-  const positions = range(start, length);
   const norms = new Float64Array(length);
   for (let row = 0; row < length; row++) {
     let sum = 0;
-    for (let i = 0; i < dim; i++) sum += shown[row * dim + i] ** 2;
+    for (let i = row * dim; i < (row + 1) * dim; i++) sum += shown[i] * shown[i];
     norms[row] = Math.sqrt(sum);
   }
+  const unit = unitRows(shown, dim, 0, length);
   const top = quantileOfSizes(shown, 0.995) || 1;
+  return { shown, norms, top, unit, alike: cosinesBetween(unit, dim, length) };
+}
+
+function learnedViews({ shown, norms, top, unit, alike }, one, { length, dim, start, reference }) {
+  const positions = range(start, length);
   const most = 1.05 * norms.reduce((a, b) => Math.max(a, b), 0) || 1;
   const row = `row ${reference}`;
   const picks = ["reference", null];
   const chosen = [[reference, null]];
-  const unit = unitRows(values, dim);
-  const seen = range(start, length).map((at) => cosineOf(unit, dim, at, reference));
+  const seen = range(0, length).map((at) => cosineOf(tableRow(unit, dim, at), one));
   return [
     curves(
       "norms of the rows", positions, [norms], ["norm"], ["position", "norm of the row"],
@@ -70,8 +76,7 @@ function learnedViews(values, { length, dim, start, reference }) {
       { limits: [-top, top], starts: [start, 0], marks: chosen, picks },
     ),
     heatmap(
-      "similarity of the rows", cosinesBetween(unit, dim, start, length), [length, length],
-      ["position", "other position", "cosine"],
+      "similarity of the rows", alike, [length, length], ["position", "other position", "cosine"],
       { limits: [-1, 1], starts: [start, start], square: true, marks: chosen, picks },
     ),
     curves(
@@ -105,37 +110,38 @@ function quantileOfSizes(values, share) {
   return low + (high - low) * (at - ranks[0]);
 }
 
-// Rows of length 1; a row of zeros has no direction: NaN.
-function unitRows(values, dim) {
-  const unit = new Float64Array(values.length);
-  for (let at = 0; at < values.length; at += dim) {
+// So many rows, from `first` on, at length 1; a row of zeros has no direction: NaN.
+function unitRows(values, dim, first, rows) {
+  const unit = values.slice(first * dim, (first + rows) * dim);
+  for (let at = 0; at < unit.length; at += dim) {
     let sum = 0;
-    for (let i = at; i < at + dim; i++) sum += values[i] * values[i];
+    for (let i = at; i < at + dim; i++) sum += unit[i] * unit[i];
     const size = sum > 0 ? Math.sqrt(sum) : NaN;
-    for (let i = at; i < at + dim; i++) unit[i] = values[i] / size;
+    for (let i = at; i < at + dim; i++) unit[i] /= size;
   }
   return unit;
 }
 
-function cosineOf(unit, dim, a, b) {
+const asCosine = (sum) => (sum === sum ? clamp(sum, -1, 1) : NaN);
+
+function cosineOf(one, other) {
   let sum = 0;
-  for (let i = 0, left = a * dim, right = b * dim; i < dim; i++) sum += unit[left + i] * unit[right + i];
-  return sum !== sum ? NaN : clamp(sum, -1, 1);
+  for (let i = 0; i < one.length; i++) sum += one[i] * other[i];
+  return asCosine(sum);
 }
 
 // Four columns at once: a number of the row is read once for all of them.
-function cosinesBetween(unit, dim, start, length) {
+function cosinesBetween(unit, dim, length) {
   const made = new Float64Array(length * length);
   const keep = (row, column, sum) => {
-    const cosine = sum === sum ? clamp(sum, -1, 1) : NaN;
-    made[row * length + column] = made[column * length + row] = cosine;
+    made[row * length + column] = made[column * length + row] = asCosine(sum);
   };
   for (let row = 0; row < length; row++) {
-    const left = (start + row) * dim;
+    const left = row * dim;
     let column = row;
     for (; column + 3 < length; column += 4) {
       let [a, b, c, d] = [0, 0, 0, 0];
-      const one = (start + column) * dim - left;
+      const one = column * dim - left;
       const [two, three, four] = [one + dim, one + 2 * dim, one + 3 * dim];
       for (let i = left; i < left + dim; i++) {
         const value = unit[i];
@@ -149,7 +155,9 @@ function cosinesBetween(unit, dim, start, length) {
       keep(row, column + 2, c);
       keep(row, column + 3, d);
     }
-    for (; column < length; column++) keep(row, column, cosineOf(unit, dim, start + row, start + column));
+    for (; column < length; column++) keep(row, column, cosineOf(tableRow(unit, dim, row), tableRow(unit, dim, column)));
   }
   return made;
 }
+
+const tableRow = (unit, dim, row) => unit.subarray(row * dim, (row + 1) * dim);

@@ -11,8 +11,12 @@ IN_PAGE.rotary = (settings, data) => {
   const names = first === plain ? [PLAIN] : [data.scalings[settings.scaling], PLAIN];
   const here = settings.start + settings.position;
   const asked = { ...settings, here, first, plain };
+  const { head_dim, length, start, base, scaling, factor, trained, pair_layout } = settings;
+  const of = [head_dim, length, base, scaling, factor, trained]; // neither pair nor places
+  const turned = kept(data, "turned", [...of, start, pair_layout], () => turnedValues(asked));
+  const scores = kept(data, "scores", of, () => scoresByDistance(asked, data));
   return [
-    turnedVectors(asked), turningClocks(asked), rotaryScores(asked, data),
+    turnedVectors(asked, turned), turningClocks(asked), rotaryScores(asked, scores),
     rotaryWavelengths(asked, names), turningPair(asked),
   ];
 };
@@ -42,20 +46,26 @@ function rope({ head_dim: width, base, scaling, factor, trained }) {
 const featuresOf = ({ head_dim: width, pair_layout: layout }, pair) =>
   layout === "half" ? [pair, pair + width / 2] : [2 * pair, 2 * pair + 1];
 
-function turnedVectors(asked) {
-  const { head_dim: width, length, start, here, pair } = asked;
+function turnedValues(asked) {
+  const { head_dim: width, length, start } = asked;
   const { w, magnitude } = asked.first;
   const turned = new Float64Array(length * width);
-  const of = new Array(width);
   w.forEach((frequency, i) => {
     const [along, across] = featuresOf(asked, i);
-    of[along] = of[across] = i;
     for (let k = 0; k < length; k++) {
       const angle = (start + k) * frequency;
       turned[k * width + along] = magnitude * Math.cos(angle);
       turned[k * width + across] = magnitude * Math.sin(angle);
     }
   });
+  return turned;
+}
+
+function turnedVectors(asked, turned) {
+  const { head_dim: width, length, start, here, pair } = asked;
+  const { magnitude } = asked.first;
+  const of = new Array(width);
+  asked.first.w.forEach((_, i) => featuresOf(asked, i).forEach((feature) => (of[feature] = i)));
   return heatmap(
     "each pair (1, 0), turned into (cos, sin)", turned, [length, width],
     ["position", "feature", "value"],
@@ -103,7 +113,7 @@ function turningPair(asked) {
   );
 }
 
-function rotaryScores({ head_dim: width, length, first, plain, distance, trained }, data) {
+function scoresByDistance({ head_dim: width, length, first, plain }, data) {
   const draw = numbers(data.draw, Float64Array);
   const squares = numbers(data.squares, Float64Array);
   const size = draw.length;
@@ -129,15 +139,14 @@ function rotaryScores({ head_dim: width, length, first, plain, distance, trained
     rms.push(Math.sqrt(square) * scale);
     plainly.push(plainOnes / Math.sqrt(width));
   }
-  const ys = [constant, one, rms];
-  const legend = ["q = k, all ones", "one random q, k", "many random, RMS"];
-  if (first !== plain) {
-    ys.push(plainly);
-    legend.push("plain, all ones");
-  }
+  return first === plain ? [constant, one, rms] : [constant, one, rms, plainly];
+}
+
+function rotaryScores({ length, distance, trained }, ys) {
+  const legend = ["q = k, all ones", "one random q, k", "many random, RMS", "plain, all ones"];
   const ends = trained < length ? [[trained, TRAINED_END]] : [];
   return curves(
-    "score by distance", range(0, length), ys, legend,
+    "score by distance", range(0, length), ys, legend.slice(0, ys.length),
     ["key minus query (positions)", "q · k / √head_dim"],
     { marks: [[distance, `distance ${distance}`], ...ends], picks: ["distance", null] },
   );

@@ -2,9 +2,8 @@
 
 // Angle addition, as in the library: sin and cos of k w for k below the length, which the third
 // picture needs too, are turned by the angles of the first position. All in float64.
-IN_PAGE.sinusoidal = ({ dim, length, base, start, position }) => {
+function sinusoidalTable({ dim, length, start }, w) {
   const pairs = dim / 2;
-  const w = range(0, pairs).map((pair) => base ** ((-2 * pair) / dim));
   const table = new Float64Array(length * dim);
   const alike = new Float64Array(length);
   w.forEach((frequency, pair) => {
@@ -17,6 +16,14 @@ IN_PAGE.sinusoidal = ({ dim, length, base, start, position }) => {
       alike[k] += cosine / pairs;
     }
   });
+  return [table, alike];
+}
+
+IN_PAGE.sinusoidal = ({ dim, length, base, start, position }, data) => {
+  const pairs = dim / 2;
+  const w = range(0, pairs).map((pair) => base ** ((-2 * pair) / dim));
+  const of = [dim, length, base, start];
+  const [table, alike] = kept(data, "table", of, () => sinusoidalTable({ dim, length, start }, w));
   const chosen = [...new Set([0, 1, 2, 4].map((share) => Math.floor((share * pairs) / 8)))];
   const names = chosen.map((pair) => `pair ${pair} (${general(TURN / w[pair], 4, true)})`);
   const rates = chosen.map((pair) => w[pair]);

@@ -74,19 +74,41 @@ function quantised(values, extremes) {
   const codes = new (small ? Uint8Array : Uint16Array)(values.length);
   for (let i = 0; i < codes.length; i++) {
     const value = values[i];
-    codes[i] = value === value ? Math.round((value - low) / step) : last;
+    codes[i] = value === value ? (value - low) / step + 0.5 : last; // stored without its fraction
   }
   return { codes, low, step, whole: step === 1, bytes: codes.BYTES_PER_ELEMENT };
 }
 
 const NO_PICKS = [null, null];
 
+// What was made before, as long as it is made of the same: a move that only marks another place then
+// computes nothing anew. `data` is the panel's, `of` plain values.
+const madeOf = new WeakMap();
+
+function kept(data, name, of, make) {
+  if (!madeOf.has(data)) madeOf.set(data, new Map());
+  const all = madeOf.get(data);
+  const key = JSON.stringify(of);
+  if (all.get(name)?.key !== key) all.set(name, { key, value: make() });
+  return all.get(name).value;
+}
+
+const codesOf = new WeakMap(); // by the array of values, which nobody writes into again
+
+function coded(values) {
+  if (!codesOf.has(values)) {
+    const [extremes, none] = extremesOf(values);
+    codesOf.set(values, { extremes, none, sent: quantised(values, extremes) });
+  }
+  return codesOf.get(values);
+}
+
 // values: Float64Array of rows x columns, row by row. labels: [row, column, value]. The options have
 // the names and the meaning of Heatmap's arguments (views.py).
 function heatmap(name, values, [rows, columns], labels, options = {}) {
   const { palette = "diverging", starts = [0, 0], square = false, numbers: written = true } = options;
   const { ticks: named = [null, null], texts = null, colours = null, marks = [], picks = NO_PICKS } = options;
-  const [extremes, none] = extremesOf(values);
+  const { extremes, none, sent } = coded(values);
   const [least, most] = extremes ?? [0, 1];
   const largest = Math.max(-least, most) || 1;
   const limits = options.limits ?? (palette === "diverging" ? [-largest, largest] : wide(least, most));
@@ -102,7 +124,7 @@ function heatmap(name, values, [rows, columns], labels, options = {}) {
     alt += `${markedCells(marks, labels)}.`;
   }
   return {
-    kind: "heatmap", name, alt, shape: [rows, columns], values, ...quantised(values, extremes),
+    kind: "heatmap", name, alt, shape: [rows, columns], values, ...sent,
     beyond: [under < limits[0] - noise, over > limits[1] + noise],
     limits, palette, labels, starts, ticks: named, square, numbers: written, texts, colours,
     marks, picks,

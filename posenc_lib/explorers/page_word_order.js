@@ -26,14 +26,18 @@ class Reading {
     return Array.from(this.shuffles.subarray(from, from + length));
   }
 
-  // The probability of "the words stand as they were".
-  natural(name, row) {
-    const key = `${row.join()},${name}`;
-    if (!this.said.has(key)) {
-      if (this.said.size > 20_000) this.said.clear();
-      this.said.set(key, softmaxOf(Transformer.of(this.data.models[name]).logits(row))[0]);
-    }
-    return this.said.get(key);
+  // The probability of "the words stand as they were", of each row, all of one length, and model.
+  natural(rows) {
+    if (this.said.size > 2_000) this.said.clear();
+    const fresh = new Map(rows.map((row) => [row.join(), row]).filter(([key]) => !this.said.has(key)));
+    const count = fresh.size;
+    const found = Object.values(this.data.models).map((model) => {
+      const logits = count ? Transformer.of(model).logits([...fresh.values()].flat(), count) : [];
+      const each = logits.length / count;
+      return range(0, count).map((i) => softmaxOf(logits.subarray(i * each, (i + 1) * each))[0]);
+    });
+    [...fresh.keys()].forEach((key, i) => this.said.set(key, found.map((likely) => likely[i])));
+    return rows.map((row) => this.said.get(row.join()));
   }
 }
 
@@ -70,9 +74,10 @@ IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, 
   ];
   const names = Object.keys(models);
   const legend = names.map((name) => titles[name]);
-  const judged = (order) => names.map((name) => reading.natural(name, order.map((n) => row[n])));
-  const found = asked.map(judged);
-  const swaps = range(0, count - 1).map((k) => judged(swappedPlaces(count, k, k + 1)));
+  const neighbours = range(0, count - 1).map((k) => swappedPlaces(count, k, k + 1));
+  const all = [...asked, ...neighbours].map((order) => order.map((n) => row[n]));
+  const said = reading.natural(all);
+  const [found, swaps] = [said.slice(0, asked.length), said.slice(asked.length)];
   const change = (by) => (Math.abs(by) < data.noise ? 0 : by);
   const place = orders.indexOf(shown);
   const model = Transformer.of(models[encoding]);
@@ -104,7 +109,7 @@ IN_PAGE.word_order = ({ sentence, first, second, seed, encoding, shown, head }, 
     ),
     curves(
       "after swapping two neighbours", range(0, count - 1),
-      names.map((_, m) => swaps.map((said) => change(said[m] - found[0][m]))), legend,
+      names.map((_, m) => swaps.map((one) => change(one[m] - found[0][m]))), legend,
       ["place of the first of the two (positions)", "change of probability"],
       { limits: [-1, 1], marks: beside, picks: [null, "encoding"] },
     ),

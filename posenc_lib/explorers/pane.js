@@ -176,7 +176,7 @@ class Pane {
 
   draw(theme) {
     if (!this.width || !this.view) return;
-    const ratio = this.surface.ratio();
+    const { dots: ratio } = this.surface;
     const wide = Math.round(this.width * ratio);
     const high = Math.round(this.height * ratio);
     for (const canvas of [this.canvas, this.overlay]) {
@@ -202,7 +202,7 @@ class Pane {
 
   // The crosshair over the picture, or a light one where another picture is being read.
   cross(cursor, theme, light = false) {
-    const ratio = this.surface.ratio();
+    const { dots: ratio } = this.surface;
     const pen = this.above;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, this.width, this.height);

@@ -153,9 +153,12 @@ class Surface {
     }));
     const large = Boolean(this.lecture);
     const best = arrangement({ width, room, tops, pictures, line, large, whole });
+    const told = JSON.stringify([best, room, head]);
+    const high = told === this.told ? this.high : best.height; // what stands is not laid out again
+    this.told = told;
     root.dataset.place = whole ? "whole" : best.place;
     root.style.setProperty("--posenc-side", `${best.side}px`);
-    root.style.setProperty("--posenc-high", `${best.height}px`);
+    root.style.setProperty("--posenc-high", `${high}px`);
     root.style.setProperty("--posenc-room", `${room - head - 10}px`);
     let first = 0;
     best.rows.forEach((inRow, row) => {
@@ -168,11 +171,12 @@ class Surface {
       first += inRow;
     });
     // What was estimated is measured: legends may have taken more lines.
+    this.high = high;
     if (!best.fits) return;
     const spent = head + this.views.offsetHeight + (best.place === "top" ? this.side.offsetHeight : 0);
     const each = Math.floor((room - spent - 12) / best.rows.length);
-    const height = clamp(best.height + each, LEAST - 20, Math.round(Math.max(...best.cells) * 0.85));
-    root.style.setProperty("--posenc-high", `${height}px`);
+    this.high = clamp(high + each, LEAST - 20, Math.round(Math.max(...best.cells) * 0.85));
+    root.style.setProperty("--posenc-high", `${this.high}px`);
   }
 
   ratio() { // in a deck the stage is scaled: its pixels are smaller or larger than they say
@@ -327,6 +331,7 @@ class Surface {
     this.stale = { numbers: false, theme: false, picture: false, places: false, pointer: false };
     if (places) this.arrange();
     if (fresh || theme) this.showControls();
+    this.dots = this.ratio(); // the page is laid out here, once a frame: what follows only draws
     if (fresh || theme || picture || places) {
       for (const pane of this.panes) pane.draw(this.theme);
       this.root.dataset.drawn = String(++this.drawn);

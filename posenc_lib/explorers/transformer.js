@@ -1,5 +1,6 @@
 // A TinyTransformer (experiments/parts/transformer.py), run in the page on numbers that transformer.py
 // sends: trained weights in float32, what its encoding adds or turns in float64. All sums in float64.
+// Several texts of one length may go through it at once, one behind the other: `texts` says how many.
 
 const SERIES = Float64Array.from({ length: 400 }, (_, n) => 2 / (2 * n + 3));
 
@@ -55,38 +56,58 @@ class Transformer {
 
   // --- its parts ------------------------------------------------------------------------------
 
-  // x (rows, from) times w (to, from), plus b: four rows at once, so that a weight is fetched once.
+  // x (rows, from) times w (to, from), plus b: four rows by two columns at once, so that a number that
+  // is fetched is used several times. Past the end the last column is made twice.
   linear(x, { w, b }, from, to) {
     const rows = x.length / from;
     const out = new Float64Array(rows * to);
-    for (let o = 0; o < to; o++) {
-      const of = o * from;
-      const bias = b ? b[o] : 0;
+    for (let o = 0; o < to; o += 2) {
+      const p = Math.min(o + 1, to - 1);
+      const [of, next] = [o * from, p * from];
+      const [bias, other] = b ? [b[o], b[p]] : [0, 0];
       let row = 0;
       for (; row + 3 < rows; row += 4) {
         const first = row * from;
-        const [second, third, fourth] = [first + from, first + 2 * from, first + 3 * from];
-        let sum = bias;
-        let sum2 = bias;
-        let sum3 = bias;
-        let sum4 = bias;
+        const second = first + from;
+        const third = second + from;
+        const fourth = third + from;
+        let [sum, sum2, sum3, sum4] = [bias, bias, bias, bias];
+        let [more, more2, more3, more4] = [other, other, other, other];
         for (let i = 0; i < from; i++) {
           const weight = w[of + i];
-          sum += x[first + i] * weight;
-          sum2 += x[second + i] * weight;
-          sum3 += x[third + i] * weight;
-          sum4 += x[fourth + i] * weight;
+          const weight2 = w[next + i];
+          const one = x[first + i];
+          const two = x[second + i];
+          const three = x[third + i];
+          const four = x[fourth + i];
+          sum += one * weight;
+          sum2 += two * weight;
+          sum3 += three * weight;
+          sum4 += four * weight;
+          more += one * weight2;
+          more2 += two * weight2;
+          more3 += three * weight2;
+          more4 += four * weight2;
         }
-        const at = row * to + o;
-        out[at] = sum;
-        out[at + to] = sum2;
-        out[at + 2 * to] = sum3;
-        out[at + 3 * to] = sum4;
+        const at = row * to;
+        out[at + o] = sum;
+        out[at + p] = more;
+        out[at + to + o] = sum2;
+        out[at + to + p] = more2;
+        out[at + 2 * to + o] = sum3;
+        out[at + 2 * to + p] = more3;
+        out[at + 3 * to + o] = sum4;
+        out[at + 3 * to + p] = more4;
       }
       for (; row < rows; row++) {
         let sum = bias;
-        for (let i = 0; i < from; i++) sum += x[row * from + i] * w[of + i];
+        let more = other;
+        for (let i = 0; i < from; i++) {
+          sum += x[row * from + i] * w[of + i];
+          more += x[row * from + i] * w[next + i];
+        }
         out[row * to + o] = sum;
+        out[row * to + p] = more;
       }
     }
     return out;
@@ -106,27 +127,30 @@ class Transformer {
   }
 
   // Tokens, whole or as vectors, at the first places; door 1.
-  embedded(tokens, start) {
+  embedded(tokens, start, texts = 1) {
     const { dim } = this;
     let x;
     if (this.whole) {
       x = new Float64Array(tokens.length * dim);
       tokens.forEach((token, i) => x.set(this.embed.w.subarray(token * dim, (token + 1) * dim), i * dim));
     } else x = this.linear(tokens, this.embed, this.embed.w.length / dim, dim);
-    if (start) for (let i = 0; i < x.length; i++) x[i] += start[i];
+    const each = x.length / texts;
+    if (start) for (let i = 0; i < x.length; i++) x[i] += start[i % each];
     return x;
   }
 
   // Door 2, in place: each pair of each head turned by the angle of its place.
-  turned(x, { cos, sin, half }) {
+  turned(x, { cos, sin, half }, texts) {
     const { dim, size } = this;
     const pairs = cos.length / this.length;
+    const n = x.length / dim / texts;
     for (let row = 0; row * dim < x.length; row++) {
+      const turn = (row % n) * pairs;
       for (let head = row * dim; head < (row + 1) * dim; head += size) {
         for (let pair = 0; pair < pairs; pair++) {
           const first = head + (half ? pair : 2 * pair);
           const second = half ? first + pairs : first + 1;
-          const [c, s] = [cos[row * pairs + pair], sin[row * pairs + pair]];
+          const [c, s] = [cos[turn + pair], sin[turn + pair]];
           const [a, b] = [x[first], x[second]];
           x[first] = a * c - b * s;
           x[second] = a * s + b * c;
@@ -135,24 +159,26 @@ class Transformer {
     }
   }
 
-  // What each query gives each key, (heads, query, key): NaN where it does not see it. It sees
-  // `before` keys before its own.
-  weights(x, layer, before = Infinity) {
+  // What each query gives each key, (texts, heads, query, key): NaN where it does not see it. It
+  // sees `before` keys before its own.
+  weights(x, layer, before = Infinity, texts = 1) {
     const { dim, heads, size, scale, length } = this;
-    const n = x.length / dim;
+    const n = x.length / dim / texts;
     const [query, key] = [layer.query, layer.key].map((part) => this.linear(x, part, dim, dim));
-    if (layer.turns) for (const each of [query, key]) this.turned(each, layer.turns);
-    const found = new Float64Array(heads * n * n).fill(NaN);
-    for (let head = 0; head < heads; head++) {
+    if (layer.turns) for (const each of [query, key]) this.turned(each, layer.turns, texts);
+    const found = new Float64Array(texts * heads * n * n).fill(NaN);
+    for (let map = 0; map < texts * heads; map++) {
+      const head = map % heads;
       const middle = head * (2 * length - 1) + length - 1;
+      const start = ((map - head) / heads) * n * dim + head * size;
       for (let i = 0; i < n; i++) {
-        const row = (head * n + i) * n;
+        const row = (map * n + i) * n;
         const first = Math.max(0, i - before);
         const end = this.causal ? i + 1 : n;
-        const from = i * dim + head * size;
+        const from = start + i * dim;
         let most = -Infinity;
         for (let j = first; j < end; j++) {
-          const to = j * dim + head * size;
+          const to = start + j * dim;
           let score = 0;
           for (let c = 0; c < size; c++) score += query[from + c] * key[to + c];
           score *= scale;
@@ -168,20 +194,20 @@ class Transformer {
     return found;
   }
 
-  attended(x, layer) {
+  attended(x, layer, texts) {
     const { dim, heads, size } = this;
-    const n = x.length / dim;
-    const weights = this.weights(x, layer);
+    const n = x.length / dim / texts;
+    const weights = this.weights(x, layer, Infinity, texts);
     const value = this.linear(x, layer.value, dim, dim);
     const mixed = new Float64Array(x.length);
-    for (let head = 0; head < heads; head++) {
+    for (let map = 0; map < texts * heads; map++) {
+      const head = map % heads;
+      const start = ((map - head) / heads) * n * dim + head * size;
       for (let i = 0; i < n; i++) {
         const end = this.causal ? i + 1 : n;
         for (let j = 0; j < end; j++) {
-          const weight = weights[(head * n + i) * n + j];
-          for (let c = head * size; c < (head + 1) * size; c++) {
-            mixed[i * dim + c] += weight * value[j * dim + c];
-          }
+          const weight = weights[(map * n + i) * n + j];
+          for (let c = start; c < start + size; c++) mixed[i * dim + c] += weight * value[j * dim + c];
         }
       }
     }
@@ -197,8 +223,8 @@ class Transformer {
   }
 
   // x after the attention of a layer, and after its feed-forward part: both added, in place.
-  addAttention(x, layer) {
-    this.attended(this.normed(x, layer.norms[0]), layer).forEach((more, i) => (x[i] += more));
+  addAttention(x, layer, texts = 1) {
+    this.attended(this.normed(x, layer.norms[0]), layer, texts).forEach((more, i) => (x[i] += more));
   }
 
   addNetwork(x, layer) {
@@ -209,26 +235,28 @@ class Transformer {
     this.linear(wide, layer.narrow, inside, dim).forEach((more, i) => (x[i] += more));
   }
 
-  // Tokens behind the last layer, (length, dim), before the last norm.
-  hidden(tokens) {
-    const x = this.embedded(tokens, this.start);
+  // Tokens behind the last layer, (texts, length, dim), before the last norm.
+  hidden(tokens, texts = 1) {
+    const x = this.embedded(tokens, this.start, texts);
     for (const layer of this.layers) {
-      this.addAttention(x, layer);
+      this.addAttention(x, layer, texts);
       this.addNetwork(x, layer);
     }
     return x;
   }
 
-  // The logits: of every token, or of the mean over tokens or the last one.
-  logits(tokens) {
+  // The logits: of every token, or of each text's mean over tokens or its last one.
+  logits(tokens, texts = 1) {
     const { dim } = this;
-    const x = this.hidden(tokens);
+    const x = this.hidden(tokens, texts);
+    const each = x.length / texts;
     let read = x;
-    if (this.readOut === "last") read = x.subarray(x.length - dim);
-    if (this.readOut === "mean") {
-      read = new Float64Array(dim);
-      const n = x.length / dim;
-      x.forEach((value, i) => (read[i % dim] += value / n));
+    if (this.readOut === "last" || this.readOut === "mean") {
+      read = new Float64Array(texts * dim);
+      const [first, share] = this.readOut === "last" ? [each - dim, 1] : [0, dim / each];
+      x.forEach((value, i) => {
+        if (i % each >= first) read[Math.floor(i / each) * dim + (i % dim)] += value * share;
+      });
     }
     return this.linear(this.normed(read, this.norm), this.out, dim, this.out.b.length);
   }
