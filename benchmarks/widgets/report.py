@@ -132,6 +132,6 @@ def page(results: dict) -> str:
         f"processor), {versions}. {about['date']}, load {about['load_at_start']} at the start, "
         f"{about['load_at_end']} at the end, at most {about['load_most']}; the browser, the server "
         f"and the kernel are part of it. {about['minutes']} minutes."
-        f"{busy * (about['load_most'] > about['cores'])}",
+        f"{busy * (about['load_most'] > 2 * about['cores'])}",
     ]
     return "\n\n".join(sections) + "\n"
