@@ -497,7 +497,10 @@ CLUSTERS = {
 }
 
 
-@pytest.mark.parametrize("kind", CLUSTERS)
+night = pytest.mark.every_graph  # starting processes takes long, and the threads go the same way
+
+
+@pytest.mark.parametrize("kind", ["threads", pytest.param("processes", marks=night)])
 def test_the_same_call_spreads_over_a_dask_cluster(kind):
     distributed = pytest.importorskip("distributed")
     plan = replace(LENGTHS, trained=("alibi",))
