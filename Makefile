@@ -91,7 +91,7 @@ test-lint: $(TEST_TOOLS)  ## ruff, mypy, and the notebooks are normalised
 	$(TITLE) 'Lint'
 	$(PY) -m ruff check --no-cache .
 	$(PY) -m ruff format --no-cache --check .
-	$(PY) -m mypy
+	$(PY) -m mypy -n $(JOBS)
 	$(PY) -m tools.notebooks --check
 
 test-library: $(TEST_TOOLS)  ## laws, parity, doctests and notebook lint, with shapes checked at run time

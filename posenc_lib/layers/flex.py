@@ -11,8 +11,9 @@ Source: Dong et al. 2024, "Flex Attention: A Programming Model for Generating Op
 Kernels".
 
 The traps: `create_block_mask` writes all pairs to memory first, unless it is compiled. And on a
-CPU there is no backward pass: a trained table gets its gradient uncompiled, pair by pair, and
-queries get none.
+CPU what PyTorch 2.13 compiles has no backward pass, and gives rows of zeros at some lengths (seen
+with 8 and 16 features a head, below 128 tokens). So there it runs uncompiled, pair by pair: to see
+and to test what a GPU would do, not to save time. Queries get no gradient there.
 """
 
 from __future__ import annotations
@@ -59,8 +60,7 @@ def flexible(
     score_mod = None if table is None else table.encoding.modify_scores(table)
     on_gpu = query.device.type == "cuda"
     options = {"kernel_options": SMALL_BLOCKS} if on_gpu and table is not None else {}
-    trained = table is not None and torch.is_grad_enabled() and table.numbers.requires_grad
-    run = _uncompiled if trained and not on_gpu else _compiled(on_gpu)
+    run = _compiled() if on_gpu else _uncompiled
     with without_autocast(query), _many_shapes():
         output = run(
             query, key, value, score_mod=score_mod, block_mask=block_mask(masks),
@@ -76,9 +76,9 @@ def flexible(
 
 
 @functools.cache
-def _compiled(on_gpu: bool) -> Callable[..., Any]:
-    """Compiled once for all lengths on a GPU, for each length on a CPU, whose kernels want that."""
-    return torch.compile(flex_attention, dynamic=None if on_gpu else False)
+def _compiled() -> Callable[..., Any]:
+    """Compiled once for all lengths."""
+    return torch.compile(flex_attention)
 
 
 def _many_shapes() -> AbstractContextManager[Any]:

@@ -57,8 +57,9 @@ def attention_output(
 
     `flex` says whether `flex_attention` does it, which needs no (query, key) matrix for a
     `DistanceBias`, a window or a sink. None decides: on a GPU for long texts and in compiled
-    graphs. On a CPU it has to be asked for with True, since its first call compiles for half a
-    minute. `attention_ways` shows which way was taken.
+    graphs. On a CPU it has to be asked for with True, and saves nothing: it runs uncompiled there,
+    because what PyTorch 2.13 compiles for a CPU gives wrong rows at some lengths. A graph compiled
+    for a CPU leaves it out. `attention_ways` shows which way was taken.
 
     Raises like `attention`, and ValueError for `flex=True` with what flex_attention cannot do.
 
@@ -86,7 +87,8 @@ def fused(
     flex: bool | None = None,
 ) -> Tensor:
     """`attention_output` of checked input: the choice of the way."""
-    if flex or (flex is None and _flex_pays(query, bias, masks, sink)):
+    in_cpu_graph = torch.compiler.is_compiling() and query.device.type == "cpu"  # see flex.py
+    if (flex and not in_cpu_graph) or (flex is None and _flex_pays(query, bias, masks, sink)):
         from posenc_lib.layers.flex import flexible  # it loads torch's compiler
 
         try:

@@ -82,8 +82,7 @@ def kernel_way(encoding: str, *, flex: bool = False) -> str:
     layer = MultiHeadAttention(
         DIM, HEADS, encoding=encoding, length=LENGTH, causal=True, flex=flex or None
     )
-    uncompiled = torch.compiler.set_stance("force_eager")
-    with attention_ways() as ways, uncompiled, warnings.catch_warnings():
+    with attention_ways() as ways, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # FlexAttention says that it is slow so
         try:
             layer(torch.ones(1, LENGTH, DIM), need_weights=False)
