@@ -92,9 +92,18 @@ def test_the_speaker_reads_what_the_slide_leaves_out(browser, deck):
 
 
 def test_it_prints_whole_slides_with_drawn_panels(browser, deck):
-    with opened(browser, f"{deck.as_uri()}?print-pdf", below=deck.parent.as_uri()) as page:
-        page.locator("html[data-printable]").wait_for()
+    with opened(browser, f"{deck.parent.as_uri()}/index.html") as page:
+        slow = []
+        page.route("**/anywidget.js", lambda route: slow.append(route))
+        with page.expect_request("**/anywidget.js"):
+            page.goto(f"{deck.as_uri()}?print-pdf")
         pages = page.locator(".pdf-page")
+        pages.nth(SLIDES - 1).wait_for()
+        page.evaluate("() => new Promise(done => MathJax.Hub.Queue(done))")
+        printable = page.locator("html[data-printable]")
+        assert printable.count() == 0, "it would be printed before its panels have drawn"
+        slow[0].continue_()
+        printable.wait_for()
         assert pages.count() == SLIDES
         for nth in range(SLIDES):
             assert pages.nth(nth).bounding_box()["height"] >= 719
