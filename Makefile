@@ -103,7 +103,7 @@ test-library: $(TEST_TOOLS)  ## laws, parity, doctests and notebook lint, with s
 # The shape checker would answer before our own errors do, and torch.compile cannot trace it.
 test-bad-input: $(TEST_TOOLS)  ## bad input is refused with errors that help; compiled graphs
 	$(TITLE) 'Bad input and compiled graphs, without shape checks'
-	$(PY) -m pytest tests -n $(JOBS) -m '(bad_input or unchecked) and not every_graph'
+	$(PY) -m pytest tests -n $(JOBS) --dist loadgroup -m '(bad_input or unchecked) and not every_graph'
 
 # Apart from `make test`: minutes of tracing. Another test traces each of these ways already.
 test-graphs: $(TEST_TOOLS)  ## every encoding and layer compiled and exported, and checked by all laws (long)

@@ -9,7 +9,10 @@ import pytest
 
 from posenc_lib import checks
 
-pytestmark = pytest.mark.unchecked  # the shapes of answers are not ours
+pytestmark = [
+    pytest.mark.unchecked,  # the shapes of answers are not ours
+    pytest.mark.xdist_group("wrong answers"),  # all are judged once, by one worker
+]
 
 FROZEN = tomllib.loads(Path(__file__).with_name("wrong_answers.toml").read_text("utf-8"))
 SHARE = 0.8

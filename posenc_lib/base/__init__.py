@@ -7,6 +7,7 @@
 - `grid`: rows and columns of a picture; `randomised`: positions drawn at random; `batches`: those
   of padded and packed rows
 - `validation`: errors that help; `precision`, `float64`, `angles`: rounding, once and last
+- `draws`: random numbers that are not taken from the reader's generators
 - `arrays`, `shipped`: NumPy arrays and data files that are looked at before use; `extras`: what a
   plain install lacks, named with the command that brings it
 """

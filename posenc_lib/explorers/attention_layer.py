@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float64
 from torch import Tensor, nn
 
 from posenc_lib.base.doors import PositionEncoding, Prepared
+from posenc_lib.base.draws import own_draws
 from posenc_lib.base.masks import Masks
 from posenc_lib.base.precision import product
 from posenc_lib.base.relative import band_mask, relative_positions
@@ -128,7 +129,7 @@ class _OpenLayer(MultiHeadAttention):
         return bias, masks
 
 
-@torch.random.fork_rng(devices=[])
+@own_draws()
 def attend(
     x: Float64[Tensor, "length dim"],
     heads: int,
@@ -168,7 +169,7 @@ def attend(
     return layer.scores.expand_as(weights)[0, head].double(), weights[0, head].double()
 
 
-@torch.random.fork_rng(devices=[])
+@own_draws()
 def encoding_of(
     encoding: Factory | PositionEncoding | str, dim: int, heads: int, *, causal: bool, length: int
 ) -> PositionEncoding:
@@ -183,7 +184,6 @@ def encoding_of(
     >>> encoding_of("nezha", 8, 2, causal=False, length=5).head_dim
     4
     """
-    torch.default_generator.manual_seed(0)  # that of a GPU is the reader's, and is not put back
     if isinstance(encoding, PositionEncoding):
         chosen = encoding
     elif isinstance(encoding, str):

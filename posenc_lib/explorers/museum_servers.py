@@ -16,6 +16,7 @@ from torch import Tensor
 
 from posenc_lib.base.angles import frequencies64
 from posenc_lib.base.batches import padded_positions
+from posenc_lib.base.draws import own_draws
 from posenc_lib.faults import inference, masks, serving
 from posenc_lib.faults.address import address_of
 from posenc_lib.plots.views import Curves, Heatmap, View
@@ -181,7 +182,7 @@ def _llama(length: int) -> list[View]:
 @cache
 def _numbered() -> T5Bias:
     """T5's bias with the number of each bucket as its weight; no random number is spent on it."""
-    with torch.random.fork_rng(devices=()):
+    with own_draws():
         t5 = T5Bias(1, bidirectional=False)
     t5.weight = torch.nn.Parameter(torch.arange(32.0)[:, None], requires_grad=False)
     return t5

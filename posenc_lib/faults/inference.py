@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from posenc_lib.base.batches import padded_positions
+from posenc_lib.base.draws import own_draws
 from posenc_lib.base.relative import relative_positions
 from posenc_lib.convert.rope_layout import change_rope_layout
 from posenc_lib.faults.exhibit import exhibit
@@ -45,9 +46,9 @@ def padding_counted(real: Bool[Tensor, "batch length"]) -> Int[Tensor, "batch le
 Bias = Callable[[T5Bias, int, int], Float[Tensor, "heads query key"]]
 
 
+@own_draws()
 def newest_row_is_the_last(bias: Bias) -> bool:
     """The bias of the newest token beside a cache is the last row of the whole text's bias."""
-    torch.manual_seed(0)
     t5 = T5Bias(2, bidirectional=False)
     with torch.no_grad():
         return torch.equal(bias(t5, 1, 6)[:, 0], bias(t5, 6, 6)[:, -1])

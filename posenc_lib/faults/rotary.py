@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from posenc_lib.base.angles import frequencies64
+from posenc_lib.base.draws import own_draws
 from posenc_lib.faults.exhibit import exhibit
 from posenc_lib.layers.dot_product import attention
 from posenc_lib.layers.kv_cache import KeyValueCache
@@ -156,9 +157,9 @@ def yarn_reversed(rotary_dim: int, factor: float, trained: int) -> Float[Tensor,
 Decode = Callable[[MultiHeadAttention, Float[Tensor, "batch length dim"]], Tensor]
 
 
+@own_draws()
 def decoding_equals_one_pass(decode: Decode) -> bool:
     """Token by token with a cache gives what one causal pass over the text gives."""
-    torch.manual_seed(0)
     layer = MultiHeadAttention(16, 2, encoding=RotaryEncoding(8), causal=True)
     x = torch.randn(1, 6, 16)
     with torch.no_grad():

@@ -10,10 +10,9 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import torch
-
 from posenc_lib.base import validation
 from posenc_lib.base.doors import PositionEncoding
+from posenc_lib.base.draws import own_draws
 from posenc_lib.laws import by_position, in_a_layer, in_numbers, in_training
 from posenc_lib.laws.law import LAWS, Finding, applied
 from posenc_lib.laws.subject import Subject
@@ -138,8 +137,7 @@ def check_encoding(
             ValueError, name, "length", sizes["length"], f"at least {_SHORTEST}",
             "The laws need room for a few positions.",
         )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with own_draws():
         one = encoding if isinstance(encoding, PositionEncoding) else None
         one = build() if build is not None else one
         assert one is not None

@@ -65,7 +65,7 @@ class Subject:
         self, encoding: PositionEncoding, dtype: torch.dtype = torch.float64, *, seed: int = 0
     ) -> MultiHeadAttention:
         """A layer with this encoding and random projections, causal unless the encoding refuses."""
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         head_dim = getattr(encoding, "head_dim", None)
         layer = MultiHeadAttention(
             self.dim, self.heads, encoding=encoding, causal=not encoding.sees_ahead,

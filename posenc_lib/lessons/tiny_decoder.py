@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from posenc_lib.base.doors import PositionEncoding
+from posenc_lib.base.draws import own_draws
 from posenc_lib.layers.attention_ways import attention_ways
 from posenc_lib.layers.kv_cache import KeyValueCache
 from posenc_lib.layers.multihead import MultiHeadAttention
@@ -36,8 +37,7 @@ class TinyDecoder:
     """
 
     def __init__(self, encoding: PositionEncoding | str) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with own_draws():
             self.words, self.head = nn.Embedding(WORDS, DIM), nn.Linear(DIM, WORDS)
             length = LENGTH if isinstance(encoding, str) else None
             self.stack = TransformerStack(

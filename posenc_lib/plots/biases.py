@@ -11,6 +11,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from posenc_lib.base.draws import own_draws
 from posenc_lib.plots.teaching_figure import (
     CYCLE,
     DASHES,
@@ -38,8 +39,7 @@ def penalty_curves(
     """
     distance = torch.arange(-farthest, 1)
     one = torch.ones(1, dtype=torch.float64)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
+    with own_draws():
         t5 = T5Bias(1, bidirectional=False, std=1.0)
     drawn = {
         "ALiBi": slope * distance.double(),

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from posenc_lib.base import validation
+from posenc_lib.base.draws import own_draws
 from posenc_lib.experiments.parts.parallel import one_thread
 from posenc_lib.experiments.parts.progress import progress as bar
 from posenc_lib.experiments.parts.training_settings import IGNORED, Batch, History, Look, Training
@@ -44,8 +45,7 @@ def seeded(build: Callable[[], Made], seed: int) -> Made:
     True
     """
     seed = validation.size("seeded", "seed", seed, minimum=0)
-    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with _GLOBAL_GENERATOR, own_draws(seed):
         return build()
 
 
