@@ -10,8 +10,9 @@ const WHOLE = ".posenc-whole"; // a slide that is the panel's alone: its head st
 function roomOf(root) {
   const frame = root.closest(FRAME);
   if (frame?.matches(".posenc-room")) return frame.clientHeight; // it may be scaled: the window says nothing
-  const height = Math.min(frame?.clientHeight || Infinity, window.innerHeight);
-  return height - 24;
+  const { scrollPaddingTop } = getComputedStyle(document.documentElement);
+  const header = parseFloat(scrollPaddingTop) || 0; // of a page whose header stays in sight
+  return Math.min(frame?.clientHeight || Infinity, window.innerHeight - header) - 24;
 }
 
 // How many pictures stand in each row, the remainder in the first rows or in the last.

@@ -94,6 +94,17 @@ def test_a_second_language_is_read_searched_and_spoken_by_panels(browser, book):
             page.locator("#search-results").get_by_role("link", name="术语表").wait_for()
 
 
+def test_a_whole_panel_stands_below_the_header(browser, book):
+    address, laptop = f"{book.as_uri()}/{PAGE}", {"width": 1366, "height": 768}
+    with opened(browser, address, below=book.as_uri(), viewport=laptop) as page:
+        page.wait_for_function(f"() => {DRAWN} === 2")
+        header = page.locator(".bd-header-article").bounding_box()
+        for panel in page.locator(".posenc-panel").all():
+            panel.evaluate("panel => panel.scrollIntoView()")
+            box = panel.bounding_box()
+            assert header["height"] <= box["y"] <= laptop["height"] - box["height"], box
+
+
 @pytest.mark.parametrize("look", ["light", "dark"])
 def test_it_can_be_read(browser, book, look):
     address = f"{book.as_uri()}/{PAGE}"
