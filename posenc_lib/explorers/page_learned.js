@@ -6,8 +6,8 @@ const decodedTables = new WeakMap();
 IN_PAGE.learned = ({ table, length, dim, start, reference }, data) => {
   const needed = Math.max(start + length, reference + 1);
   const values = kept(data, "values", [table, needed, dim], () => learnedTable(table, needed, dim, data));
-  const shown = kept(data, "shown", [table, dim, start, length], () => shownRows(values, { length, dim, start }));
-  return learnedViews(shown, unitRows(values, dim, reference, 1), { length, dim, start, reference });
+  const shown = kept(data, "shown", [table, dim, start, length], () => shownRows(values, { table, length, dim, start }, data));
+  return learnedViews(shown, tableRow(values, dim, reference), { length, dim, start, reference });
 };
 
 // The first rows and columns of a table, row by row.
@@ -46,26 +46,24 @@ function halfPrecision(bits) {
 }
 
 // All that does not depend on the row of reference.
-function shownRows(values, { length, dim, start }) {
+function shownRows(values, { table, length, dim, start }, data) {
   const shown = values.subarray(start * dim, (start + length) * dim);
-  const norms = new Float64Array(length);
-  for (let row = 0; row < length; row++) {
-    let sum = 0;
-    for (let i = row * dim; i < (row + 1) * dim; i++) sum += shown[i] * shown[i];
-    norms[row] = Math.sqrt(sum);
-  }
-  const unit = unitRows(shown, dim, 0, length);
+  const norms = Float64Array.from(range(0, length), (row) => normOf(tableRow(shown, dim, row)));
   const top = quantileOfSizes(shown, 0.995) || 1;
-  return { shown, norms, top, unit, alike: cosinesBetween(unit, dim, length) };
+  // The columns of the sinusoidal table are others in another dim.
+  const of = table === "sinusoidal" ? [table, dim] : [table];
+  const pairs = kept(data, "pairs", of, () => new PairsOfRows());
+  return { shown, norms, top, alike: pairs.cosines(values, norms, { length, dim, start }) };
 }
 
-function learnedViews({ shown, norms, top, unit, alike }, one, { length, dim, start, reference }) {
+function learnedViews({ shown, norms, top, alike }, one, { length, dim, start, reference }) {
   const positions = range(start, length);
   const most = 1.05 * norms.reduce((a, b) => Math.max(a, b), 0) || 1;
   const row = `row ${reference}`;
   const picks = ["reference", null];
   const chosen = [[reference, null]];
-  const seen = range(0, length).map((at) => cosineOf(tableRow(unit, dim, at), one));
+  const size = normOf(one);
+  const seen = range(0, length).map((at) => asCosine(dotOf(tableRow(shown, dim, at), one) / (norms[at] * size)));
   return [
     curves(
       "norms of the rows", positions, [norms], ["norm"], ["position", "norm of the row"],
@@ -96,68 +94,104 @@ function quantileOfSizes(values, share) {
     if (sizes[i] > most) most = sizes[i];
   }
   if (!most) return 0;
-  const steps = 4096;
-  const stepOf = (size) => Math.min(Math.floor((size / most) * steps), steps - 1);
-  const counts = new Uint32Array(steps);
-  for (let i = 0; i < sizes.length; i++) counts[stepOf(sizes[i])] += 1;
+  const [last, counts, steps] = [4095, new Uint32Array(4096), new Uint16Array(sizes.length)];
+  for (let i = 0; i < sizes.length; i++) {
+    steps[i] = Math.min((sizes[i] / most) * 4096, last); // stored without its fraction
+    counts[steps[i]] += 1;
+  }
   const at = share * (sizes.length - 1);
   const ranks = [Math.floor(at), Math.min(Math.floor(at) + 1, sizes.length - 1)];
   const [low, high] = ranks.map((rank) => {
-    let [step, before] = [0, 0];
+    let [step, before, place] = [0, 0, 0];
     while (before + counts[step] <= rank) before += counts[step++];
-    return sizes.filter((size) => stepOf(size) === step).sort()[rank - before];
+    const about = new Float64Array(counts[step]);
+    for (let i = 0; i < steps.length; i++) if (steps[i] === step) about[place++] = sizes[i];
+    return about.sort()[rank - before];
   });
   return low + (high - low) * (at - ranks[0]);
 }
 
-// So many rows, from `first` on, at length 1; a row of zeros has no direction: NaN.
-function unitRows(values, dim, first, rows) {
-  const unit = values.slice(first * dim, (first + rows) * dim);
-  for (let at = 0; at < unit.length; at += dim) {
-    let sum = 0;
-    for (let i = at; i < at + dim; i++) sum += unit[i] * unit[i];
-    const size = sum > 0 ? Math.sqrt(sum) : NaN;
-    for (let i = at; i < at + dim; i++) unit[i] /= size;
-  }
-  return unit;
-}
+const tableRow = (values, dim, row) => values.subarray(row * dim, (row + 1) * dim);
+const normOf = (row) => Math.sqrt(dotOf(row, row));
+const asCosine = (ratio) => (ratio === ratio ? clamp(ratio, -1, 1) : NaN); // a row of zeros has none
 
-const asCosine = (sum) => (sum === sum ? clamp(sum, -1, 1) : NaN);
-
-function cosineOf(one, other) {
+function dotOf(one, other) {
   let sum = 0;
   for (let i = 0; i < one.length; i++) sum += one[i] * other[i];
-  return asCosine(sum);
+  return sum;
 }
 
-// Four columns at once: a number of the row is read once for all of them.
-function cosinesBetween(unit, dim, length) {
-  const made = new Float64Array(length * length);
-  const keep = (row, column, sum) => {
-    made[row * length + column] = made[column * length + row] = asCosine(sum);
+// The products of all rows shown with one another. A move computes what it adds or takes away, rows
+// or columns of the table; the other products stay from the picture before. Of few columns all are
+// made again: it is soon done, and what is taken away leaves a last digit behind.
+class PairsOfRows {
+  was = { length: 0 };
+
+  cosines(values, norms, now) {
+    const { was } = this;
+    const { length, dim, start } = now;
+    const stay = was.length === length && was.start === start;
+    let { products } = was;
+    if (stay && dim >= was.dim) addProducts(products, values, now, [was.dim, dim], 1);
+    else if (stay && was.dim <= 1.125 * dim) addProducts(products, was.values, was, [dim, was.dim], -1);
+    else products = this.ofOtherRows(values, now);
+    this.was = { ...now, values, products };
+    const cosines = new Float64Array(length * length);
+    for (let row = 0, at = 0; row < length; row++) {
+      for (let column = 0; column < length; column++, at++) {
+        cosines[at] = asCosine(products[at] / (norms[row] * norms[column]));
+      }
+    }
+    return cosines;
+  }
+
+  ofOtherRows(values, now) {
+    const { was } = this;
+    const { length, dim, start } = now;
+    const products = new Float64Array(length * length);
+    const shift = start - was.start;
+    const [from, to] = [Math.max(-shift, 0), Math.min(was.length - shift, length)];
+    const known = was.dim === dim && from < to ? [from, to] : [0, 0];
+    for (let row = known[0]; row < known[1]; row++) {
+      const at = (row + shift) * was.length + shift;
+      products.set(was.products.subarray(at + known[0], at + known[1]), row * length + known[0]);
+    }
+    addProducts(products, values, now, [0, dim], 1, known);
+    return products;
+  }
+}
+
+// Adds the products over the columns from `low` to `high` of the table, for all pairs of rows but
+// those of two known rows. Four at once: a number of the row is read once for all of them.
+function addProducts(products, values, { length, dim, start }, [low, high], sign, [from, to] = [0, 0]) {
+  const add = (row, column, sum) => {
+    products[column * length + row] = products[row * length + column] += sign * sum;
   };
   for (let row = 0; row < length; row++) {
-    const left = row * dim;
-    let column = row;
+    const left = (start + row) * dim;
+    const others = (column) => (start + column) * dim - left;
+    let column = from <= row && row < to ? to : row;
     for (; column + 3 < length; column += 4) {
       let [a, b, c, d] = [0, 0, 0, 0];
-      const one = column * dim - left;
+      const one = others(column);
       const [two, three, four] = [one + dim, one + 2 * dim, one + 3 * dim];
-      for (let i = left; i < left + dim; i++) {
-        const value = unit[i];
-        a += value * unit[i + one];
-        b += value * unit[i + two];
-        c += value * unit[i + three];
-        d += value * unit[i + four];
+      for (let i = left + low; i < left + high; i++) {
+        const value = values[i];
+        a += value * values[i + one];
+        b += value * values[i + two];
+        c += value * values[i + three];
+        d += value * values[i + four];
       }
-      keep(row, column, a);
-      keep(row, column + 1, b);
-      keep(row, column + 2, c);
-      keep(row, column + 3, d);
+      add(row, column, a);
+      add(row, column + 1, b);
+      add(row, column + 2, c);
+      add(row, column + 3, d);
     }
-    for (; column < length; column++) keep(row, column, cosineOf(tableRow(unit, dim, row), tableRow(unit, dim, column)));
+    for (; column < length; column++) {
+      let sum = 0;
+      const one = others(column);
+      for (let i = left + low; i < left + high; i++) sum += values[i] * values[i + one];
+      add(row, column, sum);
+    }
   }
-  return made;
 }
-
-const tableRow = (unit, dim, row) => unit.subarray(row * dim, (row + 1) * dim);
