@@ -177,7 +177,7 @@ def _wavelengths(chosen: dict[str, Any], shown: dict[str, dict[str, Any]]) -> Cu
     return Curves(
         "wavelength of each pair", np.arange(most), ys,
         [*names, f"trained length ({chosen['trained']:,})"],
-        "pair", "wavelength (positions for one turn)", log_y=True,
+        "pair", "positions for one turn", log_y=True,
         styles=[*range(len(shown)), 2],
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ function configWavelengths(chosen, shown) {
   return curves(
     "wavelength of each pair", range(0, most), ys,
     [...names, `trained length (${number(chosen.trained)})`],
-    ["pair", "wavelength (positions for one turn)"],
+    ["pair", "positions for one turn"],
     { logs: [false, true], styles: [...shown.keys(), 2] },
   );
 }

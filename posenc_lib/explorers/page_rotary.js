@@ -4,6 +4,7 @@
 
 const PLAIN = "plain RoPE";
 const TRAINED_END = "trained length";
+const BESIDE = 3; // the style of plain RoPE in all pictures, where another scaling is shown beside it
 
 IN_PAGE.rotary = (settings, data) => {
   const plain = rope({ ...settings, scaling: "none" });
@@ -64,10 +65,11 @@ function turnedValues(asked) {
 function turnedVectors(asked, turned) {
   const { head_dim: width, length, start, here, pair } = asked;
   const { magnitude } = asked.first;
+  const made = magnitude === 1 ? "turned into (cos, sin)" : `turned and made ${number(magnitude)} times as long`;
   const of = new Array(width);
   asked.first.w.forEach((_, i) => featuresOf(asked, i).forEach((feature) => (of[feature] = i)));
   return heatmap(
-    "each pair (1, 0), turned into (cos, sin)", turned, [length, width],
+    `each pair (1, 0), ${made}`, turned, [length, width],
     ["position", "feature", "value"],
     {
       limits: [-magnitude, magnitude],
@@ -108,6 +110,7 @@ function turningPair(asked) {
     {
       limits: [-1.05 * magnitude, 1.05 * magnitude],
       marks: [[here, `position ${number(here)}`], ...ends],
+      styles: [0, 1, BESIDE].slice(0, ys.length),
       ...wave.options,
     },
   );
@@ -143,7 +146,7 @@ function scoresByDistance({ head_dim: width, length, first, plain }, data) {
 }
 
 function rotaryScores({ length, distance, trained }, ys) {
-  const legend = ["q = k, all ones", "one random q, k", "many random, RMS", "plain, all ones"];
+  const legend = ["q = k, all ones", "one random q, k", "many random, RMS", `all ones, ${PLAIN}`];
   const ends = trained < length ? [[trained, TRAINED_END]] : [];
   return curves(
     "score by distance", range(0, length), ys, legend.slice(0, ys.length),
@@ -158,10 +161,10 @@ function rotaryWavelengths({ trained, pair, first, plain }, names) {
   ys.push(plain.w.map(() => trained));
   return curves(
     "wavelength of each pair", range(0, plain.w.length), ys,
-    [...names, `trained length (${number(trained)})`], ["pair", "wavelength (positions for one turn)"],
+    [...names, `trained length (${number(trained)})`], ["pair", "positions for one turn"],
     {
       logs: [false, true],
-      styles: first === plain ? [0, 2] : [1, 0, 2], // plain RoPE keeps its colour
+      styles: first === plain ? [0, 2] : [0, BESIDE, 2],
       marks: [[pair, `pair ${pair}`]],
       picks: ["pair", null],
     },

@@ -25,7 +25,7 @@ function pictureOf(tokens, side, across) {
 }
 
 IN_PAGE.shuffle = ({ image, moved }, data) => {
-  const { titles, side, counts, told, greys } = data;
+  const { titles, side, counts, greys } = data;
   const number = counts[counts.length - 1];
   const across = Math.round(Math.sqrt(number));
   const rows = across * side;
@@ -41,9 +41,8 @@ IN_PAGE.shuffle = ({ image, moved }, data) => {
     seen.set(tokens.subarray(old * features, (old + 1) * features), at * features);
   });
   const right = numbers(data.right, Float32Array);
-  const said = Float64Array.from(
-    data.models.flatMap((model) => Array.from(softmaxOf(Transformer.of(model).logits(seen)))),
-  );
+  const shares = data.models.map((model) => Array.from(softmaxOf(Transformer.of(model).logits(seen))));
+  const guesses = shares.map((share, m) => `${titles[m]}: ${share.indexOf(Math.max(...share))}`);
   const drawn = (name, shown) =>
     heatmap(
       name, pictureOf(shown, side, across), [rows, rows],
@@ -54,13 +53,13 @@ IN_PAGE.shuffle = ({ image, moved }, data) => {
     drawn(`image ${image}, a ${labels[image]}: ${moved} of ${number} tokens moved`, seen),
     drawn(`image ${image} as it was`, tokens),
     heatmap(
-      `what each model says of this ${labels[image]}`, said, [titles.length, 10],
-      ["model", "digit", "probability"],
-      { limits: [0, 1], palette: "sequential", ticks: [titles, null], marks: [[null, labels[image]]] },
+      `what each model says of this ${labels[image]}`, Float64Array.from(shares.flat()),
+      [titles.length, 10], ["model: its guess", "digit", "probability"],
+      { limits: [0, 1], palette: "sequential", ticks: [guesses, null], marks: [[null, labels[image]]] },
     ),
     curves(
       `all test images, ${moved} moved`, counts,
-      titles.map((_, m) => right.subarray(m * counts.length, (m + 1) * counts.length)), told[place],
+      titles.map((_, m) => right.subarray(m * counts.length, (m + 1) * counts.length)), titles,
       ["moved (tokens)", "share of the test images right"],
       { limits: [0, 1.02], marks: [[moved, `${moved} moved`]], picks: ["moved", null] },
     ),

@@ -30,6 +30,8 @@ QUESTION = (
     "Which of the other controls change that angle?"
 )
 TRAINED_END = "trained length"
+BESIDE = 3
+"""The style of plain RoPE in all pictures, where another scaling is shown beside it."""
 
 
 def rotary_explorer(
@@ -135,8 +137,9 @@ def _turned(
     turned = rope.turn(unit.expand(1, 1, length, -1), torch.arange(start, start + length))[0, 0]
     top = float(rope.magnitude)
     of = [at % pairs if rope.layout == "half" else at // 2 for at in range(rope.head_dim)]
+    made = "turned into (cos, sin)" if top == 1 else f"turned and made {number(top)} times as long"
     return Heatmap(
-        "each pair (1, 0), turned into (cos, sin)", turned, "position", "feature", "value",
+        f"each pair (1, 0), {made}", turned, "position", "feature", "value",
         limits=(-top, top), row_start=start,
         marks=[(here, None), *((None, at) for at in _features(rope, pair))],
         picks=(("position", range(length)), ("pair", of)),
@@ -178,7 +181,7 @@ def _pair(
         list(curves), "position", "value", limits=(-1.05 * top, 1.05 * top),
         marks=[(here, f"position {number(here)}"), *ends],
         picks=(("position", nearest_positions(steps, fine)), None),
-        dots=fine if length <= DOTTED else 0,
+        dots=fine if length <= DOTTED else 0, styles=[0, 1, BESIDE][: len(curves)],
     )  # fmt: skip
 
 
@@ -194,7 +197,7 @@ def _scores(shown: dict[str, RotaryEncoding], length: int, distance: int, traine
         "many random, RMS": gaussian.square().mean(0).sqrt(),
     }
     if rope is not plain:
-        curves["plain, all ones"] = _by_distance(plain, *ones, far)[0]
+        curves[f"all ones, {PLAIN}"] = _by_distance(plain, *ones, far)[0]
     ends = [(trained, TRAINED_END)] if trained < length else []
     return Curves(
         "score by distance", far, torch.stack(list(curves.values())), list(curves),
@@ -245,8 +248,8 @@ def _wavelengths(shown: dict[str, RotaryEncoding], trained: int, pair: int) -> C
     )
     return Curves(
         "wavelength of each pair", pairs, torch.stack(list(curves.values())), list(curves),
-        "pair", "wavelength (positions for one turn)", log_y=True,
-        styles=[0, 2] if len(shown) == 1 else [1, 0, 2],  # plain RoPE keeps its colour
+        "pair", "positions for one turn", log_y=True,
+        styles=[0, 2] if len(shown) == 1 else [0, BESIDE, 2],
         marks=[(pair, f"pair {pair}")], picks=("pair", None),
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 // Nothing is fetched. One picture is drawn a frame, the newest, into canvases that are kept.
 
 const HINT = "Point, tap or use the arrow keys to read a value."; // one line in a narrow notebook
+const PALE = "Pale lines and marked corners: before your last move.";
 const NO_KERNEL = "This panel computes in the kernel, and none is running: run the set-up cell at the top, then the cell of this panel.";
 const NEVER_A_KERNEL = "This panel stands still, because it computes in the kernel and this page has none: open the notebook in JupyterLab to move it.";
 const THEMES = { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-name", "data-jp-theme-light", "data-vscode-theme-kind"] };
@@ -222,7 +223,8 @@ class Surface {
       if (pane === this.reader) pane.cross(cursor, this.theme);
       else pane.cross(places && pane.view?.find?.(places), this.theme, true);
     }
-    const text = cursor ? this.reader.view.describe(cursor) : word(HINT);
+    const pale = this.panes.some(({ view }) => view?.resting);
+    const text = cursor ? this.reader.view.describe(cursor) : word(pale ? PALE : HINT);
     if (this.readout.textContent !== text) this.readout.textContent = text;
     this.readout.classList.toggle("posenc-hint", !cursor);
   }

@@ -95,8 +95,10 @@ def test_everything_but_the_kernel_answers_while_the_kernel_is_busy(visit, busy,
     kernel = Panel(visit, 2)  # the others would tell nothing if a panel did not need it anyway
     kernel.press("length", "ArrowRight")
     panel = Panel(visit, 1)
+    panel.says("Point, tap", ".posenc-readout")
     panel.press("length", "ArrowRight", times=5)
     panel.says("table: 35 x 16")
+    panel.says("Pale lines and marked corners", ".posenc-readout")  # of length 30
     panel.shows("length", "35")
     panel.click("Pin")
     panel.says("length = 35", ".posenc-reference")
