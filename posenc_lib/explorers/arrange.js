@@ -23,10 +23,12 @@ function rowsOf(count, rows) {
 }
 
 // The best of all arrangements: { place, rows, cells (the width in each row), height, side }.
-// `pictures` say of each picture whether it is square, and how wide its caption and legend are.
+// `pictures` say of each picture whether it is square, how wide its caption and legend are, and what
+// its axes and long words at them take of its width and height.
 function arrangement({ width, room, tops, pictures, line, large, whole }) {
   const found = [];
   const count = pictures.length;
+  const least = LEAST * (large ? 1.15 : 1); // its axes are larger, too
   const side = Math.round(large ? 340 : whole ? 320 : clamp(width * 0.25, 216, 280));
   for (const place of whole ? ["side"] : ["side", "top"]) {
     const wide = width - (place === "side" ? side + GAP : 0);
@@ -39,13 +41,17 @@ function arrangement({ width, room, tops, pictures, line, large, whole }) {
           const own = pictures.slice(first, (first += inRow));
           const lines = (name) => Math.max(...own.map((picture) => Math.ceil(picture[name] / cells[row])));
           rest -= (lines("caption") + lines("legend")) * 1.4 * line;
-          sizes.push(...own.map(({ square }) => [square, cells[row]]));
+          sizes.push(...own.map((picture) => ({ ...picture, cell: cells[row] })));
         });
         const widest = Math.max(...cells);
         const height = Math.floor(Math.min(rest / number, widest * 0.85));
-        const seen = sizes.map(([square, cell]) => Math.min(cell * (square ? 0.8 : 0.66), height));
+        const seen = sizes.map(({ square, cell, beside, below }) =>
+          Math.min((cell - beside) * (square ? 0.8 : 0.66), height - below),
+        );
         const size = seen[0] + seen.reduce((sum, one) => sum + one, 0); // the first counts twice
-        const fits = whole ? height >= LEAST / 2 : height >= LEAST && Math.min(...cells) >= (large ? 300 : 205);
+        const wideEnough = Math.min(...cells) >= (large ? 300 : 205);
+        const readable = sizes.every(({ cell, beside, edges }) => cell - beside - edges >= LEAST / 2);
+        const fits = whole ? height >= LEAST / 2 : height >= least && wideEnough && readable;
         found.push({ place, rows, cells, height, side, fits, size });
       }
     }

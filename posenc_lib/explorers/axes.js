@@ -12,14 +12,16 @@ function widest(pen, texts) {
   return texts.reduce((most, text) => Math.max(most, pen.measureText(text).width), 0);
 }
 
-// A label stands in the middle, or beside it where it would not fit, and is written smaller only if
-// it is longer than all the room.
+// A label stands in the middle, or beside it where it would not fit. One that is longer than all the
+// room loses what it has in brackets, and is written smaller if that is not enough.
 function fitted(pen, text, room, write, middle = room / 2) {
-  const wide = pen.measureText(text).width;
-  if (wide <= room) return write(clamp(middle, wide / 2, room - wide / 2));
+  const whole = pen.measureText(text).width <= room;
+  const label = whole ? text : text.replace(/ ?[(\uff08].*[)\uff09]$/, "");
+  const wide = pen.measureText(label).width;
+  if (wide <= room) return write(label, clamp(middle, wide / 2, room - wide / 2));
   const { font } = pen;
   pen.font = font.replace(/^[\d.]+/, (size) => Math.max(size * (room / wide), 8));
-  write(room / 2);
+  write(label, room / 2);
   pen.font = font;
 }
 
@@ -57,10 +59,10 @@ function axes(pen, box, theme, across, down, labels) {
   pen.textAlign = "center";
   pen.textBaseline = "bottom";
   const [along, up] = labels.map(word);
-  const write = (x) => pen.fillText(along, x, box.foot);
+  const write = (label, x) => pen.fillText(label, x, box.foot);
   fitted(pen, along, box.wide, write, (box.left + box.right) / 2);
   pen.textBaseline = "top";
-  const turn = (y) => turned(pen, up, box.head, y, -Math.PI / 2);
+  const turn = (label, y) => turned(pen, label, box.head, y, -Math.PI / 2);
   fitted(pen, up, box.foot, turn, (box.top + box.bottom) / 2);
 }
 

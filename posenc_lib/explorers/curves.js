@@ -229,13 +229,15 @@ class CurvesView {
     pen.font = theme.small;
     const wide = pen.measureText(word).width;
     const left = x + 4 + wide < box.right ? x + 4 : x - 4 - wide;
-    pen.globalAlpha = 0.85;
-    pen.fillStyle = theme.ground;
-    pen.fillRect(left - 1, top, wide + 2, theme.size * 1.1);
-    pen.globalAlpha = 1;
-    pen.fillStyle = theme.text;
     pen.textAlign = "left";
     pen.textBaseline = "top";
+    pen.strokeStyle = theme.ground; // about the letters alone: the curves go on between them
+    pen.lineWidth = 4;
+    pen.lineJoin = "round";
+    pen.globalAlpha = 0.85;
+    pen.strokeText(word, left, top);
+    pen.globalAlpha = 1;
+    pen.fillStyle = theme.text;
     pen.fillText(word, left, top);
     pen.font = theme.font;
   }

@@ -25,6 +25,7 @@ from posenc_lib.experiments.translation.stored_translators import (
 from posenc_lib.explorers.attention_layer import shortened
 from posenc_lib.explorers.panel import Choice, Panel, Slider, Text
 from posenc_lib.explorers.translator import exported_translator, precise_translator
+from posenc_lib.explorers.who import swapped_with_next
 from posenc_lib.plots.views import Heatmap, View
 from posenc_lib.registry import on_panels
 
@@ -107,7 +108,7 @@ def _views(sentence: str, language: str, encoding: str, place: int, head: str) -
     numbers, likely, maps = found[encoding]
     at = min(place, len(numbers) - 1)
     weights = maps.mean(0) if head == MEAN else maps[int(head)]
-    swapped = [as_text(_swapped(source, k), "English") for k in range(len(source))]
+    swapped = [as_text(swapped_with_next(source, k), "English") for k in range(len(source))]
     order = np.argsort(-likely[at], kind="stable")[:LIKELY]
     shares = likely[at][order]
     named = [(_said(int(n)), f"{p:.0%}") for n, p in zip(order, shares, strict=True) if p > LEAST]
@@ -240,14 +241,6 @@ def _tokens(numbers: Sequence[int]) -> list[str]:
 
 def _said(number: int) -> str:
     return vocabulary()[number]
-
-
-def _swapped(tokens: Sequence[str], place: int) -> list[str]:
-    """The token at this place and the next one swapped; the last one with the first."""
-    after = (place + 1) % len(tokens)
-    found = list(tokens)
-    found[place], found[after] = found[after], found[place]
-    return found
 
 
 def _left_out(unknown: list[str]) -> str:

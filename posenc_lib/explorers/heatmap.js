@@ -1,6 +1,25 @@
 // A matrix as coloured cells: its axes, its colour scale, the numbers in the cells, the readout.
 
 const MARKED_CELLS = 2_500;
+const [THIN, ARROW] = [6, 6]; // pixels: a row that a frame would hide; what points at it instead
+
+// The text of a place, with its number where others have the same text.
+function placed(given, at, start) {
+  if (!given) return start + at;
+  const alone = given.indexOf(given[at]) === given.lastIndexOf(given[at]);
+  return alone ? given[at] : `${given[at]} (${start + at})`;
+}
+
+function arrow(pen, theme, ...corners) {
+  pen.beginPath();
+  corners.forEach((corner) => pen.lineTo(...corner));
+  pen.closePath();
+  pen.fillStyle = theme.text;
+  pen.strokeStyle = theme.ground;
+  pen.lineWidth = 2;
+  pen.stroke();
+  pen.fill();
+}
 
 class HeatmapView {
   constructor(sent) {
@@ -124,9 +143,8 @@ class HeatmapView {
     const { size } = theme;
     const { width, height } = pane;
     const scale = ticks(...this.limits, clamp(height / (size * 3.5), 2, 8));
-    const rowTicks = this.axisTicks(
-      this.rowTicks, this.rowStart, this.rows, height - 4 * size, this.rowTicks ? size * 1.3 : size * 3,
-    );
+    const line = this.rowTicks ? size * 1.3 : size * 3;
+    let rowTicks = this.axisTicks(this.rowTicks, this.rowStart, this.rows, height - 4 * size, line);
     const box = {
       head: 3, // a turned label reaches a little past its line
       foot: height,
@@ -149,6 +167,7 @@ class HeatmapView {
       box.bottom = box.top + side * this.rows;
       box.foot = Math.min(height, box.bottom + height - (height - size * 2.9) + (slant ? longest * 0.71 : 0));
     }
+    rowTicks = this.axisTicks(this.rowTicks, this.rowStart, this.rows, box.bottom - box.top, line);
     this.box = box;
     this.cell = [(box.right - box.left) / this.columns, (box.bottom - box.top) / this.rows];
     this.spread(pen, pane, box, ratio);
@@ -209,6 +228,8 @@ class HeatmapView {
     const [down, right] = [row - this.rowStart, column - this.columnStart];
     if (row !== null && (down < 0 || down >= rows)) return;
     if (column !== null && (right < 0 || right >= columns)) return;
+    if (column === null && this.cell[1] < THIN) return this.pointAtRow(pen, down, theme);
+    if (row === null && this.cell[0] < THIN) return this.pointAtColumn(pen, right, theme);
     const wide = column === null ? box.right - box.left : Math.max(this.cell[0], 4);
     const high = row === null ? box.bottom - box.top : Math.max(this.cell[1], 4);
     const x = column === null ? box.left : box.left + (right + 0.5) * this.cell[0] - wide / 2;
@@ -217,6 +238,21 @@ class HeatmapView {
       pen.strokeStyle = colour;
       pen.lineWidth = thick * Math.min(theme.bold, 1.3);
       pen.strokeRect(x, y, wide, high);
+    }
+  }
+
+  // A frame would hide a thin row and its neighbours: an arrow at each end points at it.
+  pointAtRow(pen, down, theme) {
+    const y = this.box.top + (down + 0.5) * this.cell[1];
+    for (const [x, way] of [[this.box.left, -1], [this.box.right, 1]]) {
+      arrow(pen, theme, [x, y], [x + way * ARROW, y - 4], [x + way * ARROW, y + 4]);
+    }
+  }
+
+  pointAtColumn(pen, right, theme) {
+    const x = this.box.left + (right + 0.5) * this.cell[0];
+    for (const [y, way] of [[this.box.top, -1], [this.box.bottom, 1]]) {
+      arrow(pen, theme, [x, y], [x - 4, y + way * ARROW], [x + 4, y + way * ARROW]);
     }
   }
 
@@ -304,8 +340,8 @@ class HeatmapView {
     const across = left + bar.width + bar.ticks + bar.label;
     const middle = (box.top + box.bottom) / 2;
     const said = word(this.labels[2]);
-    const turn = (y) => turned(pen, said, across, y, -Math.PI / 2);
-    fitted(pen, said, pane.height, turn, middle);
+    const turn = (label, y) => turned(pen, label, across, y, -Math.PI / 2);
+    fitted(pen, said, box.bottom + theme.size, turn, middle); // not beside the label below the box
   }
 
   cellText(value) {
@@ -378,8 +414,8 @@ class HeatmapView {
   }
 
   describe({ row, column }) {
-    const down = this.rowTicks?.[row] ?? this.rowStart + row;
-    const across = this.columnTicks?.[column] ?? this.columnStart + column;
+    const down = placed(this.rowTicks, row, this.rowStart);
+    const across = placed(this.columnTicks, column, this.columnStart);
     const cell = this.value(row, column);
     const said = (value, none = word("masked (not seen)")) =>
       Number.isNaN(value) ? none : written(value, this.fine);

@@ -106,7 +106,7 @@ def _views(encoding: str, reading: str, length: int, head: int) -> list[View]:
         ),
         _losses(loss, past, place),
         Heatmap(
-            f"weights of head {head}; line: trained length", weights[head], "query", "key",
+            f"weights of head {head}; marked: trained length", weights[head], "query", "key",
             "weight", (0.0, 1.0), "sequential", square=True,
             marks=[(TRAINED, None)],
         ),

@@ -32,7 +32,9 @@ function ticks(low, high, most, whole = false) {
   for (let k = Math.ceil(low / step - 1e-6); k * step <= high + step * 1e-6; k++) {
     found.push({ at: k * step, text: written(k * step, step) });
   }
-  return found;
+  // A single number is no scale: better a little crowded.
+  const finer = found.length < 2 && high > low && most < 8 && !(whole && step === 1);
+  return finer ? ticks(low, high, 1.5 * most, whole) : found;
 }
 
 function logTicks(low, high, most) {

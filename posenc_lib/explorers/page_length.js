@@ -117,7 +117,7 @@ IN_PAGE.length = ({ encoding, reading, length, head }, data) => {
       ["place in the row (tokens)", "loss (nats)"], { limits: [-0.05 * high, 1.05 * high], marks },
     ),
     heatmap(
-      `weights of head ${head}; line: trained length`, seen, [length, length],
+      `weights of head ${head}; marked: trained length`, seen, [length, length],
       ["query", "key", "weight"],
       { limits: [0, 1], palette: "sequential", square: true, marks: [[trained, null]] },
     ),

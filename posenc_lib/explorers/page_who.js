@@ -1,11 +1,9 @@
 // The panel "who does it?", computed in the page. who.py does the same in the kernel.
 
-// The word at this place and the next one swapped; the last one goes to the front.
+// The word at this place and the next one swapped; the last one with the one before it.
 function swappedWithNext(words, place) {
-  const found = [...words];
-  const after = (place + 1) % words.length;
-  [found[place], found[after]] = [words[after], words[place]];
-  return found;
+  const at = Math.max(Math.min(place, words.length - 2), 0);
+  return [...words.slice(0, at), ...words.slice(at, at + 2).reverse(), ...words.slice(at + 2)];
 }
 
 IN_PAGE.who = ({ sentence, position, encoding, head }, data) => {

@@ -24,7 +24,7 @@ from posenc_lib.rotary.yarn import YarnRotary
 WIDEST, DRAWS = 128, 256
 PLAIN = "plain RoPE"
 SCALED = ("pi", "ntk", "yarn", "llama3")
-SCALINGS = {"none": "none", "PI": "pi", "NTK": "ntk", "YaRN": "yarn", "Llama 3.1": "llama3"}
+SCALINGS = {"none": "none", "PI": "pi", "NTK": "ntk", "YaRN (paper)": "yarn", "Llama 3.1": "llama3"}
 QUESTION = (
     "Play the position: query and key turn, and the angle between them stands still. "
     "Which of the other controls change that angle?"

@@ -7,6 +7,8 @@ const NO_KERNEL = "This panel computes in the kernel, and none is running: run t
 const NEVER_A_KERNEL = "This panel stands still, because it computes in the kernel and this page has none: open the notebook in JupyterLab to move it.";
 const THEMES = { attributes: true, attributeFilter: ["class", "data-theme", "data-jp-theme-name", "data-jp-theme-light", "data-vscode-theme-kind"] };
 
+const longest = (texts) => Math.max(0, ...(texts ?? []).map((text) => text.length));
+
 class Surface {
   constructor(model, el) {
     this.model = model;
@@ -151,6 +153,9 @@ class Surface {
       square: Boolean(view.square),
       caption: caption.textContent.length * 0.62 * line,
       legend: legend.hidden ? 0 : legendWidth * grown,
+      edges: view.kind === "heatmap" ? 5 * line + 58 : 2.6 * line + 46,
+      beside: Math.max(0, longest(view.rowTicks) * 0.6 * line - 30), // room for a number is there
+      below: longest(view.columnTicks) > 2 ? longest(view.columnTicks) * 0.4 * line : 0, // they slant
     }));
     const large = Boolean(this.lecture);
     const best = arrangement({ width, room, tops, pictures, line, large, whole });

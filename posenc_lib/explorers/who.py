@@ -72,12 +72,13 @@ def _compute(sentence: str, position: bool, encoding: str, head: int) -> list[Vi
     likely = np.array([[p for _, p in reader.who(" ".join(order))] for order in orders])
     title = next(name for name, value in ENCODINGS.items() if value == encoding)
     named = f"with {title} position" if position else "without position"
+    taps = [" ".join(swapped_with_next(words, k)) for k in range(len(words))]
     return [
         Heatmap(
             f"who does it? The reader {named}", np.stack([likely[0]] * 2), "row", "place",
             "probability", (0.0, 1.0), "sequential",
             row_ticks=("word", "does it"), texts=(words, [f"{p:.0%}" for p in likely[0]]),
-            picks=(None, ("sentence", [" ".join(_swapped(words, k)) for k in range(len(words))])),
+            picks=(None, ("sentence", taps)),
         ),
         Heatmap(
             "and in other orders", likely, "order", "place", "probability", (0.0, 1.0),
@@ -101,7 +102,7 @@ def reorderings(words: list[str]) -> list[list[str]]:
     >>> [" ".join(order) for order in reorderings(["dog", "bites", "man"])]
     ['dog bites man', 'bites dog man', 'dog man bites', 'man bites dog']
     """
-    return [words, *(_swapped(words, k) for k in range(len(words) - 1)), words[::-1]]
+    return [words, *(swapped_with_next(words, k) for k in range(len(words) - 1)), words[::-1]]
 
 
 def names(length: int) -> list[str]:
@@ -109,12 +110,10 @@ def names(length: int) -> list[str]:
     return ["as typed", *(f"{k} and {k + 1} swapped" for k in range(length - 1)), "backwards"]
 
 
-def _swapped(words: list[str], place: int) -> list[str]:
-    """The word at this place and the next one swapped; the last one goes to the front."""
-    after = (place + 1) % len(words)
-    found = list(words)
-    found[place], found[after] = found[after], found[place]
-    return found
+def swapped_with_next(words: Sequence[str], place: int) -> list[str]:
+    """The word at this place and the next one swapped; the last one with the one before it."""
+    place = max(min(place, len(words) - 2), 0)
+    return [*words[:place], *words[place : place + 2][::-1], *words[place + 2 :]]
 
 
 def _data() -> dict[str, Any]:

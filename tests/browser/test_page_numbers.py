@@ -30,6 +30,7 @@ MODULE = f"""async (source) => {{
   window.page = {{ ...page, read: {READ} }};
 }}"""
 PARTS = "IN_PAGE, Refused, number, shown, general, parsed, allowed, endOf, stopsOf"
+PARTS += ", ticks, placed, fitted"
 
 # Views with their arrays as bytes, or the words in which the page refuses them.
 VIEWS = """([compute, settings]) => {
@@ -224,6 +225,28 @@ def test_numbers_are_written_alike(page):
     write = "all => all.map(v => [page.number(v), page.shown(v), page.general(v, 4, true)])"
     expected = [[number(value), f"{value:,.12g}", f"{value:,.4g}"] for value in NUMBERS]
     assert page.evaluate(write, NUMBERS) == expected
+
+
+@pytest.mark.parametrize("low, high, whole", [(-11, 11, True), (-4, 4, True), (0, 1.02, False)])
+def test_a_scale_has_more_than_one_number(page, low, high, whole):
+    made = page.evaluate("given => page.ticks(...given).map(({ at }) => at)", [low, high, 2, whole])
+    assert len(made) >= 2 and all(low <= at <= high for at in made)
+
+
+def test_a_word_that_stands_twice_is_read_with_its_place(page):
+    read = "page.placed(['la', 'the', 'la'], 2, 5) + page.placed(['la', 'the'], 1, 0)"
+    assert page.evaluate(read) == "la (7)the"
+
+
+def test_an_axis_without_room_loses_its_brackets_first(page):
+    """Each letter of this pen is as wide as its font is high."""
+    written = page.evaluate("""room => {
+      const pen = { font: "10px x", measureText: (text) => ({ width: text.length * parseFloat(pen.font) }) };
+      let found;
+      page.fitted(pen, "error (per cent)", room, (label) => (found = [label, pen.font]));
+      return found;
+    }""", 50)  # fmt: skip
+    assert written == ["error", "10px x"]
 
 
 TYPED = {
