@@ -241,7 +241,8 @@ def test_a_word_that_stands_twice_is_read_with_its_place(page):
 def test_an_axis_without_room_loses_its_brackets_first(page):
     """Each letter of this pen is as wide as its font is high."""
     written = page.evaluate("""room => {
-      const pen = { font: "10px x", measureText: (text) => ({ width: text.length * parseFloat(pen.font) }) };
+      const pen = { font: "10px x" };
+      pen.measureText = (text) => ({ width: text.length * parseFloat(pen.font) });
       let found;
       page.fitted(pen, "error (per cent)", room, (label) => (found = [label, pen.font]));
       return found;
