@@ -184,6 +184,13 @@ class KeepsKeysOfAnotherLength(Turn):
         )
 
 
+class CountsTheCacheFromZero(Recency):
+    def at_scores(self, query, key, query_positions, key_positions):
+        if key.shape[-2] > query.shape[-2]:
+            key_positions = torch.arange(key.shape[-2], device=key.device)
+        return -super().at_scores(query, key, query_positions, key_positions).square()
+
+
 class CountsPadding(Recency):
     def at_scores(self, query, key, query_positions, key_positions):
         counted = key.double().mean(-1).sigmoid().cumsum(-1)  # from the first of the row
@@ -200,6 +207,11 @@ class Untrained(Recency):
     def __init__(self, heads):
         super().__init__()
         self.slope = torch.nn.Parameter(torch.ones(heads))
+
+
+class StartsBelowItsBound(Untrained):
+    def at_scores(self, *given):
+        return self.slope.double().clamp(min=2.0)[:, None, None] * super().at_scores(*given)
 
 
 class ForgottenTable(Recency):
@@ -221,6 +233,14 @@ class RoundsAngles(Turn):
     def angles(self, x, positions):
         pair = torch.arange(0, x.shape[-1], 2, device=x.device).to(x.dtype)
         return (positions.to(x.dtype)[..., None] * 10000.0 ** (-pair / x.shape[-1])).unsqueeze(-3)
+
+
+class CutsBits(Turn):
+    def turn(self, x, positions):
+        turned = super().turn(x.float() if x.dtype == torch.bfloat16 else x, positions)
+        if x.dtype == torch.bfloat16:  # its first 16 bits, where rounding would look at the rest
+            turned = (turned.view(torch.int32) & -(2**16)).view(torch.float32)
+        return turned.to(x.dtype)
 
 
 class Promotes(Turn):
@@ -286,6 +306,7 @@ FAULTY = [  # the encoding, the law it breaks, and what is said of it
     (FirstRowOnly, ROWS, "positions 1, 3, 5, 7, 9 in row 1, token 1, .* at other positions"),
     (Foresees, FUTURE, "row 0, token 0|row 0, token"),
     (KeepsKeysOfAnotherLength, CACHE, "row 0, token ., .* with a cache, .* in one pass"),
+    (CountsTheCacheFromZero, CACHE, "row 0, token 3, .* with a cache, .* in one pass"),
     (CountsPadding, PADDING, r"with padding 0111111 \(1 is real\), .* without"),
     (DividesByNothing, NO_NAN, "row 1, which is all padding, .* nan was found"),
     (Promotes, DTYPE, "raised TypeError: Promotes.at_query: result.dtype = torch.float32"),
@@ -294,8 +315,10 @@ FAULTY = [  # the encoding, the law it breaks, and what is said of it
         FAR,
         "torch.float32, position 100,00.: at_query gave .*, [\\d,]+ roundings from",
     ),
+    (CutsBits, FAR, "torch.bfloat16, position 100,0..: at_query gave .*, 2 roundings from"),
     (StaysOnTheCpu, DEVICE, "raised RuntimeError: .*meta"),
     (Untrained, GRADIENTS, "none reaches slope"),
+    (StartsBelowItsBound, GRADIENTS, "none reaches slope"),
     (ForgottenTable, STATE, "row 0, token 1, .* after loading, .* before"),
     (Remembers, MEMORY, "positions 0, 1, 2, 3, 4, 5: row 0, .* after other positions and weights"),
 ]
@@ -360,6 +383,16 @@ def test_what_is_only_reported_is_said_with_a_case():
     assert "at_query" in check_encoding("xpos")["queries and keys keep their length"].why
     row = check_encoding("cope")["tokens that keep their positions may stand in any order"]
     assert row.verdict == "no" and "in the order 3, 0, 4, 1, 2" in row.why
+
+
+class StopsCounting(Recency):
+    def at_scores(self, query, key, *positions):
+        return super().at_scores(query, key, *(p.clamp(max=1000) for p in positions))
+
+
+def test_a_distance_that_ends_far_out_is_no_distance():
+    found = check_encoding(StopsCounting)["scores depend on the distance only"]
+    assert found.verdict == "no" and re.match(r"positions \(\d+, \d+\) and \(1\d{3}, ", found.why)
 
 
 class Raises(Recency):

@@ -94,9 +94,10 @@ def test_decoding_with_a_cache_is_the_full_pass(name):
 def test_rows_of_their_own_and_padding(name):
     layer, x = layer_with(name), tokens(2, 6, DIM)
     at = torch.tensor([[0, 0, 0, 1, 2, 3], [0, 1, 2, 3, 4, 5]])
-    padding = torch.tensor([[False] * 2 + [True] * 4, [True] * 6])
-    output = layer(x, positions=at, padding=padding)[0]
-    torch.testing.assert_close(output[:1, 2:], layer(x[:1, 2:])[0])
+    for real in ([0, 0, 1, 1, 1, 1], [0, 1, 0, 1, 1, 1]):  # none in between counts either
+        padding = torch.tensor([real, [1] * 6]).bool()
+        output = layer(x, positions=at, padding=padding)[0]
+        torch.testing.assert_close(output[:1, padding[0]], layer(x[:1, padding[0]])[0])
     torch.testing.assert_close(output[1:], layer(x[1:])[0])
 
 
@@ -193,7 +194,14 @@ class RotationAndTemperature(Combined):
         super().__init__(RotaryEncoding(head_dim), QueryTemperature(trained_length))
 
 
-@pytest.mark.parametrize("cls", [RotationAndSlopes, RotationAndTemperature])
+class TwoRotations(Combined):
+    door = Door.QUERIES_KEYS
+
+    def __init__(self, head_dim):
+        super().__init__(RotaryEncoding(head_dim), RotaryEncoding(head_dim, base=50.0))
+
+
+@pytest.mark.parametrize("cls", [RotationAndSlopes, RotationAndTemperature, TwoRotations])
 def test_every_law_of_an_encoding_holds_for_a_combination(cls):
     found = check_encoding(cls)
     assert found.holds, found

@@ -103,6 +103,21 @@ def test_a_plan_masks_and_scales_as_the_config_says():
     assert deepseek.scale == pytest.approx(192**-0.5 * (0.1 * np.log(40) + 1) ** 2)
 
 
+def test_a_window_in_both_directions_lets_all_its_steps_through():
+    plan = encoding_from_config({
+        "model_type": "gemma2", "hidden_size": 64, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "sliding_window": 4, "use_bidirectional_attention": True,
+    }).plan  # fmt: skip
+    far = plan.mask(0, torch.tensor([100]), torch.tensor([95, 96, 104, 105]))
+    assert far.tolist() == [[False, True, True, False]]
+
+
+def test_every_fourth_layer_of_smollm3_leaves_position_out_unless_the_layers_are_listed():
+    listed = PUBLISHED["SmolLM3 3B"]
+    plain = encoding_from_config(changed(listed, "no_rope_layers", ...))
+    assert repr(plain.plan) == repr(encoding_from_config(listed).plan)
+
+
 # Against transformers: the frequencies of the family's own rotary module
 
 FAMILIES = {  # family: class of the configuration, of the rotary module, what is changed
@@ -126,6 +141,9 @@ FAMILIES = {  # family: class of the configuration, of the rotary module, what i
         "rope_type": "yarn", "rope_theta": 1e4, "factor": 40.0, "mscale": 0.7,
         "mscale_all_dim": 1.0, "original_max_position_embeddings": 512}}),
     "qwen3_vl": ("Qwen3VLTextConfig", "Qwen3VLTextRotaryEmbedding", {}),
+    "qwen2_vl": ("Qwen2VLTextConfig", "Qwen2VLRotaryEmbedding", {"rope_parameters": {
+        "rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0, "mrope_section": [16, 24, 24],
+        "original_max_position_embeddings": 512}}),
     "cohere2": ("Cohere2Config", "Cohere2RotaryEmbedding", {}),
     "falcon": ("FalconConfig", "FalconRotaryEmbedding", {"rope_parameters": {
         "rope_type": "linear", "rope_theta": 1e4, "factor": 3.0}}),
@@ -192,6 +210,11 @@ def test_older_names_say_what_the_new_ones_say():
     assert repr(old) == repr(new)
 
 
+@pytest.mark.parametrize("name", ["rope_parameters", "partial_rotary_factor", "head_dim"])
+def test_a_field_that_is_null_is_one_that_is_left_out(name):
+    assert encoding_from_config({**LLAMA, name: None}).report == encoding_from_config(LLAMA).report
+
+
 def test_a_config_of_configs_is_taken_apart():
     whole = encoding_from_config(PUBLISHED["Gemma 3 12B"])
     assert list(whole.parts) == ["text", "vision"]
@@ -205,6 +228,8 @@ def test_a_config_of_configs_is_taken_apart():
         "vision_config": {"depth": 2, "embed_dim": 128, "num_heads": 4, "model_type": "qwen2_vl"},
     }  # fmt: skip
     assert encoding_from_config(flat).plan[0].encoding.sections == (16, 24, 24)
+    omni = encoding_from_config({"model_type": "qwen2_5_omni"})
+    assert omni.plan is omni.parts["thinker.text"]
     two = encoding_from_config({"model_type": "t5", "num_layers": 2, "d_model": 8})
     with pytest.raises(ValueError, match="one part, or one that is text"):
         _ = two.plan
@@ -321,6 +346,63 @@ def test_the_layers_of_swin_have_a_table_each_with_the_heads_of_their_stage():
     assert len({id(one) for one in encodings}) == 4
     with pytest.raises(ValueError, match="one number for each stage"):
         encoding_from_config({**config, "depths": [2, 2, 6]})
+
+
+def test_the_windows_of_swin_v2_are_no_larger_than_what_is_left_of_the_picture():
+    config = {
+        "model_type": "swinv2", "embed_dim": 96, "depths": [2, 2, 6, 2],
+        "num_heads": [3, 6, 12, 24], "window_size": 16, "image_size": 256, "patch_size": 4,
+    }  # fmt: skip
+    shapes = [layer.encoding.shape for layer in encoding_from_config(config).parts["vision"]]
+    assert shapes == [(16, 16)] * 10 + [(8, 8)] * 2
+
+
+def test_the_grids_of_levit_are_every_second_cell_of_those_before():
+    layers = encoding_from_config({
+        "model_type": "levit", "image_size": 224, "patch_size": 16, "depths": [1, 1, 1],
+        "hidden_sizes": [128, 256, 384], "num_attention_heads": [4, 8, 12], "key_dim": [16] * 3,
+    }).plan  # fmt: skip
+    sides = [len(range(0, 14, step)) for step in (1, 1, 2, 2, 4)]
+    assert [layer.encoding.shape for layer in layers] == [(side, side) for side in sides]
+
+
+def test_a_wide_picture_has_more_columns_than_rows():
+    grid = encoding_from_config({
+        "model_type": "vit", "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "image_size": [224, 448], "patch_size": 16,
+    }).plan.at_start  # fmt: skip
+    assert grid.shape == (14, 28)
+
+
+def test_the_places_of_sam_are_as_wide_as_its_prompts():
+    config = {
+        "model_type": "sam", "vision_config": {"num_pos_feats": 128},
+        "prompt_encoder_config": {"hidden_size": 256},
+    }  # fmt: skip
+    assert encoding_from_config(config).parts["prompt"].at_start.dim == 256
+
+
+def test_the_queries_of_ministral_3_grow_from_its_trained_length_on():
+    heat = encoding_from_config({
+        "model_type": "ministral3", "hidden_size": 64, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "max_position_embeddings": 64, "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 1e6, "factor": 8.0, "llama_4_scaling_beta": 0.1,
+            "original_max_position_embeddings": 8,
+        },
+    }).plan[0].encoding.parts[1]  # fmt: skip
+    expected = [1.0, 1 + 0.1 * math.log(2)]
+    assert heat.factors(torch.tensor([7, 8])).tolist() == pytest.approx(expected)
+
+
+def test_mistral_4_turns_all_of_its_rope_features_whatever_share_it_gives():
+    latent = encoding_from_config({
+        "model_type": "mistral4", "hidden_size": 64, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "qk_rope_head_dim": 8, "qk_nope_head_dim": 8,
+        "rope_parameters": {
+            "rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5,
+        },
+    }).plan[0].encoding  # fmt: skip
+    assert rotation_of(latent).rotary_dim == 8
 
 
 # The table

@@ -294,6 +294,7 @@ def test_layers_with_one_grid_share_the_rows_but_not_the_tables():
     assert first.rows[0] is second.rows[0] and first.tables[0] is not second.tables[0]
     assert table_of("swin", (3, 4)).prepare(places)[0].rows[0] is not first.rows[0]
     assert table_of("levit", (3, 3)).prepare(places)[0].rows[0] is not first.rows[0]
+    assert WindowBias(2, (3, 3), prefix=1).prepare(places)[0].rows[0] is not first.rows[0]
 
 
 @settings(max_examples=20)

@@ -69,6 +69,14 @@ def test_it_is_the_plain_form_with_keys_written_out(name, options):
         torch.testing.assert_close(fused[0], expected[0])
 
 
+def test_small_latents_are_normed_with_the_eps_of_the_released_code():
+    layer = layer_with()
+    for norm in (layer.latent_norm, layer.to_query_latent[1]):
+        c = 1e-3 * tokens(1, 4, norm.weight.numel())
+        expected = c / (c.square().mean(-1, keepdim=True) + 1e-6).sqrt() * norm.weight
+        torch.testing.assert_close(norm(c), expected)
+
+
 @every
 @pytest.mark.parametrize("need_weights", [True, False])
 def test_decoding_with_latents_is_the_full_pass(name, need_weights):

@@ -167,6 +167,14 @@ def test_the_temperature_steps_as_each_model_counts():
     torch.testing.assert_close(ministral, torch.tensor([1, 1, 1, log2, log2, log3]).double())
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_query_in_half_precision_is_rounded_once(dtype):
+    heat, at = QueryTemperature(3, slope=0.7), torch.arange(9)
+    x = tokens(2, 9, 8, dtype=dtype)[:, None]
+    expected = (x.double() * heat.factors(at)[:, None]).to(dtype)
+    assert torch.equal(heat.at_query(x, at), expected)
+
+
 @pytest.mark.parametrize("rotation", [RotaryEncoding(8), DynamicNtkRotary(8, trained_length=4)])
 def test_beside_a_rotation_it_multiplies_the_scores_of_each_query(rotation):
     both = Combined(rotation, QueryTemperature(3, slope=2.0))

@@ -231,6 +231,13 @@ def test_objects_of_a_plan_are_taken_as_they_are():
     assert all(layer.attention.encoding is shaw for layer in shared.layers)
 
 
+def test_a_plan_keeps_its_layers_when_the_list_goes_on():
+    layers = [LayerPlan(ROPE)]
+    plan = PositionPlan(layers)
+    layers.append(LayerPlan(SLOW))
+    assert list(plan) == layers[:1]
+
+
 @pytest.mark.unchecked
 @pytest.mark.every_graph  # each kind of layer is traced by a test of its own
 def test_a_mixed_stack_compiles():

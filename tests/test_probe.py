@@ -64,6 +64,11 @@ def test_cosines_against_a_double_loop(length, dim, seed):
             assert cosine_matrix(table)[i, j] == pytest.approx(expected, abs=1e-12)
 
 
+def test_a_cosine_forgets_length_however_far_lengths_are_apart():
+    table, lengths = noise(5, 4), np.array([1e-250, 1e-3, 1.0, 5.0, 1e250])[:, None]
+    np.testing.assert_allclose(cosine_matrix(table * lengths), cosine_matrix(table), atol=1e-12)
+
+
 def test_the_sinusoids_cosine_depends_on_the_offset_alone():
     cosines = cosine_matrix(sinusoidal_table(50, 16))
     by_offset = cosine_by_offset(sinusoidal_table(50, 16), 49)

@@ -28,7 +28,8 @@ def rounds(mutant: dict) -> list[tuple[tuple[str, ...], list[str]]]:
     """The options and the paths for pytest, round by round."""
     if mutant.get("browser"):
         return [(BROWSER, ["tests/browser/test_page_numbers.py"]), (BROWSER, ["tests/browser"])]
-    likely = [mutant["file"], *speaking_of(ROOT / mutant["file"]), "tests/parity/test_parity.py"]
+    likely = [mutant["file"], *mutant.get("tests", "").split(), *speaking_of(ROOT / mutant["file"])]
+    likely.append("tests/parity/test_parity.py")
     others = [*map("--ignore={}".format, likely), "posenc_lib", "tests"]
     return [(PLAIN, likely), (PLAIN, others), (CHECKED, ["posenc_lib", "tests"])]
 
