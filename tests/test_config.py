@@ -380,6 +380,7 @@ def test_the_places_of_sam_are_as_wide_as_its_prompts():
         "prompt_encoder_config": {"hidden_size": 256},
     }  # fmt: skip
     assert encoding_from_config(config).parts["prompt"].at_start.dim == 256
+    assert encoding_from_config({"model_type": "sam"}).parts["prompt"].at_start.dim == 256
 
 
 def test_the_queries_of_ministral_3_grow_from_its_trained_length_on():

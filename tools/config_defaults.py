@@ -25,7 +25,7 @@ KEPT = re.compile(
     r"|is_decoder|bidirectional|multiplier|pre_attn|temperature|patch|image_size|crop_size|grid"
     r"|tubelet|frames|scale|class_token|cls|register|use_mask|pad_token_id|n_ctx|block_types|stride"
     r"|n_layer|n_head|downsample|local_att|mscale|qk_|kernel|global|conv_pos|use_qformer|size$|type_vocab"
-    r"|num_queries|blocks_per_stage|use_repmixer|^seq_len$|two_stage$"
+    r"|num_pos_feats|num_queries|blocks_per_stage|use_repmixer|^seq_len$|two_stage$"
 )
 DROPPED = re.compile(r"vocab|dropout|initializer|layer_types$|moe|expert|token_id$|loss|_proj")
 
