@@ -12,7 +12,7 @@ function roomOf(root) {
   if (frame?.matches(".posenc-room")) return frame.clientHeight; // it may be scaled: the window says nothing
   const { scrollPaddingTop } = getComputedStyle(document.documentElement);
   const header = parseFloat(scrollPaddingTop) || 0; // of a page whose header stays in sight
-  return Math.min(frame?.clientHeight || Infinity, window.innerHeight - header) - 24;
+  return Math.min(frame?.clientHeight || Infinity, window.innerHeight - header) - (header ? 8 : 24);
 }
 
 // How many pictures stand in each row, the remainder in the first rows or in the last.
@@ -45,12 +45,12 @@ function arrangement({ width, room, tops, pictures, line, large, whole }) {
         });
         const widest = Math.max(...cells);
         const height = Math.floor(Math.min(rest / number, widest * 0.85));
-        const seen = sizes.map(({ square, cell, beside, below }) =>
-          Math.min((cell - beside) * (square ? 0.8 : 0.66), height - below),
+        const seen = sizes.map(({ square, cell, edges, beside, below }) =>
+          Math.min((cell - edges - beside) * (square ? 1 : 0.85), height - 3.6 * line - below),
         );
         const size = seen[0] + seen.reduce((sum, one) => sum + one, 0); // the first counts twice
         const wideEnough = Math.min(...cells) >= (large ? 300 : 205);
-        const readable = sizes.every(({ cell, beside, edges }) => cell - beside - edges >= LEAST / 2);
+        const readable = sizes.every(({ cell, beside, edges }) => cell - beside - edges >= LEAST / 3);
         const fits = whole ? height >= LEAST / 2 : height >= least && wideEnough && readable;
         found.push({ place, rows, cells, height, side, fits, size });
       }

@@ -351,14 +351,15 @@ class HeatmapView {
   }
 
   writeCells(pen, pane, theme) {
-    const least = theme.size * (this.texts ? 1.05 : 1.4);
+    const least = theme.size * (this.texts ? 0.75 : 1.4);
     if (this.rows * this.columns > 600 || this.cell[1] < least) return;
+    const low = Math.min(1, this.cell[1] / (1.05 * theme.size)); // words are written smaller there
     const texts = [];
     for (let i = 0; i < this.rows * this.columns; i++) {
       const [row, column] = [Math.floor(i / this.columns), i % this.columns];
       texts.push(this.texts?.[row][column] ?? this.cellText(this.value(row, column)));
     }
-    pen.font = theme.small;
+    pen.font = theme.small.replace(/[\d.]+/, (size) => size * low);
     const room = this.cell[0] - 4;
     if (!this.texts && widest(pen, texts) > room) return;
     const dark = pane.surface.dark(this.palette);
