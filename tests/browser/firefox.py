@@ -71,6 +71,14 @@ class Firefox:
             assert time.monotonic() < end, expression
             time.sleep(0.1)
 
+    def settled(self, expression: str) -> Any:
+        """A value that is the same a little later."""
+        before, found = None, self.evaluate(expression)
+        while found != before:
+            time.sleep(0.3)
+            before, found = found, self.evaluate(expression)
+        return found
+
     def drag(self, *places: tuple[float, float]) -> None:
         """The mouse goes down at the first place and up at the last."""
         moves = [{"type": "pointerMove", "x": round(x), "y": round(y)} for x, y in places]

@@ -143,7 +143,7 @@ def drag_first_slider(firefox, panel):
         return 0
     pictures = f"[...{panel}.querySelectorAll('.posenc-canvas')].map(c => c.toDataURL()).join()"
     firefox.evaluate(f"{slider}.scrollIntoView({{ block: 'center' }})")
-    x, y, width, height, part = firefox.evaluate(
+    x, y, width, height, part = firefox.settled(  # what is folded open arranges the panel anew
         f"(s => {{ const r = s.getBoundingClientRect();"
         f" return [r.x, r.y, r.width, r.height, s.value / s.max]; }})({slider})"
     )
