@@ -391,6 +391,7 @@ def test_the_shuffled_digit_and_what_the_models_say():
     right = [accuracy(model, tokens, labels) for model in models.values()]
     curve = panel.views[3]
     close(curve.ys[:, curve.x == 40].ravel(), right)
+    assert curve.labels == ("none", "sinusoidal 2-D")
     guesses = [int(tick.rpartition(": ")[2]) for tick in panel.views[2].row_ticks]
     assert guesses == [int(m(tokens[5:6]).argmax()) for m in models.values()]
     change = abs(panel.views[2].values - still).max(1)

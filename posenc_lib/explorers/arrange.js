@@ -11,7 +11,7 @@ function roomOf(root) {
   const frame = root.closest(FRAME);
   if (frame?.matches(".posenc-room")) return frame.clientHeight; // it may be scaled: the window says nothing
   const { scrollPaddingTop } = getComputedStyle(document.documentElement);
-  const header = parseFloat(scrollPaddingTop) || 0; // of a page whose header stays in sight
+  const header = parseFloat(scrollPaddingTop) || 0; // one that stays in sight, and a margin below it
   return Math.min(frame?.clientHeight || Infinity, window.innerHeight - header) - (header ? 8 : 24);
 }
 

@@ -15,9 +15,11 @@ function widest(pen, texts) {
 // A label stands in the middle, or beside it where it would not fit. One that is longer than all the
 // room loses what it has in brackets, and is written smaller if that is not enough.
 function fitted(pen, text, room, write, middle = room / 2) {
-  const whole = pen.measureText(text).width <= room;
-  const label = whole ? text : text.replace(/ ?[(\uff08].*[)\uff09]$/, "");
-  const wide = pen.measureText(label).width;
+  let [label, wide] = [text, pen.measureText(text).width];
+  if (wide > room) {
+    label = text.replace(/ ?[(\uff08].*[)\uff09]$/, "");
+    wide = pen.measureText(label).width;
+  }
   if (wide <= room) return write(label, clamp(middle, wide / 2, room - wide / 2));
   const { font } = pen;
   pen.font = font.replace(/^[\d.]+/, (size) => Math.max(size * (room / wide), 8));

@@ -38,11 +38,7 @@ function wavesAlike({ dim, axes, ahead }, encoding, [rows, columns], [row, colum
 
 function cosinesWith(table, count, chosen) {
   const width = table.length / count;
-  const dot = (a, b) => {
-    let sum = 0;
-    for (let i = 0; i < width; i++) sum += table[a * width + i] * table[b * width + i];
-    return sum;
-  };
+  const dot = (a, b) => dotOf(tableRow(table, width, a), tableRow(table, width, b));
   const size = range(0, count).map((at) => Math.max(Math.sqrt(dot(at, at)), 1e-8));
   return Float64Array.from(range(0, count), (at) => dot(at, chosen) / (size[at] * size[chosen]));
 }

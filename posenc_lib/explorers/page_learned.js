@@ -111,15 +111,8 @@ function quantileOfSizes(values, share) {
   return low + (high - low) * (at - ranks[0]);
 }
 
-const tableRow = (values, dim, row) => values.subarray(row * dim, (row + 1) * dim);
 const normOf = (row) => Math.sqrt(dotOf(row, row));
 const asCosine = (ratio) => (ratio === ratio ? clamp(ratio, -1, 1) : NaN); // a row of zeros has none
-
-function dotOf(one, other) {
-  let sum = 0;
-  for (let i = 0; i < one.length; i++) sum += one[i] * other[i];
-  return sum;
-}
 
 // The products of all rows shown with one another. A move computes what it adds or takes away, rows
 // or columns of the table; the other products stay from the picture before. Of few columns all are

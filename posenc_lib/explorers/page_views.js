@@ -175,4 +175,12 @@ function curves(name, x, ys, legend, labels, options = {}) {
 // A combination of settings that has no picture, in a plain sentence.
 class Refused extends Error {}
 
+const tableRow = (values, dim, row) => values.subarray(row * dim, (row + 1) * dim);
+
+function dotOf(one, other) {
+  let sum = 0;
+  for (let i = 0; i < one.length; i++) sum += one[i] * other[i];
+  return sum;
+}
+
 const range = (from, count) => Array.from({ length: count }, (_, i) => from + i);

@@ -17,7 +17,7 @@ from tests.browser.mounted import READ, plain
 
 pytestmark = pytest.mark.browser
 
-EXAMPLES = 300 if FULL else 20
+EXAMPLES = 300 if FULL else 30
 TRAINED = ("length", "shuffle", "word_order", "forecast", "dates")
 """Models in float32, whose sums the page makes in another order."""
 FEW = {

@@ -70,19 +70,16 @@
   if (printing) {
     const rooms = [...document.querySelectorAll(".posenc-room")];
     const drawn = () => rooms.every((room) => room.querySelector(".posenc-panel[data-drawn]"));
-    const pages = () => {
-      document.querySelectorAll(".slides section").forEach((slide) => (slide.dataset.settled = ""));
-      fitAll();
-      dispatchEvent(new Event("resize"));
-    };
     // Panels come when they can. One that never comes leaves its still picture to be printed.
     const whenDrawn = (until) => {
       if (!drawn() && performance.now() < until) return setTimeout(whenDrawn, 50, until);
-      pages();
+      document.querySelectorAll(".slides section").forEach((slide) => (slide.dataset.settled = ""));
+      fitAll();
+      dispatchEvent(new Event("resize"));
       requestAnimationFrame(() => (document.documentElement.dataset.printable = ""));
     };
     const printable = () => whenDrawn(performance.now() + 20_000);
-    Reveal.on("pdf-ready", () => MathJax.Hub.Queue(["Rerender", MathJax.Hub], pages, printable));
+    Reveal.on("pdf-ready", () => MathJax.Hub.Queue(["Rerender", MathJax.Hub], printable));
   }
 
   // The arrow keys belong to a slider, a list or a picture while it has the focus; Escape gives them
